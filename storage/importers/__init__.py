@@ -1,0 +1,7 @@
+"""Readers of foreign recordings: Motion-BIDS, CSV, TSV and Parquet, streamed with bounded memory."""
+
+from storage.importers.errors import ImportFormatError
+from storage.importers.open import open_recording
+from storage.importers.source import ImportedRecording, SensorChannels
+
+__all__ = ["ImportFormatError", "ImportedRecording", "SensorChannels", "open_recording"]
