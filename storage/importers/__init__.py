@@ -1,4 +1,4 @@
-"""Readers of foreign recordings: Motion-BIDS, CSV, TSV and Parquet, streamed with bounded memory."""
+"""Readers of foreign recordings (Motion-BIDS, CSV, TSV, Parquet), streamed in bounded memory."""
 
 from storage.importers.errors import ImportFormatError
 from storage.importers.open import open_recording

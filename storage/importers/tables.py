@@ -23,7 +23,7 @@ from storage.importers.source import (
     require_plausible,
     sensor_block,
 )
-from storage.importers.text import table_header, stream_numbers
+from storage.importers.text import stream_numbers, table_header
 from storage.importers.units import STANDARD_GRAVITY_MS2
 
 _ACC_UNITS = {"ms2": 1.0, "g": STANDARD_GRAVITY_MS2}

@@ -72,6 +72,7 @@ def stream_numbers(
 
 
 def table_header(path: Path, delimiter: str) -> list[str]:
+    """Return the column names of a delimited file."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         return next(csv.reader(file, delimiter=delimiter))
 

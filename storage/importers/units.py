@@ -10,7 +10,7 @@ from storage.importers.errors import ImportFormatError
 
 STANDARD_GRAVITY_MS2 = 9.80665
 
-_PREFIXES = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9}  # noqa: RUF001 reason: BIDS allows the micro sign
+_PREFIXES = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9}
 
 _ACC = {"m/s^2": 1.0, "m/s²": 1.0, "m/s2": 1.0, "m s^-2": 1.0, "m*s^-2": 1.0}
 _ACC |= {prefix + "g": scale * STANDARD_GRAVITY_MS2 for prefix, scale in _PREFIXES.items()}
