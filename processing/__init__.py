@@ -1,1 +1,1 @@
-"""necktrace."""
+"""The numerical core: arrays in, arrays out. No I/O, no clock, no randomness."""
