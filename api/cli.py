@@ -1,0 +1,127 @@
+"""`necktrace`: the command line. Commands are imported only when they run."""
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+COMMANDS: dict[str, str] = {
+    "demo": "Try everything without hardware: two virtual sensors and a page with live data.",
+    "up": "Record from two real sensors and serve the pages on this computer.",
+    "serve": "Serve the pages and the API on a data folder, without recording.",
+    "doctor": "Check this computer and name what is missing, with the remedy.",
+}
+"""Every command with its one-line help, so that `--help` imports none of them."""
+
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in `api.commands.<name>`, each in an attribute `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the one command that runs."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"api.commands.{cmd_name}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List all commands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from importlib.metadata import version
+
+    click.echo(f"necktrace {version('necktrace')}")
+    ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with `necktrace demo`. Not intended to diagnose; see the About page.",
+)
+@click.option(
+    "--debug",
+    is_flag=True,
+    envvar="NECKTRACE_DEBUG",
+    help="Show the traceback of an unexpected error (also NECKTRACE_DEBUG=1).",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+def group(*, debug: bool) -> None:
+    """Head and neck posture from two wearable sensors: record, process, look, export."""
+    os.environ["NECKTRACE_DEBUG"] = "1" if debug else ""
+
+
+def _expected_roots() -> tuple[type[Exception], ...]:
+    """Return the roots of the errors that carry a sentence for the user."""
+    roots: list[type[Exception]] = []
+    for package, name in (
+        ("api", "ApiError"),
+        ("ingest", "IngestError"),
+        ("storage", "StorageError"),
+        ("processing", "ProcessingError"),
+        ("firmware_protocol", "ProtocolError"),
+    ):
+        try:
+            found = getattr(importlib.import_module(f"{package}.errors"), name, None)
+        except ImportError:
+            continue
+        if isinstance(found, type):
+            roots.append(found)
+    return tuple(roots)
+
+
+def _fail(sentence: str, exit_code: int) -> NoReturn:
+    click.echo(f"Error: {sentence}", err=True)
+    sys.exit(exit_code)
+
+
+def main() -> NoReturn:
+    """Run the command line; every failure is one sentence and an exit code."""
+    try:
+        result = group.main(standalone_mode=False, prog_name="necktrace")
+    except click.exceptions.Abort:
+        _fail("stopped.", EXIT_INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        sys.stdout = None
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("NECKTRACE_DEBUG"):
+            raise
+        if isinstance(error, _expected_roots()):
+            _fail(str(error), int(getattr(error, "exit_code", 1)))
+        if isinstance(error, OSError) and error.filename is not None:
+            _fail(f"{error.filename}: {error.strerror}.", 1)
+        _fail(
+            f"this is a fault of necktrace, not yours ({type(error).__name__}: {error}). "
+            "Run again with `necktrace --debug ...` to see where, and report it.",
+            EXIT_BUG,
+        )
+    sys.exit(result if isinstance(result, int) else 0)

@@ -1,0 +1,1 @@
+"""Commands of `necktrace`, one module each with an attribute `command`."""

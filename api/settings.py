@@ -1,0 +1,170 @@
+"""Settings: environment variables NECKTRACE_* and one TOML file.
+
+Order of precedence: option of the command, environment variable, TOML file, default. The TOML
+file is `necktrace.toml` in the user's configuration folder, or the one that NECKTRACE_CONFIG names.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import platformdirs
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from api.errors import SettingsError
+
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
+"""The only addresses served without TLS and users."""
+
+
+def _default_data_dir() -> Path:
+    return platformdirs.user_data_path("necktrace", appauthor=False)
+
+
+def config_file() -> Path:
+    """Return the TOML file that is read where it exists."""
+    named = os.environ.get("NECKTRACE_CONFIG")
+    if named:
+        return Path(named)
+    return platformdirs.user_config_path("necktrace", appauthor=False) / "necktrace.toml"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; each field's description is its documentation."""
+
+    model_config = SettingsConfigDict(env_prefix="NECKTRACE_", extra="forbid", frozen=True)
+
+    data_dir: Path = Field(
+        default_factory=_default_data_dir,
+        description="Folder that holds the record and the results. Default: `necktrace` in the "
+        "user's data folder; the demonstration uses `demo` inside it.",
+    )
+    host: Literal["127.0.0.1", "localhost", "::1"] = Field(
+        default="127.0.0.1",
+        description="Address to serve on. Only loopback is possible without TLS and users.",
+    )
+    port: int = Field(
+        default=8765,
+        ge=0,
+        le=65535,
+        description="TCP port to serve on; 0 takes any free one.",
+    )
+    zone: str = Field(
+        default="",
+        description="IANA name of the patient's time zone, such as `Europe/Berlin`. A day is a "
+        "day in this zone. Default: the zone of this computer.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="WARNING", description="Least severe log lines that are written."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="`text` writes key=value lines, `json` one JSON object per line.",
+    )
+    log_file: Path | None = Field(
+        default=None, description="File to write log lines to. Default: standard error."
+    )
+    max_points: int = Field(
+        default=2000,
+        ge=10,
+        le=200_000,
+        description="Most points of a series that one answer carries where the request names no "
+        "number.",
+    )
+    max_raw_rows: int = Field(
+        default=50_000,
+        ge=100,
+        le=5_000_000,
+        description="Most raw samples that one JSON answer carries; a cursor leads to the next.",
+    )
+    live_rate_hz: float = Field(
+        default=20.0,
+        gt=0.0,
+        le=60.0,
+        description="Live events per second sent to a browser. Recording is not affected.",
+    )
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        if value:
+            try:
+                ZoneInfo(value)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                msg = "is no IANA time zone; give a name such as Europe/Berlin"
+                raise ValueError(msg) from None
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  signature of pydantic
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: options, environment, TOML file."""
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        return init_settings, env_settings, toml
+
+    @property
+    def zone_name(self) -> str:
+        """The time zone to use: the one set, else this computer's."""
+        return self.zone or system_zone()
+
+
+def system_zone() -> str:
+    """Return the IANA name of this computer's time zone, `UTC` where it cannot be told."""
+    named = os.environ.get("TZ", "").lstrip(":")
+    candidates = [named] if named else []
+    timezone_file = Path("/etc/timezone")
+    localtime = Path("/etc/localtime")
+    if timezone_file.is_file():
+        candidates.append(timezone_file.read_text(encoding="utf-8").strip())
+    if localtime.is_symlink():
+        _, found, name = str(localtime.resolve()).partition("/zoneinfo/")
+        if found:
+            candidates.append(name)
+    for candidate in candidates:
+        try:
+            ZoneInfo(candidate)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            continue
+        return candidate
+    return "UTC"
+
+
+def load_settings(**options: object) -> Settings:
+    """Return the settings in force.
+
+    Parameters
+    ----------
+    **options : object
+        Values given on the command line; None means not given.
+
+    Raises
+    ------
+    SettingsError
+        A value is not allowed, a setting is unknown, or the TOML file cannot be read.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # values are checked by pydantic
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        raise SettingsError(
+            f"the setting {name} (NECKTRACE_{name.upper()}, or in {config_file()}) cannot be "
+            f"used: {reason}."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"the settings file {config_file()} cannot be read: {error}.") from None
