@@ -5,8 +5,10 @@ IngestError
 │   ├── AdapterUnavailableError    no adapter, switched off, no service, no permission
 │   ├── ScanFailedError            the scan could not run
 │   ├── ConnectFailedError         no link came about
+│   │   ├── SensorNotFoundError    not heard during a whole scan
 │   │   └── DeviceGoneError        the system has forgotten the device: scan again
 │   ├── LinkLostError              the link ended during an operation
+│   ├── SilentLinkError            connected by all accounts, but nothing arrives
 │   ├── PairingRequiredError       encryption is needed and nobody confirmed the pairing
 │   ├── PairingRefusedError        the sensor refuses, or does not know this computer any more
 │   └── GattError                  the sensor or the system refused one read, write or subscription
@@ -63,6 +65,12 @@ class ConnectFailedError(BluetoothError):
     remedy = "Bring the sensor closer and check its battery."
 
 
+class SensorNotFoundError(ConnectFailedError):
+    """The sensor was not heard during a whole scan."""
+
+    remedy = "Charge it, press its button, come closer."
+
+
 class DeviceGoneError(ConnectFailedError):
     """The operating system has forgotten the device since it was seen."""
 
@@ -71,6 +79,12 @@ class DeviceGoneError(ConnectFailedError):
 
 class LinkLostError(BluetoothError):
     """The link ended while something was asked of the sensor."""
+
+    remedy = "The collector reconnects by itself; keep the sensor near."
+
+
+class SilentLinkError(BluetoothError):
+    """The system calls the sensor connected, but it sends nothing."""
 
     remedy = "The collector reconnects by itself; keep the sensor near."
 

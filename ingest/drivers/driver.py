@@ -19,6 +19,9 @@ from ingest.drivers.inbox import Notification
 Samples = NDArray[np.int16] | NDArray[np.int32] | NDArray[np.float32]
 
 
+BackfillOutcome = Literal["complete", "gone", "interrupted", "refused"]
+
+
 class PacketKind(StrEnum):
     """Where a packet came from."""
 
@@ -171,7 +174,7 @@ class BackfillReport:
     boot: int
     first_index: int
     last_index: int
-    outcome: Literal["complete", "gone", "interrupted", "refused"]
+    outcome: BackfillOutcome
     """`gone`: the sensor has overwritten some of it and says so; `interrupted`: ask again."""
     n_samples: int
     """Samples received for it, overlaps included."""
@@ -210,12 +213,19 @@ class Driver(Protocol):
         """Turn gathered notifications into events, in order; bad bytes are counted, not raised."""
         ...
 
-    async def backfill(self, boot: int, first_index: int, last_index: int | None) -> str:
+    async def backfill(
+        self, boot: int, first_index: int, last_index: int | None
+    ) -> BackfillOutcome:
         """Ask for stored samples `first_index`..`last_index` (None: to the end) of a boot.
 
         Frames arrive through the inbox while this waits; returns the outcome as in
         `BackfillReport`. Only called where `SensorIdentity.has_backfill`.
         """
+        ...
+
+    @property
+    def packet_period_s(self) -> float:
+        """Time between two packets while streaming; the watchdog waits at least five."""
         ...
 
     @property

@@ -72,6 +72,10 @@ class Inbox:
         """Return as soon as something waits."""
         await self._filled.wait()
 
+    def wake(self) -> None:
+        """End a pending `wait` although nothing came: the link was lost or is to stop."""
+        self._filled.set()
+
     def take_high_water(self) -> int:
         """Return the largest length since the last call and start over."""
         peak, self.high_water = self.high_water, len(self._items)
