@@ -139,15 +139,13 @@ class WrongSensorError(SensorError):
 class ProtocolVersionError(SensorError):
     """Firmware and program speak different major versions of the protocol."""
 
-    def __init__(self, *, sensor_major: int, sensor_minor: int, program_major: int) -> None:
+    def __init__(self, *, sensor_major: int, program_major: int) -> None:
         older = "sensor's firmware" if sensor_major < program_major else "program"
         super().__init__(
-            f"The sensor speaks protocol {sensor_major}.{sensor_minor}, "
-            f"this program {program_major}.x.",
+            f"The sensor speaks protocol {sensor_major}, this program protocol {program_major}.",
             remedy=f"Update the {older}.",
         )
         self.sensor_major = sensor_major
-        self.sensor_minor = sensor_minor
         self.program_major = program_major
 
 

@@ -111,6 +111,13 @@ class Connection(Protocol):
         """Switch notifications or indications off."""
         ...
 
+    async def battery_percent(self) -> int | None:
+        """Return the standard battery level; None where the sensor has none.
+
+        Linux hides the battery characteristic behind an interface of its own, so drivers ask here.
+        """
+        ...
+
     async def disconnect(self) -> None:
         """End the link; never raises for a link that is already gone."""
         ...

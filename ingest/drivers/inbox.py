@@ -7,7 +7,7 @@ backfill close the hole.
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,8 +34,7 @@ class Inbox:
         self._limit_ns = int(limit_s * 1e9)
         self._now = monotonic_ns
         self._filled = asyncio.Event()
-        self.received = 0
-        """Notifications ever appended."""
+        self._received: Counter[int] = Counter()
         self.overflow = 0
         """Notifications dropped because they were older than the limit."""
         self.high_water = 0
@@ -50,7 +49,7 @@ class Inbox:
             now = self._now()
             items = self._items
             items.append(Notification(now, channel, data))
-            self.received += 1
+            self._received[channel] += 1
             if is_data:
                 self.last_data_ns = now
             while now - items[0].host_mono_ns > self._limit_ns:
@@ -60,6 +59,10 @@ class Inbox:
             self._filled.set()
 
         return append
+
+    def received_on(self, channel: int) -> int:
+        """Return how many notifications ever came on a channel."""
+        return self._received[channel]
 
     def drain(self) -> list[Notification]:
         """Return everything that waits, oldest first, and leave the queue empty."""
