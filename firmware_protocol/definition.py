@@ -410,6 +410,11 @@ ANSWER_HEADER = Layout(
         Field("status", "u8", "-", "control status"),
     ),
 )
+TLV_HEADER = Layout(
+    "tlv_header",
+    "In front of the value of a TLV.",
+    (Field("type", "u8", "-", "TLV type"), Field("length", "u8", "B", "length of the value")),
+)
 LAYOUTS = (
     FRAME_HEADER,
     SAMPLE6,
@@ -422,6 +427,7 @@ LAYOUTS = (
     RANGE,
     REQUEST_HEADER,
     ANSWER_HEADER,
+    TLV_HEADER,
 )
 """Every layout of the protocol."""
 
