@@ -158,8 +158,8 @@ def start(params: GateParams) -> GateState:
     """
     if params.lag_rows > 2.0 * params.rate_hz:
         raise InputError(
-            f"a gate window of {params.window_s} s and a pad of {params.pad_s} s lag more than 2 s; "
-            "make window + pad at most 2 s"
+            f"a gate window of {params.window_s} s and a pad of {params.pad_s} s lag more than "
+            "2 s; make window + pad at most 2 s"
         )
     ring = max(3 * params.half_rows, params.lag_rows) + 2
     counters = np.zeros(8, dtype=np.int64)
