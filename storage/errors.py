@@ -18,7 +18,6 @@ StorageError
 │   ├── ServerUnreachableError   InfluxDB does not answer
 │   ├── ServerRefusedError       InfluxDB answers, and refuses
 │   └── ServerSetupError         token, organisation, bucket, retention or version is wrong
-├── ImportFormatError         a file to be imported breaks the documented format
 └── BackupError               a backup cannot be made or restored
 
 Every message is a sentence that says what to do.
@@ -164,10 +163,6 @@ class ServerRefusedError(ResultStoreError):
 
 class ServerSetupError(ResultStoreError):
     """Token, organisation, bucket, retention or version of InfluxDB is wrong."""
-
-
-class ImportFormatError(StorageError):
-    """A file to be imported breaks the documented format."""
 
 
 class BackupError(StorageError):

@@ -1,0 +1,273 @@
+"""Sealed segments: immutable Parquet files, written so that no crash leaves half of one.
+
+Columns: ``index`` (int64), one per channel in the stream's type, and ``device_ticks`` and
+``host_us`` (int64), filled only in the first row of each packet. The footer's key ``necktrace``
+holds the stream's description as JSON.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from storage.errors import CorruptSegmentError
+from storage.record.types import Anchors, Chunk, StreamInfo
+from storage.schema import SCHEMA_VERSION
+
+RAW = "raw"
+QUARANTINE = "quarantine"
+FOOTER_KEY = b"necktrace"
+NO_TICKS = -1
+_ZSTD_LEVEL = 3
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+Fault = Callable[[str], None]
+"""Called with the name of each step of sealing; tests raise or kill in it."""
+
+
+def no_fault(step: str) -> None:
+    """Let every step pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingFile:
+    """A durable temporary file that waits for its final name."""
+
+    path: Path
+    fd: int
+    """Open and locked until `publish` or `discard`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """What the manifest says about one segment file."""
+
+    path: str
+    """Relative to the data folder, with forward slashes."""
+    i0: int
+    i1: int
+    samples: int
+    packets: int
+    host0_ns: int
+    host1_ns: int
+    bytes: int
+    sha256: str
+
+
+def stream_name(info: StreamInfo) -> str:
+    """Return the folder name of a stream: sensor, boot, kind and a hash of its description."""
+    return f"{path_part(info.device_id)}-b{info.boot}-{info.kind}-{info.variant()}"
+
+
+def path_part(text: str) -> str:
+    """Return `text` as one safe path component; different texts give different components."""
+    safe = _UNSAFE.sub("_", text)[:60]
+    if safe != text or safe.startswith("."):
+        safe = f"{safe.lstrip('.')}~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return safe
+
+
+def segment_folder(info: StreamInfo, host_ns: int) -> str:
+    """Return the relative folder of a segment whose first packet arrived at `host_ns`."""
+    date = datetime.fromtimestamp(host_ns // 1_000_000_000, tz=UTC).strftime("%Y-%m-%d")
+    return f"{RAW}/patient={path_part(info.patient)}/stream={stream_name(info)}/date={date}"
+
+
+def encode(info: StreamInfo, chunk: Chunk) -> bytes:
+    """Return the Parquet file of a chunk; the same chunk gives the same bytes."""
+    n = len(chunk.index)
+    rows = np.searchsorted(chunk.index, chunk.anchors.index)
+    ticks, ticks_missing = _sparse(n, rows, chunk.anchors.device_ticks)
+    ticks_missing |= ticks == NO_TICKS
+    host, host_missing = _sparse(n, rows, chunk.anchors.host_ns // 1000)
+    columns: dict[str, pa.Array] = {"index": pa.array(chunk.index)}
+    for k, channel in enumerate(info.channels):
+        columns[channel.name] = pa.array(np.ascontiguousarray(chunk.data[:, k]))
+    columns["device_ticks"] = pa.array(ticks, mask=ticks_missing)
+    columns["host_us"] = pa.array(host, mask=host_missing)
+    footer = {
+        "schema_version": SCHEMA_VERSION,
+        "stream": json.loads(info.to_json()),
+        "i0": int(chunk.index[0]),
+        "i1": int(chunk.index[-1]) + 1,
+        "samples": n,
+        "packets": len(chunk.anchors.index),
+    }
+    table = pa.table(columns).replace_schema_metadata({FOOTER_KEY: json.dumps(footer)})
+    plain = "BYTE_STREAM_SPLIT" if info.dtype.kind == "f" else "DELTA_BINARY_PACKED"
+    encodings = dict.fromkeys(("index", "device_ticks", "host_us"), "DELTA_BINARY_PACKED")
+    encodings |= dict.fromkeys(info.names, plain)
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        compression_level=_ZSTD_LEVEL,
+        use_dictionary=False,
+        column_encoding=encodings,
+        data_page_version="2.0",
+        write_statistics=["index"],
+        store_schema=False,
+        row_group_size=max(n, 1),
+    )
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def decode(body: bytes, info: StreamInfo) -> Chunk:
+    """Return the chunk that `encode` wrote."""
+    table = pq.read_table(pa.BufferReader(body))
+    index = table.column("index").to_numpy().astype(np.int64, copy=False)
+    data = np.empty((len(index), len(info.channels)), dtype=info.dtype)
+    for k, channel in enumerate(info.channels):
+        data[:, k] = table.column(channel.name).to_numpy()
+    host = table.column("host_us").combine_chunks()
+    present = np.asarray(host.is_valid())
+    ticks = table.column("device_ticks").combine_chunks().fill_null(NO_TICKS)
+    anchors = Anchors(
+        index=index[present],
+        device_ticks=np.asarray(ticks, dtype=np.int64)[present],
+        host_ns=np.asarray(host.fill_null(0), dtype=np.int64)[present] * 1000,
+    )
+    return Chunk(index=index, data=data, anchors=anchors)
+
+
+def read_footer(body: bytes) -> dict[str, Any]:
+    """Return the description in a segment's footer.
+
+    Raises
+    ------
+    CorruptSegmentError
+        The bytes are no segment of ours.
+    """
+    try:
+        metadata = pq.read_schema(pa.BufferReader(body)).metadata or {}
+        footer: dict[str, Any] = json.loads(metadata[FOOTER_KEY])
+    except (pa.ArrowException, KeyError, ValueError, OSError) as error:
+        raise CorruptSegmentError("(bytes)", f"no footer of ours: {error}") from error
+    return footer
+
+
+def load(folder: Path, path: str, sha256: str, info: StreamInfo) -> Chunk:
+    """Read one segment, checked against the manifest's checksum.
+
+    Raises
+    ------
+    CorruptSegmentError
+        The file is missing, unreadable or not the one that was sealed.
+    """
+    try:
+        body = (folder / path).read_bytes()
+    except OSError as error:
+        raise CorruptSegmentError(path, error.strerror or "unreadable") from error
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise CorruptSegmentError(path, "its sha256 differs from the manifest's")
+    try:
+        return decode(body, info)
+    except (pa.ArrowException, KeyError, ValueError, OSError) as error:
+        raise CorruptSegmentError(path, f"not readable as Parquet: {error}") from error
+
+
+def write_synced(folder: Path, relative: str, body: bytes, fault: Fault = no_fault) -> PendingFile:
+    """Write ``<relative>.<pid>.tmp`` durably; `publish` gives it its final name.
+
+    The temporary file is locked while its writer lives, so that `remove_leftovers` of another
+    process can tell it from one that a crash left behind.
+    """
+    final = folder / relative
+    make_folder(final.parent, folder)
+    tmp = final.with_name(f"{final.name}.{os.getpid()}.tmp")
+    fd = os.open(tmp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    pending = PendingFile(tmp, fd)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        fault("tmp_opened")
+        view = memoryview(body)
+        while view:
+            view = view[os.write(fd, view) :]
+        fault("tmp_written")
+        os.fsync(fd)
+        fault("tmp_synced")
+    except BaseException:
+        discard(pending)
+        raise
+    return pending
+
+
+def publish(pending: PendingFile, final: Path, fault: Fault = no_fault) -> None:
+    """Give a synced temporary file its final name, durably, and never over an existing file."""
+    if final.exists():
+        raise FileExistsError(f"{final} exists already")
+    pending.path.rename(final)
+    os.close(pending.fd)
+    fault("renamed")
+    sync_folder(final.parent)
+    fault("folder_synced")
+
+
+def discard(pending: PendingFile) -> None:
+    """Remove a temporary file that will not be published."""
+    pending.path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        os.close(pending.fd)
+
+
+def make_folder(folder: Path, root: Path) -> None:
+    """Create `folder` below `root`; every new level is durable."""
+    missing: list[Path] = []
+    at = folder
+    while at != root and not at.exists():
+        missing.append(at)
+        at = at.parent
+    for level in reversed(missing):
+        level.mkdir(exist_ok=True)
+        sync_folder(level.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def remove_leftovers(folder: Path) -> int:
+    """Delete temporary files whose writer is dead; return how many."""
+    removed = 0
+    for tmp in (folder / RAW).glob("**/*.tmp"):
+        try:
+            fd = os.open(tmp, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            tmp.unlink()
+            removed += 1
+        except (BlockingIOError, FileNotFoundError):
+            continue
+        finally:
+            os.close(fd)
+    return removed
+
+
+def _sparse(
+    n: int, rows: NDArray[np.intp], values: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    column = np.zeros(n, dtype=np.int64)
+    missing = np.ones(n, dtype=np.bool_)
+    column[rows] = values
+    missing[rows] = False
+    return column, missing
