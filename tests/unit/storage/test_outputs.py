@@ -85,7 +85,7 @@ def test_episodes_in_order_with_features_as_columns(tmp_path: Path) -> None:
             0.9,
             "t/1",
             {"frequency_hz": 4.2},
-        ),  # fmt: skip
+        ),
         Episode(
             "jerk",
             "jerk",
@@ -96,7 +96,7 @@ def test_episodes_in_order_with_features_as_columns(tmp_path: Path) -> None:
             0.8,
             "j/1",
             {"fwhm_s": 0.08, "cos_d": float("nan")},
-        ),  # fmt: skip
+        ),
     ]
     write_episodes(tmp_path / "e.parquet", found, t0_ns=1_000_000_000, provenance={})
     table = pq.read_table(tmp_path / "e.parquet").to_pydict()
