@@ -179,6 +179,9 @@ class SensorLink:
             self._enter(LinkState.SCANNING, LinkReason.RETRY)
         names = (self.wish.driver,) if self.wish.driver else ()
         async with self._holding_radio():
+            if self.wish.address:
+                # a link that a killed process left up keeps the sensor from advertising
+                await self._radio.transport.disconnect_stale([self.wish.address])
             heard = await self._unless_stopped(
                 self._radio.transport.scan(
                     self._registry.service_uuids(names),
