@@ -1,0 +1,1 @@
+"""What `necktrace validate` measures: orientation on BROAD, angles on simulated patients."""
