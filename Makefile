@@ -36,7 +36,7 @@ lint: install-dev ## ruff, mypy, import contracts, spelling
 	@$(BIN)/codespell
 
 bench: install-dev ## ratios against the C++ package vqf, latency, storage sizes
-	@$(BIN)/necktrace bench $(ARGS)
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 influxd: ## a real InfluxDB 2.7.12 for the tests, built from source where Go, gcc and cargo exist
 	@sh tests/influxd/build.sh $(INFLUXD)
