@@ -138,7 +138,7 @@ def system_zone() -> str:
             ZoneInfo(candidate)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             continue
-        return candidate
+        return "UTC" if candidate in {"Etc/UTC", "Etc/UCT", "UCT", "Zulu"} else candidate
     return "UTC"
 
 

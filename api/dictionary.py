@@ -1,0 +1,132 @@
+"""Field documentation read from the code: for OpenAPI, exports and the data dictionary page."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cache
+from itertools import pairwise
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+UNITS = {
+    "_deg": "degree",
+    "_dps": "degree/second",
+    "_ms2": "metre/second²",
+    "_hz": "hertz",
+    "_h": "1/hour",
+    "_s": "second",
+    "_ms": "millisecond",
+    "_us": "microsecond",
+    "_ns": "nanosecond",
+    "_mv": "millivolt",
+    "_dbm": "dBm",
+    "_ppm": "parts per million",
+    "_c": "degree Celsius",
+    "_bytes": "byte",
+    "_fraction": "1 (0..1)",
+    "_n": "count",
+}
+"""Suffix of a name to the unit it stands for; the longest one that fits wins."""
+
+PER_HOUR = "_per_evaluable_h"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDoc:
+    """What is known about one field of a data type."""
+
+    name: str
+    unit: str
+    """Unit in words, empty where the field has none."""
+    description: str
+    """The attribute's docstring in one line, empty where it has none."""
+    nullable: bool
+
+
+def unit_of(name: str) -> str:
+    """Return the unit that a field's name tells, empty where it tells none."""
+    if PER_HOUR in name:
+        return "1/hour of evaluable time"
+    bare = name.removesuffix("_low").removesuffix("_high")
+    fitting = [suffix for suffix in UNITS if bare.endswith(suffix)]
+    return UNITS[max(fitting, key=len)] if fitting else ""
+
+
+def _docstrings(kind: type) -> Iterator[tuple[str, str]]:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    for statement, following in pairwise(body):
+        named = isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+        if (
+            named
+            and isinstance(following, ast.Expr)
+            and isinstance(following.value, ast.Constant)
+            and isinstance(following.value.value, str)
+        ):
+            assert isinstance(statement, ast.AnnAssign)
+            assert isinstance(statement.target, ast.Name)
+            yield statement.target.id, " ".join(following.value.value.split())
+
+
+@cache
+def describe(kind: type) -> tuple[FieldDoc, ...]:
+    """Return the documentation of every field of a dataclass, in order."""
+    texts = dict(_docstrings(kind))
+    hints = get_type_hints(kind)
+    return tuple(
+        FieldDoc(
+            name=field.name,
+            unit=unit_of(field.name),
+            description=texts.get(field.name, ""),
+            nullable=type(None) in getattr(hints[field.name], "__args__", ()),
+        )
+        for field in fields(kind)
+    )
+
+
+def schema_model(
+    kind: type,
+    name: str,
+    *,
+    leave_out: frozenset[str] = frozenset(),
+    examples: dict[str, Any] | None = None,
+    replace: dict[str, Any] | None = None,
+) -> type[BaseModel]:
+    """Return a pydantic model with the fields of a dataclass, documented with units.
+
+    Parameters
+    ----------
+    kind : type
+        The dataclass.
+    name : str
+        Name of the schema in OpenAPI.
+    leave_out : frozenset
+        Fields that do not leave the house.
+    examples : dict, optional
+        Field name to example value.
+    replace : dict, optional
+        Field name to another annotation, such as a nested model.
+    """
+    hints = get_type_hints(kind)
+    parts: dict[str, Any] = {}
+    for doc in describe(kind):
+        if doc.name in leave_out:
+            continue
+        text = ". ".join(part.rstrip(".") for part in (doc.description, doc.unit) if part)
+        example = (examples or {}).get(doc.name)
+        parts[doc.name] = (
+            (replace or {}).get(doc.name, hints[doc.name]),
+            Field(
+                description=text or None,
+                examples=None if example is None else [example],
+                json_schema_extra={"x-unit": doc.unit} if doc.unit else None,
+            ),
+        )
+    config = ConfigDict(from_attributes=True)
+    model: type[BaseModel] = create_model(
+        name, __config__=config, __doc__=(kind.__doc__ or "").strip(), **parts
+    )
+    return model

@@ -1,0 +1,71 @@
+"""GET /api/v1/health: whether this process does its work."""
+
+import time
+from importlib.metadata import version
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from api.runtime import HistoryProgress, Mode, RuntimeDep
+
+router = APIRouter(tags=["health"])
+
+
+class LinkHealth(BaseModel):
+    """One sensor's link."""
+
+    role: Literal["head", "trunk"]
+    link_state: str = Field(examples=["streaming"])
+    stale: bool = Field(description="No sample for 2 s, or none yet.")
+    age_s: float | None = Field(description="Age of the newest sample, seconds.", examples=[0.05])
+    samples: int = Field(description="Samples received since the collector started.")
+    missing: int = Field(description="Samples known to exist and not received so far.")
+
+
+class Health(BaseModel):
+    """State of the process."""
+
+    status: Literal["ok", "stale"] = Field(
+        description="`stale` where this process records and a sensor has gone silent."
+    )
+    version: str = Field(examples=["0.1.0"])
+    mode: Mode
+    zone: str = Field(description="IANA time zone of days and pages.", examples=["Europe/Berlin"])
+    recording: bool
+    links: list[LinkHealth]
+    history: HistoryProgress
+    live_age_s: float | None = Field(
+        description="Seconds since the last live frame was published; null without one."
+    )
+    warnings: list[str] = Field(description="Sentences for a person.")
+
+
+@router.get("/health", operation_id="getHealth", summary="Whether this process does its work")
+def get_health(runtime: RuntimeDep) -> Health:
+    """Return the state of recording, links and the demonstration's history."""
+    frame = runtime.hub.latest if runtime.hub else None
+    links = []
+    for sensor in (frame.head, frame.trunk) if frame else ():
+        links.append(
+            LinkHealth(
+                role=sensor.role,
+                link_state=sensor.link_state,
+                stale=sensor.stale,
+                age_s=sensor.age_s,
+                samples=sensor.samples,
+                missing=sensor.missing,
+            )
+        )
+    stale = runtime.hub is not None and (frame is None or frame.stale)
+    return Health(
+        status="stale" if stale else "ok",
+        version=version("necktrace"),
+        mode=runtime.mode,
+        zone=runtime.settings.zone_name,
+        recording=runtime.hub is not None,
+        links=links,
+        history=runtime.history,
+        live_age_s=None if frame is None else time.time() - frame.published_utc_ns / 1e9,
+        warnings=list(frame.warnings) if frame else [],
+    )

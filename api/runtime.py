@@ -1,0 +1,46 @@
+"""What the pages and routes draw on, put together once per process."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, Field
+
+from api.settings import Settings
+from ingest.live import LiveHub
+
+Mode = Literal["demo", "up", "serve"]
+
+
+class HistoryProgress(BaseModel):
+    """How far the demonstration's history is."""
+
+    state: Literal["none", "running", "done", "failed"] = "none"
+    days_done: int = Field(default=0, description="Days ready to be looked at.")
+    days: int = Field(default=0, description="Days there will be.")
+    fraction: float = Field(default=0.0, description="0..1.")
+    elapsed_s: float = Field(default=0.0, description="Seconds since the making began.")
+    reason: str | None = Field(default=None, description="Why it failed, in a sentence.")
+
+
+@dataclass(slots=True)
+class Runtime:
+    """One process's parts; those it does not have are None."""
+
+    settings: Settings
+    mode: Mode
+    hub: LiveHub | None = None
+    """Where live frames come from; None where nothing is recorded here."""
+    history: HistoryProgress = field(default_factory=HistoryProgress)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the server goes down, so that endless answers end."""
+
+
+def _runtime(request: Request) -> Runtime:
+    runtime = request.app.state.runtime
+    assert isinstance(runtime, Runtime)
+    return runtime
+
+
+RuntimeDep = Annotated[Runtime, Depends(_runtime)]
