@@ -1,0 +1,68 @@
+"""The account of one stream: which samples came, came twice, came late, or are missing."""
+
+from dataclasses import dataclass, replace
+
+from ingest.drivers.driver import SensorPacket
+from ingest.ledger import IndexRanges
+
+
+@dataclass(frozen=True, slots=True)
+class SampleCounts:
+    """The account of one stream since the collector started."""
+
+    samples: int = 0
+    """Different samples received."""
+    duplicates: int = 0
+    """Samples received again."""
+    missing: int = 0
+    """Known by index, not received so far."""
+    backfilled: int = 0
+    """Different samples that came after later ones."""
+    reboots: int = 0
+
+
+class SampleAccount:
+    """Tells new samples from repeats and late ones, by (boot, index)."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, IndexRanges] = {}
+        self._boot: int | None = None
+        self._counts = SampleCounts()
+
+    @property
+    def counts(self) -> SampleCounts:
+        """The account so far."""
+        missing = sum(
+            ranges.end - first - len(ranges)
+            for ranges in self._held.values()
+            if (first := ranges.first) is not None
+        )
+        return replace(self._counts, missing=missing)
+
+    def enter(self, packet: SensorPacket) -> int | None:
+        """Enter a packet.
+
+        Returns
+        -------
+        int or None
+            How many of its first samples are known already, where the rest is ahead of everything
+            of the newest boot; None where nothing of it is ahead.
+        """
+        counts = self._counts
+        if self._boot is None or packet.boot > self._boot:
+            counts = replace(counts, reboots=counts.reboots + (self._boot is not None))
+            self._boot = packet.boot
+        held = self._held.setdefault(packet.boot, IndexRanges())
+        end = packet.first_index + packet.n
+        known_end = held.end
+        fresh = held.add(packet.first_index, end)
+        ahead = max(0, end - max(known_end, packet.first_index))
+        if packet.boot != self._boot:
+            ahead = 0
+        self._counts = replace(
+            counts,
+            samples=counts.samples + fresh,
+            duplicates=counts.duplicates + packet.n - fresh,
+            backfilled=counts.backfilled + fresh - ahead,
+        )
+        return packet.n - ahead if ahead else None

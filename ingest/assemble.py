@@ -1,0 +1,288 @@
+"""Packets of a sensor to blocks in SI units with UTC times.
+
+The live collector and the replay of a record build blocks by the same `Timeline` from the same
+facts (index, device time, arrival, counts), so both give the same numbers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.drivers.driver import SensorPacket, TimeSyncReport
+from processing import clock
+from processing.types import FloatArray, ImuBlock
+
+Samples = NDArray[np.int16] | NDArray[np.int32] | NDArray[np.float32]
+
+ARRIVAL_CLOCK = clock.ClockParams(settle_s=5.0, discontinuity_s=5.0, late_s=5.0)
+"""For sensors without a clock: their sample count at the nominal rate stands in for device time,
+and the fit finds the true rate, some percent away."""
+
+
+class ChannelLike(Protocol):
+    """A channel as drivers and the record describe it."""
+
+    @property
+    def name(self) -> str:
+        """`acc_x` .. `mag_z`."""
+        ...
+
+    @property
+    def scale(self) -> float:
+        """SI value of one stored unit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCalibration:
+    """What is known about one unit's errors: true = matrix (measured - offset)."""
+
+    acc_matrix: FloatArray = field(default_factory=lambda: np.eye(3))
+    acc_offset_ms2: FloatArray = field(default_factory=lambda: np.zeros(3))
+    gyr_matrix: FloatArray = field(default_factory=lambda: np.eye(3))
+    gyr_offset_rads: FloatArray = field(default_factory=lambda: np.zeros(3))
+
+    @classmethod
+    def from_record(cls, values: Mapping[str, Any]) -> "UnitCalibration | None":
+        """Return the calibration of a stream's description; None where it has none."""
+        names = ("acc_matrix", "acc_offset_ms2", "gyr_matrix", "gyr_offset_rads")
+        given = {name: np.array(values[name], dtype=np.float64) for name in names if name in values}
+        return cls(**given) if given else None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How rows of stored numbers become specific force and angular rate."""
+
+    acc: tuple[int, ...]
+    """Columns of x, y, z."""
+    gyr: tuple[int, ...]
+    mag: tuple[int, ...] | None
+    scales: FloatArray
+    """(c,) SI value of one stored unit."""
+    full_scale: int | None
+    """Count at which integer channels saturate; None for float."""
+    rate_hz: float
+    """Nominal."""
+    calibration: UnitCalibration | None = None
+
+
+def layout_of(
+    channels: Sequence[ChannelLike],
+    dtype: str,
+    rate_hz: float,
+    calibration: UnitCalibration | None = None,
+) -> Layout | None:
+    """Return how to read a stream; None where it is not an accelerometer with a gyroscope."""
+    columns = {channel.name: i for i, channel in enumerate(channels)}
+    found: dict[str, tuple[int, ...]] = {}
+    for sensor in ("acc", "gyr", "mag"):
+        names = [f"{sensor}_{axis}" for axis in "xyz"]
+        if all(name in columns for name in names):
+            found[sensor] = tuple(columns[name] for name in names)
+    if "acc" not in found or "gyr" not in found:
+        return None
+    full_scale = None if dtype == "float32" else int(np.iinfo(dtype).max)
+    scales = np.array([channel.scale for channel in channels], dtype=np.float64)
+    return Layout(
+        found["acc"], found["gyr"], found.get("mag"), scales, full_scale, rate_hz, calibration
+    )
+
+
+def si_block(layout: Layout, t_ns: NDArray[np.int64], samples: Samples) -> ImuBlock:
+    """Return the samples in SI units; a saturated or non-finite one is there, but not valid.
+
+    Parameters
+    ----------
+    t_ns : (n,) int64
+        UTC, strictly increasing.
+    samples : (n, c)
+        Stored numbers.
+    """
+    values = samples * layout.scales
+    acc, gyr = values[:, layout.acc], values[:, layout.gyr]
+    valid = None
+    if layout.full_scale is not None:
+        counts = samples[:, layout.acc + layout.gyr].astype(np.int64)
+        valid = np.asarray((np.abs(counts) < layout.full_scale).all(axis=1))
+    unit = layout.calibration
+    if unit is not None:
+        acc = (acc - unit.acc_offset_ms2) @ unit.acc_matrix.T
+        gyr = (gyr - unit.gyr_offset_rads) @ unit.gyr_matrix.T
+    return ImuBlock.checked(
+        t_ns,
+        acc,
+        gyr,
+        rate_hz=layout.rate_hz,
+        valid=valid,
+        mag=None if layout.mag is None else values[:, layout.mag],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive samples with one anchor, as the clock sees them."""
+
+    first_index: int
+    device_us: int
+    host_ns: int
+    """Arrival, UTC ns, whole microseconds: the record keeps no more."""
+    samples: Samples
+    live: bool
+    """No later sample arrived before it."""
+    stepped: bool = False
+
+    @property
+    def end_index(self) -> int:
+        """One past the last index."""
+        return self.first_index + int(self.samples.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A block on one time axis."""
+
+    block: ImuBlock
+    new_axis: bool
+    """Time before and after its start do not belong together; it may even be earlier."""
+
+
+class Timeline:
+    """Clock and units of one stream through all boots of its sensor.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the stream's samples.
+    params : ClockParams
+        `ARRIVAL_CLOCK` for sensors without a clock.
+    after_ns : int, optional
+        Time of the last sample already known for the same role.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        params: clock.ClockParams | None = None,
+        *,
+        after_ns: int | None = None,
+    ) -> None:
+        self.layout = layout
+        self._params = params or clock.ClockParams()
+        self._boot: int | None = None
+        self._clock: clock.ClockState | None = None
+        self._last_ns = after_ns
+
+    @property
+    def last_t_ns(self) -> int | None:
+        """UTC of the newest sample."""
+        return self._last_ns
+
+    @property
+    def report(self) -> clock.ClockReport | None:
+        """Quality of the present clock fit."""
+        return None if self._clock is None else clock.report(self._clock)
+
+    def observe(self, boot: int, trip: clock.RoundTrip) -> None:
+        """Take a time-sync exchange; it acts on packets that come after it."""
+        state = self._state(boot, trip.device_sent_us, trip.host_received_ns)
+        self._clock = clock.observe(self._params, state, trip)
+
+    def place_before(self, boot: int, runs: Sequence[Run], first_live: Run) -> ImuBlock:
+        """Return backfilled samples that precede every live one of a boot, as a block.
+
+        They lie on the line that the first live packet begins; the clock itself does not move.
+        """
+        state = self._state(boot, first_live.device_us, first_live.host_ns)
+        period_s = 1.0 / self.layout.rate_hz
+        known, _ = clock.step(
+            self._params, state, _anchors([first_live]), nominal_period_s=period_s
+        )
+        _, timed = clock.step(self._params, known, _anchors(runs), nominal_period_s=period_s)
+        # stamps of early packets may jitter by more than their distance
+        order = np.arange(timed.t_ns.size)
+        t_ns = np.maximum.accumulate(timed.t_ns - order) + order
+        return si_block(self.layout, t_ns, np.concatenate([run.samples for run in runs]))
+
+    def place(self, boot: int, runs: Sequence[Run]) -> list[Piece]:
+        """Return the samples of runs, in order of index, as blocks."""
+        if not runs:
+            return []
+        timed = self._place(boot, runs)
+        ends = np.cumsum([run.samples.shape[0] for run in runs])
+        samples = np.concatenate([run.samples for run in runs])
+        starts = [0, *(int(ends[i - 1]) for i in np.flatnonzero(timed.breaks) if i > 0)]
+        pieces = []
+        for a, b in zip(starts, [*starts[1:], int(ends[-1])], strict=True):
+            if b > a:
+                block = si_block(self.layout, timed.t_ns[a:b], samples[a:b])
+                pieces.append(Piece(block, a > 0 or bool(timed.breaks[0])))
+        return pieces
+
+    def _place(self, boot: int, runs: Sequence[Run]) -> clock.Timed:
+        state = self._state(boot, runs[0].device_us, runs[0].host_ns)
+        self._clock, timed = clock.step(
+            self._params, state, _anchors(runs), nominal_period_s=1.0 / self.layout.rate_hz
+        )
+        if timed.t_ns.size:
+            self._last_ns = self._clock.last_t_ns
+        return timed
+
+    def _state(self, boot: int, device_us: int, host_ns: int) -> clock.ClockState:
+        if self._clock is None or boot != self._boot:
+            self._boot = boot
+            self._clock = clock.start(
+                self._params, device_us=device_us, host_ns=host_ns, after_ns=self._last_ns
+            )
+        return self._clock
+
+
+def _anchors(runs: Sequence[Run]) -> clock.Anchors:
+    return clock.Anchors(
+        first_index=np.array([run.first_index for run in runs], dtype=np.int64),
+        n_samples=np.array([run.samples.shape[0] for run in runs], dtype=np.int64),
+        device_us=np.array([run.device_us for run in runs], dtype=np.int64),
+        host_ns=np.array([run.host_ns for run in runs], dtype=np.int64),
+        live=np.array([run.live for run in runs], dtype=np.bool_),
+        stepped=np.array([run.stepped for run in runs], dtype=np.bool_),
+    )
+
+
+def device_time_us(packet: SensorPacket, rate_hz: float) -> int:
+    """Return the device time of a packet's first sample, from whatever the sensor stamps."""
+    if packet.device_us is not None:
+        return packet.device_us
+    if packet.last_device_us is not None:
+        return packet.last_device_us - round((packet.n - 1) * 1e6 / rate_hz)
+    return round(packet.first_index * 1e6 / rate_hz)
+
+
+def arrival_ns(host_mono_ns: int, utc_offset_ns: int) -> int:
+    """Return an arrival on the steady UTC clock, in whole microseconds as the record keeps it."""
+    return host_mono_ns // 1000 * 1000 + utc_offset_ns
+
+
+def round_trip(report: TimeSyncReport, utc_offset_ns: int) -> clock.RoundTrip:
+    """Return a time-sync exchange on the steady UTC clock."""
+    return clock.RoundTrip(
+        host_sent_ns=report.t1_us * 1000 + utc_offset_ns,
+        device_received_us=report.t2_us,
+        device_sent_us=report.t3_us,
+        host_received_ns=report.t4_us * 1000 + utc_offset_ns,
+    )
+
+
+def live_run(packet: SensorPacket, skip: int, rate_hz: float, utc_offset_ns: int) -> Run:
+    """Return the part of a packet that is ahead of everything before it, as a live run."""
+    device_us = device_time_us(packet, rate_hz) + round(skip * 1e6 / rate_hz)
+    return Run(
+        first_index=packet.first_index + skip,
+        device_us=device_us,
+        host_ns=arrival_ns(packet.host_mono_ns, utc_offset_ns),
+        samples=packet.samples[skip:],
+        live=True,
+        stepped=packet.clock_stepped,
+    )
