@@ -1,0 +1,129 @@
+"""The emulated daemon as a process: owns org.bluez, takes fault commands on stdin.
+
+Started by `tests.support.bluez.bus`; `python -m tests.support.bluez.daemon WORLD`, where WORLD is
+JSON: a list of {"kind", "address", "mtu", "faults", ...arguments of the kind}. Each line on stdin is
+a JSON command, each answered by one JSON line.
+"""
+
+import asyncio
+import importlib
+import json
+import sys
+from typing import Any
+
+from dbus_fast import BusType, Message, MessageType
+from dbus_fast.aio import MessageBus
+
+from tests.support.bluez.peripheral import Peripheral
+from tests.support.bluez.table import BluezError, is_call
+from tests.support.bluez.world import DEVICE, World
+
+
+def make_peripheral(kind: str, arguments: dict[str, Any]) -> Peripheral:
+    """Return a peripheral of a kind: the module of that name in tests.support.bluez.sensors."""
+    module = importlib.import_module(f"tests.support.bluez.sensors.{kind}")
+    made: Peripheral = module.make(**arguments)
+    return made
+
+
+class Daemon:
+    """Plumbing between the bus, the world and stdin."""
+
+    def __init__(self, bus: MessageBus) -> None:
+        self.bus = bus
+        self.world = World(bus)
+        self._tasks: set[asyncio.Task[None]] = set()
+        bus.add_message_handler(self._on_message)
+
+    def _on_message(self, message: Message) -> bool | None:
+        if message.message_type is MessageType.SIGNAL and message.member == "NameOwnerChanged":
+            name, _, owner = message.body
+            if not owner:
+                self.world.client_left(name)
+            return None
+        if not is_call(message) or message.interface in {
+            "org.freedesktop.DBus.Peer",
+            "org.freedesktop.DBus.Introspectable",
+        }:
+            return None
+        task = asyncio.create_task(self._answer(message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    async def _answer(self, message: Message) -> None:
+        try:
+            reply = await self.world.handle(message)
+        except BluezError as error:
+            reply = Message.new_error(message, error.name, error.text)
+        await self.bus.send(reply)
+
+    def command(self, name: str, **arguments: Any) -> Any:
+        """Do what a test asks."""
+        world = self.world
+        if name == "calls":
+            return world.calls
+        if name == "power":
+            world.power(on=arguments["on"])
+            return None
+        if name == "temporary":
+            world.temporary_s = arguments["seconds"]
+            return None
+        device = world.devices[arguments.pop("address")]
+        if name == "faults":
+            for key, value in arguments.items():
+                setattr(device.faults, key, value)
+            return None
+        if name == "lose_link":
+            world.lose_link(device)
+            return None
+        if name == "mtu":
+            device.mtu = arguments["mtu"]
+            return None
+        if name == "connected":
+            return world.table.has(device.path, DEVICE) and world.table.value(
+                device.path, DEVICE, "Connected"
+            )
+        if name == "sent":
+            return device.sent
+        return device.peripheral.command(name, **arguments)
+
+
+async def main() -> None:
+    bus = MessageBus(bus_type=BusType.SYSTEM, negotiate_unix_fd=True)
+    await bus.connect()
+    await bus.call(
+        Message(
+            destination="org.freedesktop.DBus",
+            path="/org/freedesktop/DBus",
+            interface="org.freedesktop.DBus",
+            member="AddMatch",
+            signature="s",
+            body=["type='signal',member='NameOwnerChanged'"],
+        )
+    )
+    daemon = Daemon(bus)
+    for spec in json.loads(sys.argv[1]):
+        kind, address, mtu = spec.pop("kind"), spec.pop("address"), spec.pop("mtu", 247)
+        faults = spec.pop("faults", {})
+        daemon.world.add_device(address, make_peripheral(kind, spec), mtu=mtu)
+        for key, value in faults.items():
+            setattr(daemon.world.devices[address].faults, key, value)
+    daemon.world.start()
+    await bus.request_name("org.bluez")
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
+    print("ready", flush=True)
+    while line := await reader.readline():
+        request = json.loads(line)
+        try:
+            answer = {"ok": daemon.command(**request)}
+        except Exception as error:
+            answer = {"error": repr(error)}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
