@@ -5,6 +5,7 @@ ProtocolError
 ├── LengthError           bytes of another length than the layout (decoding)
 ├── FormatError           bytes of a possible length that break a rule (decoding)
 ├── VersionError          the other side speaks another major version
+├── AttRejectedError      a virtual sensor refuses an attribute access, as a GATT server does
 └── RequestRefusedError   the sensor answered a request with a status other than ok
 """
 
@@ -64,3 +65,19 @@ class RequestRefusedError(ProtocolError):
         """Name of the request."""
         self.status = status
         """Status byte of the answer (`definition.ControlStatus`)."""
+
+
+class AttRejectedError(ProtocolError):
+    """A virtual sensor refuses an access to an attribute; `code` is the ATT error."""
+
+    READ_NOT_PERMITTED = 0x02
+    WRITE_NOT_PERMITTED = 0x03
+    NOT_PERMITTED = 0x06
+    INVALID_LENGTH = 0x0D
+    VALUE_NOT_ALLOWED = 0x13
+    CCCD_IMPROPER = 0xFD
+
+    def __init__(self, code: int, what: str) -> None:
+        super().__init__(f"the sensor refuses {what} with ATT error 0x{code:02x}")
+        self.code = code
+        """ATT error code."""
