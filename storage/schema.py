@@ -211,6 +211,15 @@ CREATE TABLE summary(
     data BLOB NOT NULL,
     PRIMARY KEY(tier, patient, algo, t_ns)
 );
+CREATE TABLE result_text(           -- what is no number, for every store of results
+    patient TEXT NOT NULL,
+    algo TEXT NOT NULL,
+    tier TEXT NOT NULL,             -- minute | day | episode
+    t_ns INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY(patient, algo, tier, t_ns, key)
+) WITHOUT ROWID;
 CREATE TABLE episode(
     patient TEXT NOT NULL,
     algo TEXT NOT NULL,
@@ -223,10 +232,9 @@ CREATE TABLE episode(
 CREATE TABLE cell(
     patient TEXT NOT NULL,
     algo TEXT NOT NULL,
-    plane TEXT NOT NULL,
-    hour INTEGER NOT NULL,          -- hours since 1970
-    data BLOB NOT NULL,
-    PRIMARY KEY(patient, algo, plane, hour)
+    t_ns INTEGER NOT NULL,          -- quarter hour
+    data BLOB NOT NULL,             -- (n, 3) float32: rotation bin, lateral bin, seconds
+    PRIMARY KEY(patient, algo, t_ns)
 ) WITHOUT ROWID;
 CREATE TABLE cursor(
     patient TEXT NOT NULL,

@@ -244,10 +244,10 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def remove_leftovers(folder: Path) -> int:
+def remove_leftovers(folder: Path, below: str = RAW) -> int:
     """Delete temporary files whose writer is dead; return how many."""
     removed = 0
-    for tmp in (folder / RAW).glob("**/*.tmp"):
+    for tmp in (folder / below).glob("**/*.tmp"):
         try:
             fd = os.open(tmp, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:

@@ -1,0 +1,247 @@
+"""The 1 Hz grid of angles: made from full-rate angles, packed by the minute, read coarser."""
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from processing.types import CervicalAngles, FloatArray
+from storage.results import ANGLE_FIELDS, AXES, SECOND_NS, AngleSeries
+
+_WIDTH = len(ANGLE_FIELDS)
+_VALID = ANGLE_FIELDS.index("valid")
+_EMPTY = np.int16(-32768)
+_UNITS = np.array([0.01] * (_WIDTH - 1) + [0.0001])
+"""Whole centidegrees, and ten-thousandths for the valid fraction."""
+
+
+@dataclass(frozen=True, slots=True)
+class FullRate:
+    """Angles at the pipeline's rate, as stored in derived Parquet."""
+
+    t_ns: NDArray[np.int64]
+    """(n,) UTC nanoseconds, increasing."""
+    angles_deg: FloatArray
+    """(n, 4) flexion, lateral right, rotation right, deviation; NaN where unknown."""
+    heading_sigma_deg: FloatArray
+    """(n,)."""
+    q_rel: FloatArray
+    """(n, 4) `R_rel`, N not removed."""
+    valid: NDArray[np.bool_]
+    """(n,)."""
+    head_deg: FloatArray | None = None
+    """(n, 2) pitch and roll of the head to gravity, for a single head sensor."""
+
+
+def full_rate_of(
+    angles: CervicalAngles, t0_ns: int, rate_hz: float, head_deg: FloatArray | None = None
+) -> FullRate:
+    """Return the pipeline's angles with their times; grid point k lies at t0 + k / rate."""
+    k = angles.k0 + np.arange(len(angles.valid), dtype=np.int64)
+    period_ns = 1e9 / rate_hz
+    exact = round(period_ns)
+    t = t0_ns + (k * exact if exact == period_ns else np.rint(k * period_ns).astype(np.int64))
+    return FullRate(
+        t_ns=t,
+        angles_deg=np.column_stack(
+            (
+                angles.flexion_deg,
+                angles.lateral_right_deg,
+                angles.rotation_right_deg,
+                angles.deviation_deg,
+            )
+        ),
+        heading_sigma_deg=angles.heading_sigma_deg,
+        q_rel=angles.q_rel,
+        valid=angles.valid,
+        head_deg=head_deg,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SecondsState:
+    """The rows of the second that is not complete yet."""
+
+    rows: FullRate | None = None
+
+
+def seconds_step(
+    state: SecondsState, block: FullRate | None, *, rate_hz: float, final: bool = False
+) -> tuple[SecondsState, AngleSeries]:
+    """Take full-rate rows, give the seconds that became complete; any chunking is one batch.
+
+    Parameters
+    ----------
+    state : SecondsState
+        From the step before, or `SecondsState()`.
+    block : FullRate or None
+        Rows that continue those before.
+    rate_hz : float
+        Nominal rate: a second with fewer valid rows is valid in part.
+    final : bool
+        Nothing follows: the last second is given too.
+    """
+    rows = _joined(state.rows, block)
+    if rows is None:
+        return SecondsState(), AngleSeries.empty()
+    seconds = rows.t_ns // SECOND_NS
+    whole = len(seconds) if final else int(np.searchsorted(seconds, seconds[-1]))
+    series = _reduced(_rows(rows, 0, whole), rate_hz)
+    rest = None if whole == len(seconds) else _rows(rows, whole, len(seconds))
+    return SecondsState(rest), series
+
+
+def pack_minute(second: NDArray[np.int64], values: FloatArray) -> bytes:
+    """Return the blob of one minute.
+
+    Parameters
+    ----------
+    second : (n,) int64
+        Second of the minute, 0..59.
+    values : (n, 16) float64
+        One column per `ANGLE_FIELDS`.
+    """
+    grid = np.full((60, _WIDTH), _EMPTY)
+    scaled = np.rint(values / _UNITS)
+    known = np.isfinite(scaled)
+    grid[second] = np.where(known, np.clip(np.where(known, scaled, 0), -32767, 32767), _EMPTY)
+    column_major = grid.T.astype("<i2")
+    deltas = np.diff(column_major, axis=1, prepend=np.zeros((_WIDTH, 1), "<i2"))
+    return zlib.compress(deltas.astype("<i2").tobytes(), 1)
+
+
+def unpack_minutes(rows: Iterable[tuple[int, bytes]]) -> AngleSeries:
+    """Return the seconds of (minute since 1970, blob) rows, in order."""
+    listed = list(rows)
+    if not listed:
+        return AngleSeries.empty()
+    raw = b"".join(zlib.decompress(blob) for _, blob in listed)
+    deltas = np.frombuffer(raw, dtype="<i2").reshape(len(listed), _WIDTH, 60)
+    grid = np.cumsum(deltas, axis=2, dtype=np.int16).transpose(0, 2, 1).reshape(-1, _WIDTH)
+    minutes = np.array([minute for minute, _ in listed], dtype=np.int64)
+    t = ((minutes[:, None] * 60 + np.arange(60)) * SECOND_NS).ravel()
+    present = grid[:, _VALID] != _EMPTY
+    kept = grid[present]
+    values = np.where(kept == _EMPTY, np.nan, kept * _UNITS)
+    return AngleSeries(t[present], 1, values)
+
+
+def step_for(t0_ns: int, t1_ns: int, max_points: int | None) -> int:
+    """Return the slot length in seconds that keeps [t0, t1) within `max_points` slots."""
+    if max_points is None:
+        return 1
+    seconds = max(-(-(t1_ns - t0_ns) // SECOND_NS), 1)
+    step = max(-(-seconds // max(max_points, 1)), 1)
+    # Slots lie on multiples of their length, so a range may touch one slot more than it fills.
+    while _slots(t0_ns, t1_ns, step) > max(max_points, 1) and step < seconds * 2:
+        step += 1
+    return int(step)
+
+
+def coarser(series: AngleSeries, step_s: int) -> AngleSeries:
+    """Return slots of `step_s` seconds: mean of means, exact minimum and maximum.
+
+    Seconds without a valid sample count for the valid fraction only.
+    """
+    if step_s == 1 or not len(series.t_ns):
+        return AngleSeries(series.t_ns, step_s, hide_invalid(series.values))
+    slots = series.t_ns // (step_s * SECOND_NS)
+    starts = np.flatnonzero(np.diff(slots, prepend=slots[0] - 1))
+    values = hide_invalid(series.values)
+    out = np.empty((len(starts), _WIDTH))
+    for k, name in enumerate(ANGLE_FIELDS):
+        column = values[:, k]
+        known = np.isfinite(column)
+        if name.endswith("_min_deg"):
+            low = np.minimum.reduceat(np.where(known, column, np.inf), starts)
+            out[:, k] = np.where(np.isinf(low), np.nan, low)
+        elif name.endswith("_max_deg"):
+            high = np.maximum.reduceat(np.where(known, column, -np.inf), starts)
+            out[:, k] = np.where(np.isinf(high), np.nan, high)
+        elif k == _VALID:
+            out[:, k] = np.add.reduceat(column, starts) / step_s
+        else:
+            count = np.add.reduceat(known.astype(np.float64), starts)
+            total = np.add.reduceat(np.where(known, column, 0.0), starts)
+            out[:, k] = np.divide(total, count, out=np.full(len(starts), np.nan), where=count > 0)
+    return AngleSeries(slots[starts] * step_s * SECOND_NS, step_s, out)
+
+
+def hide_invalid(values: FloatArray) -> FloatArray:
+    """Return values with NaN in every column but ``valid`` where nothing of the slot is valid."""
+    dead = ~(values[:, _VALID] > 0.0)
+    if not dead.any():
+        return values
+    hidden = values.copy()
+    hidden[dead, :_VALID] = np.nan
+    return hidden
+
+
+def _slots(t0_ns: int, t1_ns: int, step: int) -> int:
+    size = step * SECOND_NS
+    return int(-(-t1_ns // size) - t0_ns // size)
+
+
+def _reduced(rows: FullRate, rate_hz: float) -> AngleSeries:
+    if not len(rows.t_ns):
+        return AngleSeries.empty()
+    seconds = rows.t_ns // SECOND_NS
+    starts = np.flatnonzero(np.diff(seconds, prepend=seconds[0] - 1))
+    out = np.empty((len(starts), _WIDTH))
+    for axis in range(len(AXES)):
+        column = rows.angles_deg[:, axis]
+        known = rows.valid & np.isfinite(column)
+        out[:, 3 * axis] = _means(column, known, starts)
+        low = np.minimum.reduceat(np.where(known, column, np.inf), starts)
+        high = np.maximum.reduceat(np.where(known, column, -np.inf), starts)
+        out[:, 3 * axis + 1] = np.where(np.isinf(low), np.nan, low)
+        out[:, 3 * axis + 2] = np.where(np.isinf(high), np.nan, high)
+    sigma = rows.heading_sigma_deg
+    out[:, 12] = _means(sigma, rows.valid & np.isfinite(sigma), starts)
+    for k in (0, 1):
+        if rows.head_deg is None:
+            out[:, 13 + k] = np.nan
+        else:
+            column = rows.head_deg[:, k]
+            out[:, 13 + k] = _means(column, rows.valid & np.isfinite(column), starts)
+    counted = np.add.reduceat(rows.valid.astype(np.float64), starts)
+    out[:, _VALID] = np.minimum(counted / rate_hz, 1.0)
+    return AngleSeries(seconds[starts] * SECOND_NS, 1, out)
+
+
+def _means(column: FloatArray, known: NDArray[np.bool_], starts: NDArray[np.intp]) -> FloatArray:
+    count = np.add.reduceat(known.astype(np.float64), starts)
+    total = np.add.reduceat(np.where(known, column, 0.0), starts)
+    means: FloatArray = np.divide(total, count, out=np.full(len(starts), np.nan), where=count > 0)
+    return means
+
+
+def _rows(rows: FullRate, a: int, b: int) -> FullRate:
+    return FullRate(
+        rows.t_ns[a:b],
+        rows.angles_deg[a:b],
+        rows.heading_sigma_deg[a:b],
+        rows.q_rel[a:b],
+        rows.valid[a:b],
+        None if rows.head_deg is None else rows.head_deg[a:b],
+    )
+
+
+def _joined(first: FullRate | None, second: FullRate | None) -> FullRate | None:
+    if first is None or second is None:
+        found = second if first is None else first
+        return None if found is None or not len(found.t_ns) else found
+    return FullRate(
+        np.concatenate((first.t_ns, second.t_ns)),
+        np.concatenate((first.angles_deg, second.angles_deg)),
+        np.concatenate((first.heading_sigma_deg, second.heading_sigma_deg)),
+        np.concatenate((first.q_rel, second.q_rel)),
+        np.concatenate((first.valid, second.valid)),
+        (
+            None
+            if first.head_deg is None or second.head_deg is None
+            else np.concatenate((first.head_deg, second.head_deg))
+        ),
+    )
