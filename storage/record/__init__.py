@@ -4,6 +4,7 @@ from storage.record.direct import DirectWriter
 from storage.record.lock import LockHolder, lock_holder
 from storage.record.reader import Damage, RecordReader
 from storage.record.types import Anchors, Channel, Chunk, Packet, Stream, StreamInfo
+from storage.record.verify import verify
 from storage.record.writer import CommitInfo, RecordWriter, WriterState
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "StreamInfo",
     "WriterState",
     "lock_holder",
+    "verify",
 ]
