@@ -37,13 +37,13 @@ POS: Final = 22
 PHI: Final = 25
 """Rotation vector of the last sample, for the coning term."""
 SUM_R: Final = 28
-"""Sum over the window of the sensor-to-earth matrix, row major."""
+"""Integral over the window of the sensor-to-earth matrix, row major, s."""
 SUM_RW: Final = 37
-"""Sum over the window of R[i, j] times rotation vector [k], at 9 i + 3 j + k."""
+"""Integral over the window of R[i, j] ω[k], at 9 i + 3 j + k, rad."""
 SUM_F: Final = 64
-"""Sum over the window of the specific force in earth axes."""
+"""Integral over the window of the specific force in earth axes, m/s."""
 SUM_P: Final = 67
-"""Sum over the window of the running `SUM_F`: the position it leads to."""
+"""Integral over the window of the running `SUM_F`, m."""
 SUM_W: Final = 70
 """Sum over the window of the measured rate, about `REF_W`."""
 SUM_W2: Final = 73
@@ -52,24 +52,39 @@ SUM_A: Final = 74
 """Sum over the window of the specific force in sensor axes, about `REF_A`."""
 SUM_A2: Final = 77
 """As `SUM_W2`, for the specific force."""
-COUNT: Final = 78
+SUM_M: Final = 78
+"""Sum over the window of the magnetic field in earth axes."""
+COUNT: Final = 81
 """Valid samples in the window."""
-MISSING: Final = 79
+MISSING: Final = 82
 """Missing samples in the window."""
-REF_W: Final = 80
+REF_W: Final = 83
 """Measured rate at the first sample of the window."""
-REF_A: Final = 83
+REF_A: Final = 86
 """Specific force at the first sample of the window."""
-POWER: Final = 86
-"""Power of the motion acceleration, (m/s²)² s."""
-STILL_S: Final = 87
+POWER: Final = 89
+"""Spectral density of the motion acceleration, (m/s²)² s."""
+STILL_S: Final = 90
 """Seconds at the noise floor without interruption."""
-FLOOR: Final = 88
+QUIET_W: Final = 91
+"""Variance of the rate inside windows, mean of the last 2 s, (rad/s)²."""
+QUIET_A: Final = 92
+"""As `QUIET_W`, specific force, (m/s²)²."""
+AGE_S: Final = 93
+"""Seconds that `QUIET_W` has averaged over."""
+FLOOR_W: Final = 94
 """Gyroscope noise floor in use, rad/s."""
-STARTED: Final = 89
+FLOOR_A: Final = 95
+"""Accelerometer noise floor in use, m/s²."""
+FIELD: Final = 96
+"""Reference of the magnetic field: norm, dip (rad), seconds of trust."""
+STARTED: Final = 99
 """1 once the first valid sample has set the attitude."""
-N_STATE: Final = 90
+N_STATE: Final = 100
 
 WINDOW_START: Final = SUM_R
 WINDOW_STOP: Final = REF_W
 """[WINDOW_START, WINDOW_STOP) is cleared at the end of a window."""
+
+N_TRANSITION: Final = SUM_F + 3 - SUM_R
+"""Numbers from SUM_R on that the transition of a window depends on."""

@@ -12,17 +12,16 @@ import numpy as np
 
 from processing import quaternion
 from processing.errors import InputError, StateError
-from processing.orientation.layout import BIAS, FLOOR, N_ERROR, N_STATE, OFFSET, POWER, STARTED
-from processing.orientation.params import (
-    DEFAULT_GYRO_NOISE_DPS,
-    PairParams,
-    constants,
-    initial_variances,
-)
-from processing.orientation.window import heading_sigma, reset_heading, run, sum_pose_error
-from processing.types import FloatArray, HeadingReset, PairBlock, PairOrientation
+from processing.orientation.heading import heading_sigma, reset_heading, sum_pose_error
+from processing.orientation.layout import BIAS, N_ERROR, N_STATE, STARTED, Q
+from processing.orientation.params import PairParams, constants, initial_state, initial_variances
+from processing.orientation.recording import WORK_SHAPE, Recording, smooth_rows, swept
+from processing.orientation.window import LOG_TURN, log_attitude, run
+from processing.types import BoolArray, FloatArray, HeadingReset, PairBlock, PairOrientation
 
 STATE_VERSION = 1
+SMOOTHED_WINDOWS = 2400
+"""Windows recorded at a time while smoothing; bounds memory, changes no result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +46,14 @@ def start(params: PairParams, rate_hz: float) -> PairState:
     if not (np.isfinite(rate_hz) and rate_hz > 0.0):
         raise InputError(f"rate_hz is {rate_hz}; give the grid rate in hertz")
     sensors = (params.head, params.trunk)
-    x = np.zeros((2, N_STATE))
-    for row, sensor in zip(x, sensors, strict=True):
-        row[BIAS : BIAS + 3] = np.radians(sensor.bias_dps)
-        row[OFFSET : OFFSET + 3] = sensor.offset_ms2
-        row[POWER] = 1.0
-        noise = sensor.gyro_noise_dps
-        row[FLOOR] = np.radians(DEFAULT_GYRO_NOISE_DPS if noise is None else noise)
-    P = np.diag(np.concatenate([initial_variances(s, params.filter) for s in sensors]))
-    return PairState(k=0, rate_hz=rate_hz, x=x, P=P, pose_start=-1, pose=np.zeros(4))
+    return PairState(
+        k=0,
+        rate_hz=rate_hz,
+        x=np.stack([initial_state(s, rate_hz) for s in sensors]),
+        P=np.diag(np.concatenate([initial_variances(s, params.filter) for s in sensors])),
+        pose_start=-1,
+        pose=np.zeros(4),
+    )
 
 
 def step(
@@ -75,78 +73,164 @@ def step(
     InputError
         If the block does not continue the grid of `state`, or poses overlap.
     """
-    n = pair.head_gyr.shape[0]
     if state.k != pair.k0 and not _fresh(state):
         raise InputError(f"block starts at grid index {pair.k0}, expected {state.k}: grid broken")
     if abs(pair.rate_hz - state.rate_hz) > 1e-9:
         raise InputError(f"block has {pair.rate_hz} Hz, the filter runs at {state.rate_hz} Hz")
-    ordered = sorted(resets, key=lambda reset: reset.k_start)
-    window = max(1, round(params.filter.window_s * state.rate_hz))
-    for first, second in pairwise(ordered):
-        if second.k_start < _acts_at(first, window):
-            raise InputError(
-                f"reference poses at grid index {first.k_start} and {second.k_start} overlap; "
-                "give one of them"
-            )
-    gyr = np.ascontiguousarray(np.stack((pair.head_gyr, pair.trunk_gyr)))
-    acc = np.ascontiguousarray(np.stack((pair.head_acc, pair.trunk_acc)))
-    valid = np.ascontiguousarray(np.stack((pair.head_valid, pair.trunk_valid)))
-    c = np.stack([constants(s, params.filter) for s in (params.head, params.trunk)])
-    x, P, pose = state.x.copy(), state.P.copy(), state.pose.copy()
-    pose_start = state.pose_start
-    q = np.empty((2, n, 4))
-    sigma = np.empty(n)
-    work = np.empty((6, 2 * N_ERROR))
-    dt = 1.0 / state.rate_hz
-
-    def advance(a: int, b: int) -> None:
-        run(gyr, acc, valid, a - pair.k0, b - pair.k0, pair.k0, x, P, c, dt, window, work, q, sigma)
-
-    k, stop = pair.k0, pair.k0 + n
-    for reset in ordered:
-        acts = _acts_at(reset, window)
-        if acts <= k or reset.k_start >= stop:
-            continue
-        begin, end = max(k, reset.k_start), min(stop, acts)
-        if pose_start != reset.k_start:
-            pose_start, pose = reset.k_start, np.zeros(4)
-        advance(k, end)
-        seen = slice(max(begin, reset.k_start) - pair.k0, min(end, reset.k_end) - pair.k0)
-        both = x[0, STARTED] > 0.0 and x[1, STARTED] > 0.0
-        if both:
-            sum_pose_error(q[0], q[1], reset.q_th_ref, seen.start, seen.stop, pose)
-        k = end
-        if end == acts:
-            if np.any(pose):
-                heading = 2.0 * np.arctan2(pose[3], pose[0])
-                heading = (heading + np.pi) % (2.0 * np.pi) - np.pi
-                reset_heading(x, P, heading, np.radians(reset.sigma_deg) ** 2, work)
-                q[:, end - 1 - pair.k0] = x[:, 0:4]
-                sigma[end - 1 - pair.k0] = heading_sigma(P)
-            pose_start, pose = -1, np.zeros(4)
-    advance(k, stop)
-    for i in range(2):
-        if x[i, STARTED] == 0.0:
-            q[i] = np.nan
-    if np.isnan(q[:, :, 0]).any():
-        sigma[:] = np.nan
-    new = PairState(stop, state.rate_hz, x, P, pose_start, pose)
-    q = quaternion.normalize(q)
-    return new, PairOrientation(
-        k0=pair.k0,
-        q_es_head=q[0],
-        q_es_trunk=q[1],
-        heading_sigma_deg=np.degrees(sigma),
-        head_bias_dps=np.degrees(x[0, BIAS : BIAS + 3]),
-        trunk_bias_dps=np.degrees(x[1, BIAS : BIAS + 3]),
-    )
+    work = _Work.of(params, pair, resets)
+    new, q, sigma = _advance(work, state, pair.k0, pair.k0 + work.n, Recording.of(0, 2))
+    return new, _result(new, pair.k0, q, sigma)
 
 
 def smooth(
     params: PairParams, pair: PairBlock, resets: Sequence[HeadingReset] = ()
 ) -> PairOrientation:
-    """Return the orientation of a whole wear session."""
-    return step(params, start(params, pair.rate_hz), pair, resets)[1]
+    """Return the orientation of a whole wear session, every row from all of it.
+
+    The filter runs twice: once through, keeping its state every `SMOOTHED_WINDOWS` windows, then
+    again from each kept state, last to first, recording what the smoother needs.
+    """
+    work = _Work.of(params, pair, resets)
+    stop = pair.k0 + work.n
+    length = SMOOTHED_WINDOWS * work.window
+    borders = [pair.k0, *range((pair.k0 // length + 1) * length, stop, length), stop]
+    states = [start(params, pair.rate_hz)]
+    parts: list[tuple[FloatArray, FloatArray]] = []
+    for k, k_next in pairwise(borders):
+        state, q, sigma = _advance(work, states[-1], k, k_next, Recording.of(0, 2))
+        states.append(state)
+        parts.append((q, sigma))
+    adjoint, L = np.zeros((1, 2 * N_ERROR)), np.zeros((2 * N_ERROR, 2 * N_ERROR))
+    passages: list[FloatArray] = []
+    errors: list[FloatArray] = []
+    variances: list[FloatArray] = []
+    for i in range(len(parts) - 1, -1, -1):
+        k, k_next = borders[i], borders[i + 1]
+        record = Recording.of(k_next // work.window - k // work.window, 2)
+        _advance(work, states[i], k, k_next, record)
+        error, variance = swept(record, adjoint, L)
+        passages.insert(0, record.passages)
+        errors.insert(0, error)
+        variances.insert(0, variance)
+    q = np.concatenate([part[0] for part in parts], axis=1)
+    passage, error = np.concatenate(passages), np.concatenate(errors)
+    first = pair.k0 % work.window
+    for i in range(2):
+        smooth_rows(q[i], first, work.window, passage[:, i], error[:, i])
+    sigma = np.concatenate([part[1] for part in parts])
+    variance = np.concatenate(variances)
+    if variance.shape[0] > 0:
+        of_row = (np.arange(work.n) + first) // work.window
+        known = of_row < variance.shape[0]
+        sigma[known] = np.sqrt(np.maximum(variance[of_row[known]], 0.0))
+    return _result(states[-1], pair.k0, q, sigma)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A block as the kernels want it."""
+
+    gyr: FloatArray
+    acc: FloatArray
+    valid: BoolArray
+    k0: int
+    n: int
+    resets: list[HeadingReset]
+    constants: FloatArray
+    window: int
+    dt: float
+
+    @classmethod
+    def of(cls, params: PairParams, pair: PairBlock, resets: Sequence[HeadingReset]) -> "_Work":
+        window = max(1, round(params.filter.window_s * pair.rate_hz))
+        ordered = sorted(resets, key=lambda reset: reset.k_start)
+        for one, two in pairwise(ordered):
+            if two.k_start < _acts_at(one, window):
+                raise InputError(
+                    f"reference poses at grid index {one.k_start} and {two.k_start} overlap; "
+                    "give one of them"
+                )
+        return cls(
+            gyr=np.stack((pair.head_gyr, pair.trunk_gyr)),
+            acc=np.stack((pair.head_acc, pair.trunk_acc)),
+            valid=np.stack((pair.head_valid, pair.trunk_valid)),
+            k0=pair.k0,
+            n=pair.head_gyr.shape[0],
+            resets=ordered,
+            constants=np.stack([constants(s, params.filter) for s in (params.head, params.trunk)]),
+            window=window,
+            dt=1.0 / pair.rate_hz,
+        )
+
+
+def _advance(
+    work: _Work, state: PairState, k: int, stop: int, record: Recording
+) -> tuple[PairState, FloatArray, FloatArray]:
+    """Filter grid rows [k, stop); return the new state, (2, n, 4) attitudes and (n,) sigma, rad."""
+    x, P, pose = state.x.copy(), state.P.copy(), state.pose.copy()
+    pose_start = state.pose_start
+    rows = slice(k - work.k0, stop - work.k0)
+    gyr = np.ascontiguousarray(work.gyr[:, rows])
+    acc = np.ascontiguousarray(work.acc[:, rows])
+    valid = np.ascontiguousarray(work.valid[:, rows])
+    no_mag = np.empty((2, 0, 3))
+    q, sigma = np.empty((2, stop - k, 4)), np.empty(stop - k)
+    scratch, turns = np.empty(WORK_SHAPE), np.empty(2)
+    k0 = k
+
+    def filter_until(end: int) -> None:
+        run(gyr, acc, no_mag, valid, k - k0, end - k0, k0, x, P, work.constants, work.dt,
+            work.window, scratch, q, sigma, *record.arrays)  # fmt: skip
+
+    for reset in work.resets:
+        acts = _acts_at(reset, work.window)
+        if acts <= k or reset.k_start >= stop:
+            continue
+        begin, end = max(k, reset.k_start), min(stop, acts)
+        if pose_start != reset.k_start:
+            pose_start, pose = reset.k_start, np.zeros(4)
+        filter_until(end)
+        k = end
+        if x[0, STARTED] > 0.0 and x[1, STARTED] > 0.0:
+            last = min(end, reset.k_end) - k0
+            sum_pose_error(q[0], q[1], reset.q_th_ref, begin - k0, last, pose)
+        if end < acts:
+            continue
+        if np.any(pose):
+            heading = _wrapped(2.0 * np.arctan2(pose[3], pose[0]))
+            variance = np.radians(reset.sigma_deg) ** 2
+            reset_heading(x, P, heading, variance, scratch, turns, record.tape, record.used)
+            q[:, end - 1 - k0] = x[:, Q : Q + 4]
+            sigma[end - 1 - k0] = heading_sigma(P)
+            if record.log.shape[0] > 0:
+                entry = record.log[record.used[1] - 1]
+                record.marks[record.used[1]] = record.used[0]
+                for i in range(2):
+                    entry[i, LOG_TURN] = turns[i]
+                    log_attitude(x[i], P, i, entry)
+        pose_start, pose = -1, np.zeros(4)
+    filter_until(stop)
+    return PairState(stop, state.rate_hz, x, P, pose_start, pose), q, sigma
+
+
+def _result(state: PairState, k0: int, q: FloatArray, sigma: FloatArray) -> PairOrientation:
+    missing = state.x[:, STARTED] == 0.0
+    q[missing] = np.nan
+    if missing.any():
+        sigma = np.full_like(sigma, np.nan)
+    q = quaternion.normalize(q)
+    return PairOrientation(
+        k0=k0,
+        q_es_head=q[0],
+        q_es_trunk=q[1],
+        heading_sigma_deg=np.degrees(sigma),
+        head_bias_dps=np.degrees(state.x[0, BIAS : BIAS + 3]),
+        trunk_bias_dps=np.degrees(state.x[1, BIAS : BIAS + 3]),
+    )
+
+
+def _wrapped(angle: float) -> float:
+    return float((angle + np.pi) % (2.0 * np.pi) - np.pi)
 
 
 def state_to_dict(state: PairState) -> dict[str, object]:

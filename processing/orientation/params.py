@@ -8,24 +8,21 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from processing.errors import InputError
-from processing.orientation.layout import AO, BI, MG, N_ERROR, PO, TH, VE
-from processing.orientation.window import (
-    C_ACC_ND,
-    C_ACC_STILL,
-    C_BIAS_RW,
-    C_GAP_RATE,
-    C_GYRO_ND,
-    C_OFFSET_RW,
-    C_POLE1,
-    C_POLE2,
-    C_POS0,
-    C_POWER_MIN,
-    C_POWER_TAU,
-    C_REST_RATIO,
-    C_REST_S,
-    C_SCALE,
-    C_VEL0,
-    N_CONST,
+from processing.orientation import tuning
+from processing.orientation.layout import (
+    AO,
+    BI,
+    BIAS,
+    FLOOR_A,
+    FLOOR_W,
+    MG,
+    N_ERROR,
+    N_STATE,
+    OFFSET,
+    PO,
+    POWER,
+    TH,
+    VE,
 )
 from processing.types import FloatArray
 
@@ -48,8 +45,6 @@ class SensorParams:
     """Standard deviation of the gyroscope at rest at the filter's rate, °/s; None: learnt from the
     quietest 2 s so far. Rest is recognised by it, so too large a value mistakes a quiet wearer for
     a table."""
-    acc_noise_ms2: float = 0.07
-    """Standard deviation of the accelerometer at rest at the filter's rate, m/s²."""
     gain_sigma: float = 0.004
     """Standard deviation of every entry of the gyroscope's scale and misalignment matrix. Typical
     of consumer sensors: scale 0.5 %, misalignment 0.3 %."""
@@ -62,7 +57,7 @@ class FilterParams:
     window_s: float = 0.25
     """Length of a window. Small: more covariance work, the same answer; large: rotation within a
     window blurs what the accelerometer says."""
-    gyro_density_dps: float = 0.006
+    gyro_density_dps: float = 0.007
     """Gyroscope white noise, °/s/√Hz."""
     bias_walk_dps: float = 0.003
     """Random walk of gyroscope bias, °/s/√s (reference: 0.003 to 0.004; 0.008 was worse)."""
@@ -71,14 +66,18 @@ class FilterParams:
     scale_density: float = 0.001
     """Random part of gyroscope error in proportion to rate, 1/√Hz: what the constant matrix of
     scale and misalignment does not explain (nonlinearity, g-sensitivity)."""
-    acc_density_ms2: float = 0.005
-    """Accelerometer white noise and slow error, m/s²/√Hz."""
-    fast_pole_hz: float = 0.16
-    """Above this frequency motion acceleration is white in the model."""
-    slow_pole_hz: float = 0.16
-    """Below this one it falls by 12 dB per octave: position is bounded."""
+    acc_density_ms2: float = 0.01
+    """White part of the error of acceleration, m/s²/√Hz: noise and slow error of the sensor."""
+    acc_share: float = 0.02
+    """Error of acceleration in proportion to its own spectral density: scale errors of the
+    accelerometer and motion that leaves its bounds. Small: gravity is trusted over minutes; large:
+    only over seconds."""
+    fast_pole_rad: float = 1.0
+    """Poles of the position model, rad/s. Above the faster one motion acceleration is white..."""
+    slow_pole_rad: float = 1.0
+    """...below the slower one it falls by 12 dB per octave, because position is bounded."""
     power_floor: float = 1e-4
-    """Least power of motion acceleration, (m/s²)² s."""
+    """Least spectral density of motion acceleration, (m/s²)² s."""
     power_memory_s: float = 3.0
     """How long a burst of acceleration is remembered."""
     gap_rate_rad: float = 0.5
@@ -92,7 +91,20 @@ class FilterParams:
     heading0_rad: float = 1.8
     """Standard deviation of each sensor's heading at the start: unknown (uniform on a circle)."""
     velocity0_ms: float = 0.3
+    """Standard deviation of velocity and position where nothing is known of them."""
     position0_m: float = 0.3
+    mag_sigma_deg: float = 4.0
+    """Standard deviation of the direction of an indoor field from place to place."""
+    mag_time_s: float = 2.0
+    """How long a moving sensor takes to get to another place, as far as the field is concerned."""
+    mag_still: float = 20.0
+    """How much less a still sensor learns from the same place."""
+    mag_norm: float = 0.05
+    """Relative deviation of the norm that doubles the standard deviation... (VQF gates at 10 %)"""
+    mag_dip_deg: float = 5.0
+    """...and that of the dip (VQF gates at 10°)."""
+    mag_memory_s: float = 20.0
+    """Memory of the reference of norm and dip (VQF: 20 s)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,31 +116,54 @@ class PairParams:
     filter: FilterParams = field(default_factory=FilterParams)
 
 
-DEFAULT_GYRO_NOISE_DPS = 0.1
-"""Noise floor assumed until one is known or learnt."""
+DEFAULT_GYRO_DENSITY_DPS = 0.0085
+"""Noise floor assumed until one is known or learnt, °/s/√Hz, times √(rate / 2): consumer sensors
+lie between 0.004 and 0.01."""
+DEFAULT_ACC_DENSITY_MS2 = 0.006
+"""As above for the accelerometer, m/s²/√Hz."""
 
 
 def constants(sensor: SensorParams, shared: FilterParams) -> FloatArray:
     """Return one sensor's constants as the kernels read them, SI and radians."""
-    c = np.zeros(N_CONST)
-    c[C_ACC_STILL] = sensor.acc_noise_ms2
-    c[C_BIAS_RW] = np.radians(shared.bias_walk_dps)
-    c[C_OFFSET_RW] = shared.offset_walk_ms2
-    c[C_GYRO_ND] = np.radians(shared.gyro_density_dps)
-    c[C_ACC_ND] = shared.acc_density_ms2
-    c[C_SCALE] = shared.scale_density
-    c[C_POLE1] = 2.0 * np.pi * shared.fast_pole_hz
-    c[C_POLE2] = 2.0 * np.pi * shared.slow_pole_hz
-    c[C_POWER_MIN] = shared.power_floor
-    c[C_POWER_TAU] = shared.power_memory_s
-    c[C_GAP_RATE] = shared.gap_rate_rad
-    c[C_REST_RATIO] = shared.rest_ratio
-    c[C_REST_S] = shared.rest_s
-    c[C_POS0] = shared.position0_m
-    c[C_VEL0] = shared.velocity0_ms
+    c = np.zeros(tuning.N_TUNING)
+    c[tuning.BIAS_WALK] = np.radians(shared.bias_walk_dps)
+    c[tuning.OFFSET_WALK] = shared.offset_walk_ms2
+    c[tuning.GYRO_DENSITY] = np.radians(shared.gyro_density_dps)
+    c[tuning.GYRO_SHARE] = shared.scale_density
+    c[tuning.ACC_DENSITY] = shared.acc_density_ms2
+    c[tuning.ACC_SHARE] = shared.acc_share
+    c[tuning.POLE_1] = shared.fast_pole_rad
+    c[tuning.POLE_2] = shared.slow_pole_rad
+    c[tuning.POWER_FLOOR] = shared.power_floor
+    c[tuning.POWER_MEMORY] = shared.power_memory_s
+    c[tuning.GAP_RATE] = shared.gap_rate_rad
+    c[tuning.REST_RATIO] = shared.rest_ratio
+    c[tuning.REST_TIME] = shared.rest_s
+    c[tuning.POSITION_0] = shared.position0_m
+    c[tuning.VELOCITY_0] = shared.velocity0_ms
+    c[tuning.LEARN_FLOOR] = 1.0 if sensor.gyro_noise_dps is None else 0.0
+    c[tuning.MAG_SIGMA] = np.radians(shared.mag_sigma_deg)
+    c[tuning.MAG_TIME] = shared.mag_time_s
+    c[tuning.MAG_STILL] = shared.mag_still
+    c[tuning.MAG_NORM] = shared.mag_norm
+    c[tuning.MAG_DIP] = np.radians(shared.mag_dip_deg)
+    c[tuning.MAG_MEMORY] = shared.mag_memory_s
     if not np.isfinite(c).all():
         raise InputError("a parameter of the orientation filter is not finite; check its values")
     return c
+
+
+def initial_state(sensor: SensorParams, rate_hz: float) -> FloatArray:
+    """Return the running state (`N_STATE`,) of one sensor before its first sample."""
+    s = np.zeros(N_STATE)
+    s[BIAS : BIAS + 3] = np.radians(sensor.bias_dps)
+    s[OFFSET : OFFSET + 3] = sensor.offset_ms2
+    s[POWER] = 1.0
+    noise = sensor.gyro_noise_dps
+    half_band = np.sqrt(0.5 * rate_hz)
+    s[FLOOR_W] = np.radians(DEFAULT_GYRO_DENSITY_DPS * half_band if noise is None else noise)
+    s[FLOOR_A] = DEFAULT_ACC_DENSITY_MS2 * half_band
+    return s
 
 
 def initial_variances(sensor: SensorParams, shared: FilterParams) -> FloatArray:

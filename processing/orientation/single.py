@@ -6,16 +6,19 @@ import numpy as np
 
 from processing import quaternion
 from processing.errors import InputError
-from processing.orientation.layout import FLOOR, N_ERROR, N_STATE, POWER
+from processing.orientation.layout import N_ERROR, STARTED, Q
 from processing.orientation.params import (
-    DEFAULT_GYRO_NOISE_DPS,
     FilterParams,
     SensorParams,
     constants,
+    initial_state,
     initial_variances,
 )
+from processing.orientation.recording import WORK_SHAPE, Recording, smooth_rows, swept
 from processing.orientation.window import run
 from processing.types import FloatArray
+
+Mode = Literal["online", "offline"]
 
 
 def estimate(
@@ -24,7 +27,7 @@ def estimate(
     mag: FloatArray | None = None,
     *,
     rate_hz: float,
-    mode: Literal["online", "offline"] = "online",
+    mode: Mode = "online",
     gyro_noise_dps: float | None = None,
 ) -> FloatArray:
     """Return the orientation of one sensor, sensor to earth (east-north-up).
@@ -64,18 +67,35 @@ def estimate(
         raise InputError(f"rate_hz is {rate_hz}; give the sample rate in hertz")
     if mode not in ("online", "offline"):
         raise InputError(f"mode is {mode!r}; choose 'online' or 'offline'")
-    shared = FilterParams()
     sensor = SensorParams(gyro_noise_dps=gyro_noise_dps)
+    return filtered(gyr, acc, mag, sensor, FilterParams(), rate_hz=rate_hz, mode=mode)
+
+
+def filtered(
+    gyr: FloatArray,
+    acc: FloatArray,
+    mag: FloatArray | None,
+    sensor: SensorParams,
+    shared: FilterParams,
+    *,
+    rate_hz: float,
+    mode: Mode,
+) -> FloatArray:
+    """Return what `estimate` returns, for checked arrays and any parameters."""
     n = gyr.shape[0]
-    x = np.zeros((1, N_STATE))
-    x[0, POWER] = 1.0
-    x[0, FLOOR] = np.radians(DEFAULT_GYRO_NOISE_DPS if gyro_noise_dps is None else gyro_noise_dps)
+    x = initial_state(sensor, rate_hz)[None]
     P = np.diag(initial_variances(sensor, shared))
+    if mag is not None and n > 0:
+        x[0, Q : Q + 4] = attitude_from(acc[0], mag[0])
+        x[0, STARTED] = 1.0
     window = max(1, round(shared.window_s * rate_hz))
+    windows = n // window if mode == "offline" else 0
+    record = Recording.of(windows, 1)
     out = np.empty((1, n, 4))
     run(
         gyr[None],
         acc[None],
+        np.empty((1, 0, 3)) if mag is None else mag[None],
         np.ones((1, n), dtype=np.bool_),
         0,
         n,
@@ -85,11 +105,28 @@ def estimate(
         constants(sensor, shared)[None],
         1.0 / rate_hz,
         window,
-        np.empty((6, N_ERROR)),
+        np.empty(WORK_SHAPE),
         out,
         np.empty(0),
+        *record.arrays,
     )
+    if windows:
+        error, _ = swept(record, np.zeros((1, N_ERROR)), np.empty((0, N_ERROR)))
+        smooth_rows(out[0], 0, window, record.passages[:, 0], error[:, 0])
     return quaternion.normalize(out[0])
+
+
+def attitude_from(acc: FloatArray, mag: FloatArray) -> FloatArray:
+    """Return the attitude (4,) with specific force up and horizontal field north (TRIAD).
+
+    Black 1964; where the two are parallel or zero, heading is arbitrary.
+    """
+    up = acc / max(float(np.linalg.norm(acc)), 1e-9)
+    east = np.cross(mag, up)
+    if np.linalg.norm(east) < 1e-6 * max(float(np.linalg.norm(mag)), 1e-9):
+        east = np.cross(np.eye(3)[int(np.argmin(np.abs(up)))], up)
+    east = east / np.linalg.norm(east)
+    return quaternion.from_matrix(np.stack((east, np.cross(up, east), up)))
 
 
 def checked(a: FloatArray, name: str) -> FloatArray:

@@ -1,0 +1,42 @@
+"""Feeding corrections of the error state back into the running state."""
+
+import numpy as np
+
+from processing._jit import kernel
+from processing.orientation.layout import (
+    AO,
+    BI,
+    BIAS,
+    GAIN,
+    MG,
+    OFFSET,
+    PO,
+    POS,
+    TH,
+    VE,
+    VEL,
+    Q,
+)
+from processing.types import FloatArray
+
+
+@kernel()
+def apply_correction(s: FloatArray, dx: FloatArray, r: int) -> None:
+    """Move the corrections of the sensor at row r of `dx` into its running state `s`."""
+    ax, ay, az = 0.5 * dx[r + TH], 0.5 * dx[r + TH + 1], 0.5 * dx[r + TH + 2]
+    angle = np.sqrt(ax * ax + ay * ay + az * az)
+    k = np.sin(angle) / angle if angle > 1e-12 else 1.0
+    c = np.cos(angle)
+    ax, ay, az = k * ax, k * ay, k * az
+    w, x, y, z = s[Q], s[Q + 1], s[Q + 2], s[Q + 3]
+    s[Q] = c * w - ax * x - ay * y - az * z
+    s[Q + 1] = c * x + ax * w + ay * z - az * y
+    s[Q + 2] = c * y - ax * z + ay * w + az * x
+    s[Q + 3] = c * z + ax * y - ay * x + az * w
+    for i in range(9):
+        s[GAIN + i] += dx[r + MG + i]
+    for i in range(3):
+        s[BIAS + i] += dx[r + BI + i]
+        s[OFFSET + i] += dx[r + AO + i]
+        s[VEL + i] += dx[r + VE + i]
+        s[POS + i] += dx[r + PO + i]
