@@ -14,16 +14,13 @@ from ingest.drivers.driver import (
 from ingest.drivers.inbox import MonotonicNs
 from ingest.errors import IngestError
 from ingest.ledger import SampleLedger, Wanted
+from ingest.link_state import LinkLimits
 
 _log = logging.getLogger("ingest.link")
 
 CHUNK_SAMPLES = 30_000
 """Largest request: five minutes at 100 Hz. Larger ones lose more when the link breaks, smaller
 ones spend more time on round trips."""
-RECHECK_S = 5.0
-"""Pause between looks for gaps that appear while streaming."""
-RETRY_S = 10.0
-"""Pause after a request that the sensor refused or that stopped making progress."""
 
 
 async def fetch_missing(
@@ -34,6 +31,7 @@ async def fetch_missing(
     drain: Callable[[], None],
     deliver: Callable[[Sequence[SensorEvent]], None],
     now: MonotonicNs,
+    limits: LinkLimits,
 ) -> None:
     """Fetch until cancelled: first what was missed while away, then gaps seen live.
 
@@ -46,17 +44,17 @@ async def fetch_missing(
         upto = max(live_from, ledger.held(device_id, boot).end)
         wanted = next(ledger.to_fetch(device_id, boot, upto), None)
         if wanted is None:
-            await asyncio.sleep(RECHECK_S)
+            await asyncio.sleep(limits.backfill_recheck_s)
             continue
         try:
             report = await _fetch(driver, ledger, device_id, wanted, drain, now)
         except IngestError as error:
             _log.warning("backfill: %s", error, extra={"event": "backfill", "boot": wanted.boot})
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(limits.backfill_retry_s)
             continue
         deliver([report])
         if report.outcome in {"interrupted", "refused"}:
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(limits.backfill_retry_s)
 
 
 async def _fetch(

@@ -282,6 +282,7 @@ class SensorLink:
                     drain=partial(self._drain, driver, inbox),
                     deliver=self._deliver,
                     now=self._now,
+                    limits=limits,
                 )
             )
         tending: asyncio.Task[None] | None = None

@@ -115,3 +115,7 @@ class LinkLimits:
     """Notifications gather this long before they are decoded together."""
     report_s: float = 60.0
     """Interval of the log line with all counters."""
+    backfill_recheck_s: float = 5.0
+    """Pause between looks for gaps that appeared while streaming."""
+    backfill_retry_s: float = 10.0
+    """Pause after a request that the sensor refused or did not complete."""

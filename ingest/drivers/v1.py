@@ -33,6 +33,8 @@ from firmware_protocol.gatt import (
     STATUS_UUID,
     STREAM_UUID,
     TIME_SYNC_UUID,
+    max_value_size,
+    samples_per_frame,
 )
 from firmware_protocol.info import ProtocolInfo
 from firmware_protocol.status import Status
@@ -59,6 +61,7 @@ from ingest.errors import (
 )
 from ingest.transport import Connection
 
+_MTU_SENTENCE = "The connection's packets are too small to carry one sample of this sensor."
 _Value = TypeVar("_Value", ProtocolInfo, Status)
 _Content = TypeVar("_Content", DeviceConfig, StartAnswer)
 _log = logging.getLogger("ingest.link")
@@ -103,6 +106,7 @@ class V1Driver:
         self._control = ControlPoint(connection, control_limits)
         self._identity: SensorIdentity | None = None
         self._features = Feature(0)
+        self._att_mtu = 0
         self._decoder = V1Decoder("", 0)
         self._reporting = False
         self._period_s = 0.0
@@ -140,6 +144,7 @@ class V1Driver:
         status = _decoded(Status, await self._connection.read(STATUS_UUID))
         battery_percent = await self._connection.battery_percent()
         self._features = Feature(info.features)
+        self._att_mtu = status.att_mtu
         identity = SensorIdentity(
             device_id=f"v1-{info.device_id_hex}",
             model=details.get("model", "") or "necktrace sensor",
@@ -167,6 +172,8 @@ class V1Driver:
     async def start(self, rate_hz: float) -> StreamStarted:
         """Subscribe, read the configuration, time one round trip, start recording and streaming."""
         identity = self._known()
+        if samples_per_frame(max_value_size(self._att_mtu)) == 0:
+            raise MtuTooSmallError(_MTU_SENTENCE, mtu=self._att_mtu)
         await self._control.subscribe()
         for uuid, channel in (
             (STATUS_UUID, STATUS),
@@ -179,9 +186,7 @@ class V1Driver:
                 await self._connection.subscribe(uuid, callback)
         config = _content(DeviceConfig, await self._control.ask(control.get_config))
         if config.n_per_frame == 0:
-            raise MtuTooSmallError(
-                "The connection's packets are too small to carry one sample of this sensor."
-            )
+            raise MtuTooSmallError(_MTU_SENTENCE, mtu=self._att_mtu)
         await self._send_time_sync()
         if identity.has_backfill:
             await self._keep_recording()

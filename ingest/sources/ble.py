@@ -145,7 +145,14 @@ class BleTransport:
         device = advertisement.handle
         if not isinstance(device, BLEDevice):
             raise DeviceGoneError("The sensor must be scanned for first.")
-        client = BleakClient(device, lambda _: on_disconnect(), timeout=timeout_s, pair=pair)
+        established = False
+
+        def on_disconnected(_: BleakClient) -> None:
+            # bleak retries an aborted attempt by itself, which ends a link that never was one
+            if established:
+                on_disconnect()
+
+        client = BleakClient(device, on_disconnected, timeout=timeout_s, pair=pair)
         try:
             await client.connect()
         except TimeoutError as error:
@@ -155,6 +162,12 @@ class BleTransport:
             ) from error
         except Exception as error:
             raise _translated(error, doing="Connect", address=advertisement.address) from error
+        established = True
+        if not client.is_connected:
+            await client.disconnect()
+            raise ConnectFailedError(
+                "The link was lost while the services were read.", address=advertisement.address
+            )
         return BleConnection(client, name=advertisement.name)
 
     async def disconnect_stale(self, addresses: Collection[str]) -> list[str]:

@@ -3,7 +3,8 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 from ingest.candidates import SensorWish
 from ingest.drivers import PacketKind, SensorPacket
 from ingest.drivers.catalogue import SUPPORTED
+from ingest.drivers.registry import Registry
+from ingest.drivers.v1 import V1, V1Driver
+from ingest.drivers.v1_control import ControlLimits
 from ingest.ledger import SampleLedger
 from ingest.link import LinkOutput, SensorLink
 from ingest.link_state import LinkEvent, LinkLimits, LinkState
@@ -24,7 +28,7 @@ from tests.support.bluez.sensors.v1 import counts_of
 HEAD, TRUNK = "C0:00:00:00:00:01", "C0:00:00:00:00:02"
 FAST = LinkLimits(
     adapter_recheck_s=0.1,
-    scan_s=2.0,
+    scan_s=1.0,
     connect_s=2.0,
     connect_pause_s=0.05,
     watchdog_s=1.2,
@@ -34,7 +38,12 @@ FAST = LinkLimits(
     stop_s=3.0,
     backoff_s=(0.1, 0.2, 0.4),
     report_s=1.0,
+    backfill_recheck_s=0.2,
+    backfill_retry_s=0.3,
 )
+
+IMPATIENT_V1 = replace(V1, make=partial(V1Driver, control_limits=ControlLimits(answer_s=0.4)))
+REGISTRY = Registry((IMPATIENT_V1, *(e for e in SUPPORTED.entries if e is not V1)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -128,7 +137,7 @@ class Rig:
         link = SensorLink(
             role,
             self.radio,
-            registry=SUPPORTED,
+            registry=REGISTRY,
             wish=wish,
             emit=self.listener,
             ledger=self.ledger if backfill else None,

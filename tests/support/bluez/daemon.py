@@ -1,8 +1,8 @@
 """The emulated daemon as a process: owns org.bluez, takes fault commands on stdin.
 
 Started by `tests.support.bluez.bus`; `python -m tests.support.bluez.daemon WORLD`, where WORLD is
-JSON: a list of {"kind", "address", "mtu", "faults", ...arguments of the kind}. Each line on stdin is
-a JSON command, each answered by one JSON line.
+JSON: a list of {"kind", "address", "mtu", "faults", ...arguments of the kind}. Each line on stdin
+is a JSON command, answered by one JSON line.
 """
 
 import asyncio

@@ -216,7 +216,8 @@ class World:
                 if self.scanners and not connected and not device.faults.hidden:
                     self._hear(device, now)
                 elif known and not connected and not self._bonded(device):
-                    if now - self._seen_at.get(device.address, now) > self.temporary_s:
+                    unheard_s = now - self._seen_at.get(device.address, now)
+                    if unheard_s > self.temporary_s:
                         self._forget(device)
 
     def _hear(self, device: Device, now: float) -> None:
@@ -376,7 +377,7 @@ class World:
                 body=[device.path],
             )
         )
-        if reply is None or reply.message_type is MessageType.ERROR:
+        if reply.message_type is MessageType.ERROR:
             raise BluezError("AuthenticationRejected", "Authentication Rejected")
         self.table.change(
             device.path, DEVICE, {"Bonded": Variant("b", True), "Paired": Variant("b", True)}
@@ -432,7 +433,9 @@ class World:
             raise BluezError("NotSupported", "Operation is not supported")
         if len(value) > 512 or (kind == "command" and len(value) > device.mtu - 3):
             raise BluezError("InvalidArguments", "Invalid Length")
-        self._notify(device, self._att(device.peripheral.write, char.uuid, value))
+        at_once = self._att(device.peripheral.write, char.uuid, value)
+        waiting, device.held_back = device.held_back, []
+        self._notify(device, waiting + at_once)
         return Message.new_method_return(message)
 
     def _att(self, function: Any, *arguments: Any) -> Any:
