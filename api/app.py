@@ -59,6 +59,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         responses=_problem_answers(),
     )
     app.state.runtime = runtime
+    runtime.openapi = app.openapi
     install_problems(app)
     for router in ROUTERS:
         app.include_router(router, prefix=API_PREFIX)

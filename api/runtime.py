@@ -1,14 +1,18 @@
 """What the pages and routes draw on, put together once per process."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, Field
 
 from api.settings import Settings
 from ingest.live import LiveHub
+from storage.catalog import Catalog
+from storage.record.reader import RecordReader
+from storage.results import ResultStore
 
 Mode = Literal["demo", "up", "serve"]
 
@@ -30,9 +34,16 @@ class Runtime:
 
     settings: Settings
     mode: Mode
+    record: RecordReader
+    results: ResultStore
+    catalog: Catalog
     hub: LiveHub | None = None
     """Where live frames come from; None where nothing is recorded here."""
     history: HistoryProgress = field(default_factory=HistoryProgress)
+    port: int = 0
+    """Port that is served on, as bound."""
+    openapi: Callable[[], dict[str, Any]] = dict
+    """Returns the API's own description; set by the application."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server goes down, so that endless answers end."""
 

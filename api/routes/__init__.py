@@ -2,8 +2,15 @@
 
 from fastapi import APIRouter
 
-from api.routes import health, live
+from api.routes import angles, episodes, health, live, records, summaries
 
-ROUTERS: tuple[APIRouter, ...] = (health.router, live.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    live.router,
+    records.router,
+    angles.router,
+    episodes.router,
+    summaries.router,
+)
 
 __all__ = ["ROUTERS"]

@@ -45,18 +45,17 @@ class Health(BaseModel):
 def get_health(runtime: RuntimeDep) -> Health:
     """Return the state of recording, links and the demonstration's history."""
     frame = runtime.hub.latest if runtime.hub else None
-    links = []
-    for sensor in (frame.head, frame.trunk) if frame else ():
-        links.append(
-            LinkHealth(
-                role=sensor.role,
-                link_state=sensor.link_state,
-                stale=sensor.stale,
-                age_s=sensor.age_s,
-                samples=sensor.samples,
-                missing=sensor.missing,
-            )
+    links = [
+        LinkHealth(
+            role=sensor.role,
+            link_state=sensor.link_state,
+            stale=sensor.stale,
+            age_s=sensor.age_s,
+            samples=sensor.samples,
+            missing=sensor.missing,
         )
+        for sensor in ((frame.head, frame.trunk) if frame else ())
+    ]
     stale = runtime.hub is not None and (frame is None or frame.stale)
     return Health(
         status="stale" if stale else "ok",

@@ -1,105 +1,272 @@
 """HTML pages, on the same queries as the JSON routes."""
 
-from datetime import datetime
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from api import queries
+from api.dictionary import describe
+from api.problems import problem
 from api.runtime import Runtime, RuntimeDep
-from api.web import texts
-from processing.summary.types import DaySummary
+from api.settings import Settings, config_file
+from api.web import reference, texts
+from api.web.charts import BarChart, DayValue, bar_chart, last_days
+from api.web.pages import episodes_per_h, render
+from ingest.live import LiveFrame
+from processing.summary.types import DaySummary, MinuteSummary
+from processing.types import Episode
+from storage.catalog import Patient
 
 router = APIRouter(default_response_class=HTMLResponse)
 
 NEUTRAL_DEG = 10.0
 _REACH_DEG = {"rotation": 80.0, "lateral": 45.0, "flexion": 60.0}
+"""What the ends of each dial stand for; the same numbers as in `live-view.js`."""
 NEUTRAL_ZONE = {
     axis: (50 - 48 * NEUTRAL_DEG / reach, 50 + 48 * NEUTRAL_DEG / reach)
     for axis, reach in _REACH_DEG.items()
 }
 """Where the ±10° around neutral lie on each dial, percent of its width."""
+FORTNIGHT = 14
+EPISODES_TODAY = 12
+EPISODES_PER_PAGE = 60
 
 
-def episode_count(day: DaySummary) -> int | None:
-    """Return the candidate episodes of all kinds; None where none could be looked for."""
-    counts = [n for n in (day.jerk_n, day.tremor_n, day.posture_n) if n is not None]
-    return sum(counts) if counts else None
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How well turning was known, as shares of the time."""
+
+    good: float
+    """Percent."""
+    fair: float
+    poor: float
+    words: str
 
 
-def episodes_per_h(day: DaySummary) -> float | None:
-    """Return the candidate episodes of all kinds per hour in which they could be seen."""
-    count = episode_count(day)
-    return None if count is None or day.evaluable_s < 60.0 else count / (day.evaluable_s / 3600.0)
+def trust_of(day: DaySummary) -> Trust:
+    """Return the shares of heading quality of a day, in percent and in words."""
+    parts = (day.heading_good_s, day.heading_fair_s, day.heading_poor_s)
+    whole = sum(parts)
+    good, fair, poor = ((100 * part / whole if whole else 0.0) for part in parts)
+    words = texts.text("trust.words", good=f"{good:.0f}", fair=f"{fair:.0f}", poor=f"{poor:.0f}")
+    return Trust(good, fair, poor, words)
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+def day_charts(days: Sequence[DaySummary], shown: Sequence[date]) -> list[BarChart]:
+    """Return the three bar charts of a stretch of days."""
+    by_date = {day.date: day for day in days}
+
+    def values(name: str, pick: Any, weak: Any, words: Any) -> list[DayValue]:
+        rows = []
+        for day in shown:
+            known = by_date.get(day.isoformat())
+            value = None if known is None else pick(known)
+            is_weak = known is not None and not weak(known)
+            text = texts.text("unit.none") if value is None else words(value)
+            if is_weak:
+                text += f" ({texts.text('history.legend.weak')})"
+            label = f"{texts.day_name(day.isoformat())}: {texts.text(name)} {text}"
+            rows.append(DayValue(day, value, is_weak, label))
+        return rows
+
+    def percent(day: DaySummary) -> float | None:
+        share = day.near_neutral_fraction
+        return None if share is None else 100 * share
+
+    near = values("history.near", percent, lambda d: d.sufficient_rotation, lambda v: f"{v:.0f} %")
+    worn = values(
+        "history.worn",
+        lambda d: d.worn_s / 3600,
+        lambda d: d.sufficient,
+        lambda v: texts.duration(v * 3600),
     )
-    environment.globals["t"] = texts.text
-    environment.filters |= {
-        "number": texts.number,
-        "percent": texts.percent,
-        "degrees": texts.degrees,
-        "duration": texts.duration,
-        "day_name": texts.day_name,
-        "iso": texts.iso,
-        "episode_count": episode_count,
-        "episodes_per_h": episodes_per_h,
-    }
-    return environment
-
-
-_ENVIRONMENT = _environment()
-
-
-def render(
-    runtime: Runtime, template: str, section: str, *, status: int = 200, **values: Any
-) -> HTMLResponse:
-    """Return a page in the patient's zone and the catalogue's words."""
-    zone = runtime.settings.zone_name
-    clock = texts.Clock(ZoneInfo(zone))
-    page = _ENVIRONMENT.overlay()
-    page.filters = _ENVIRONMENT.filters | {
-        "clock": clock.clock,
-        "minute": clock.minute,
-        "date_short": clock.date_short,
-    }
-    body = page.get_template(template).render(
-        lang=texts.LANGUAGE,
-        zone=zone,
-        version=version("necktrace"),
-        section=section,
-        demo=runtime.mode == "demo",
-        catalogue_json=Markup(texts.catalogue_json()),  # noqa: S704  our own file, "<" escaped
-        **values,
+    rate = values(
+        "history.episodes", episodes_per_h, lambda d: d.sufficient, lambda v: texts.number(v, 1)
     )
-    return HTMLResponse(body, status)
+    t = texts.text
+    return [
+        bar_chart("near", t("history.near"), t("history.near.axis"), near, top=100.0),
+        bar_chart("rate", t("history.episodes"), t("history.episodes.axis"), rate, second=True),
+        bar_chart("worn", t("history.worn"), t("history.worn.axis"), worn, second=True),
+    ]
+
+
+def _first_patient(runtime: Runtime) -> Patient:
+    patients = runtime.catalog.patients()
+    if not patients:
+        raise problem("not-found", "No patient is set up in this data folder yet.")
+    return patients[0]
+
+
+def _episodes_of_day(runtime: Runtime, patient: Patient, day: date, limit: int) -> list[Episode]:
+    span = queries.day_range(day, day, patient.zone)
+    return queries.episodes_newest_first(runtime, patient, span, limit=limit).episodes
 
 
 @router.get("/")
-def today(runtime: RuntimeDep, request: Request) -> HTMLResponse:
+def today(runtime: RuntimeDep) -> HTMLResponse:
     """Return the Today page."""
-    now = datetime.now(ZoneInfo(runtime.settings.zone_name))
+    patient = _first_patient(runtime)
+    now = queries.today_in(patient.zone)
+    shown = last_days(now, FORTNIGHT)
+    days = queries.days(runtime, patient, shown[0], now)
+    day = days[-1] if days and days[-1].date == now.isoformat() else None
     return render(
         runtime,
         "today.html",
         "today",
+        zone=patient.zone,
         live=runtime.hub is not None,
         neutral_zone=NEUTRAL_ZONE,
-        today_date=now.date().isoformat(),
-        day=None,
-        days=[],
-        charts=[],
-        episodes=[],
+        today_date=now.isoformat(),
+        day=day,
+        trust=trust_of(day) if day else None,
+        days=days,
+        charts=day_charts(days, shown),
+        episodes=_episodes_of_day(runtime, patient, now, EPISODES_TODAY),
     )
+
+
+@router.get("/history")
+def history(runtime: RuntimeDep) -> HTMLResponse:
+    """Return the History page: the last four weeks."""
+    patient = _first_patient(runtime)
+    now = queries.today_in(patient.zone)
+    shown = last_days(now, 2 * FORTNIGHT)
+    days = queries.days(runtime, patient, shown[0], now)
+    if days:
+        shown = [day for day in shown if day.isoformat() >= days[0].date]
+        shown = last_days(now, max(len(shown), FORTNIGHT))
+    return render(
+        runtime,
+        "history.html",
+        "history",
+        zone=patient.zone,
+        days=days,
+        charts=day_charts(days, shown),
+    )
+
+
+@router.get("/history/{day}")
+def one_day(runtime: RuntimeDep, day: date) -> HTMLResponse:
+    """Return the page of one local day."""
+    patient = _first_patient(runtime)
+    if not queries.FIRST_YEAR <= day.year <= queries.LAST_YEAR:
+        raise problem("not-found", "There is no such day in any recording.")
+    span = queries.day_range(day, day, patient.zone)
+    found = queries.days(runtime, patient, day, day)
+    angles = runtime.results.angles(patient.id, span.t0_ns, span.t1_ns, max_points=10)
+    following = day + timedelta(days=1)
+    return render(
+        runtime,
+        "day.html",
+        "history",
+        zone=patient.zone,
+        patient=patient,
+        date=day.isoformat(),
+        before=(day - timedelta(days=1)).isoformat(),
+        after=following.isoformat() if following <= queries.today_in(patient.zone) else None,
+        day=found[0] if found else None,
+        trust=trust_of(found[0]) if found else None,
+        has_angles=len(angles.t_ns) > 0,
+        from_ms=span.t0_ns // 1_000_000,
+        to_ms=span.t1_ns // 1_000_000,
+        episodes=_episodes_of_day(runtime, patient, day, 1000),
+    )
+
+
+@router.get("/episodes")
+def episodes(
+    runtime: RuntimeDep,
+    kind: Annotated[str, Query(pattern="^(jerk|posture|tremor)?$")] = "",
+    before: Annotated[int | None, Query(ge=0, le=2**62)] = None,
+) -> HTMLResponse:
+    """Return the list of candidate episodes, newest first."""
+    patient = _first_patient(runtime)
+    span = queries.Range(0, queries.FOREVER_NS if before is None else before)
+    page = queries.episodes_newest_first(
+        runtime, patient, span, kind=kind or None, limit=EPISODES_PER_PAGE
+    )
+    return render(
+        runtime,
+        "episodes.html",
+        "episodes",
+        zone=patient.zone,
+        kind=kind,
+        episodes=page.episodes,
+        next_before=page.next_position,
+        first=before is None,
+    )
+
+
+@router.get("/data")
+def data(runtime: RuntimeDep) -> HTMLResponse:
+    """Return the researcher's page: streams, addresses, dictionary."""
+    patient = _first_patient(runtime)
+    base = f"http://{runtime.settings.host}:{runtime.port}/api/v1/patients/{patient.id}"
+    return render(
+        runtime,
+        "data.html",
+        "data",
+        zone=patient.zone,
+        patient=patient,
+        streams=runtime.record.streams(patient=patient.id),
+        curls=[
+            f"curl -s '{base}/days'",
+            f"curl -s '{base}/angles?from=2026-11-23T08:00:00Z&resolution=1min'",
+            f"curl -s '{base}/episodes?kind=posture'",
+            f"curl -N 'http://{runtime.settings.host}:{runtime.port}/api/v1/live'",
+        ],
+        dictionary=[
+            ("days", describe(DaySummary)),
+            ("minutes", describe(MinuteSummary)),
+            ("episodes", describe(Episode)),
+            ("live", describe(LiveFrame)),
+        ],
+    )
+
+
+@router.get("/about")
+def about(runtime: RuntimeDep) -> HTMLResponse:
+    """Return intended use, access and the settings in force."""
+    patient = _first_patient(runtime)
+    rows = [
+        {
+            "name": name,
+            "value": getattr(runtime.settings, name),
+            "description": field.description or "",
+        }
+        for name, field in Settings.model_fields.items()
+    ]
+    return render(
+        runtime,
+        "about.html",
+        "about",
+        zone=patient.zone,
+        data_dir=runtime.settings.data_dir,
+        config_file=config_file(),
+        settings=rows,
+    )
+
+
+@router.get("/docs")
+def docs(runtime: RuntimeDep) -> HTMLResponse:
+    """Return the API reference, made from OpenAPI."""
+    base = f"http://{runtime.settings.host}:{runtime.port}"
+    return render(
+        runtime,
+        "docs.html",
+        "data",
+        zone=runtime.settings.zone_name,
+        operations=reference.operations(runtime.openapi(), base),
+    )
+
+
+@router.get("/favicon.ico")
+def favicon() -> Response:
+    """Send browsers that ask for the old name to the icon."""
+    return RedirectResponse("/static/img/icon.svg", 308)

@@ -1,0 +1,128 @@
+"""What pages and routes ask of the stores, in the patient's days and zone."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from api.problems import problem
+from api.runtime import Runtime
+from processing.summary.types import DaySummary
+from processing.types import Episode
+from storage.catalog import Patient
+from storage.results import restore
+
+SECOND_NS = 1_000_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FOREVER_NS = 2**62
+FIRST_YEAR = 1990
+LAST_YEAR = 2200
+"""Times outside these years are no recordings; refusing them keeps nanoseconds in 63 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A half-open range of time."""
+
+    t0_ns: int
+    t1_ns: int
+
+
+def to_ns(moment: datetime) -> int:
+    """Return UTC nanoseconds of an aware time, exact to the microsecond."""
+    return (moment - EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def checked_range(start: datetime | None, end: datetime | None) -> Range:
+    """Return a range of time; an open end reaches as far as there is anything.
+
+    Raises
+    ------
+    ProblemError
+        `invalid-request` where it is empty, backwards, or outside any recording.
+    """
+    for moment in (start, end):
+        if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise problem("invalid-request", f"The year {moment.year} is outside any recording.")
+    t0 = 0 if start is None else to_ns(start)
+    t1 = FOREVER_NS if end is None else to_ns(end)
+    if t1 <= t0:
+        raise problem("invalid-request", "`to` must be later than `from`.")
+    return Range(t0, t1)
+
+
+def patient_or_404(runtime: Runtime, patient_id: str) -> Patient:
+    """Return a patient.
+
+    Raises
+    ------
+    ProblemError
+        `not-found`.
+    """
+    for patient in runtime.catalog.patients():
+        if patient.id == patient_id:
+            return patient
+    raise problem("not-found", f"There is no patient {patient_id[:40]!r} here.")
+
+
+def midnight_ns(day: date, zone: str) -> int:
+    """Return the UTC instant at which a local day begins."""
+    return to_ns(datetime.combine(day, time(), tzinfo=ZoneInfo(zone)).astimezone(UTC))
+
+
+def day_range(first: date, last: date, zone: str) -> Range:
+    """Return the instants from the beginning of one local day to the end of another."""
+    return Range(midnight_ns(first, zone), midnight_ns(last + timedelta(days=1), zone))
+
+
+def today_in(zone: str) -> date:
+    """Return the local date now."""
+    return datetime.now(ZoneInfo(zone)).date()
+
+
+def days(runtime: Runtime, patient: Patient, first: date, last: date) -> list[DaySummary]:
+    """Return the day summaries of [first, last], those that exist, in order."""
+    span = day_range(first, last, patient.zone)
+    rows = runtime.results.days(patient.id, span.t0_ns, span.t1_ns)
+    return [restore(DaySummary, row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodePage:
+    """Some episodes and where the next ones begin."""
+
+    episodes: list[Episode]
+    next_position: int | None
+    """Start of the last episode given out; None where nothing follows."""
+
+
+def episodes_newest_first(
+    runtime: Runtime,
+    patient: Patient,
+    span: Range,
+    *,
+    kind: str | None = None,
+    limit: int = 100,
+) -> EpisodePage:
+    """Return at most about `limit` episodes of a range, newest first.
+
+    Episodes that start at the same instant are never parted by a page border.
+    """
+    width = 86_400 * SECOND_NS
+    found: list[Episode] = []
+    t1 = min(span.t1_ns, _newest_ns(runtime, patient))
+    while t1 > span.t0_ns and len(found) <= limit:
+        t0 = max(span.t0_ns, t1 - width)
+        found.extend(reversed(runtime.results.episodes(patient.id, t0, t1, kind=kind)))
+        t1 = t0
+        width *= 4
+    page = found[:limit]
+    rest = found[limit:]
+    while rest and rest[0].start_ns == page[-1].start_ns:
+        page.append(rest.pop(0))
+    return EpisodePage(page, page[-1].start_ns if rest else None)
+
+
+def _newest_ns(runtime: Runtime, patient: Patient) -> int:
+    now_ns = to_ns(datetime.now(UTC)) + 86_400 * SECOND_NS
+    latest = runtime.results.latest(patient.id)
+    return max(now_ns, int(latest.t_ns[-1]) + SECOND_NS) if len(latest.t_ns) else now_ns

@@ -1,0 +1,75 @@
+"""Rendering of pages: the template environment, its filters, and what every page gets."""
+
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from api.runtime import Runtime
+from api.web import texts
+from processing.summary.types import DaySummary
+
+
+def episode_count(day: DaySummary) -> int | None:
+    """Return the candidate episodes of all kinds; None where none could be looked for."""
+    counts = [n for n in (day.jerk_n, day.tremor_n, day.posture_n) if n is not None]
+    return sum(counts) if counts else None
+
+
+def episodes_per_h(day: DaySummary) -> float | None:
+    """Return the candidate episodes of all kinds per hour in which they could be seen."""
+    count = episode_count(day)
+    return None if count is None or day.evaluable_s < 60.0 else count / (day.evaluable_s / 3600.0)
+
+
+@cache
+def _environment(zone: str) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    clock = texts.Clock(ZoneInfo(zone))
+    environment.globals["t"] = texts.text
+    environment.filters |= {
+        "angle_words": texts.angle_words,
+        "clock": clock.clock,
+        "date_short": clock.date_short,
+        "day_name": texts.day_name,
+        "degrees": texts.degrees,
+        "duration": texts.duration,
+        "episode_count": episode_count,
+        "episodes_per_h": episodes_per_h,
+        "iso": texts.iso,
+        "minute": clock.minute,
+        "number": texts.number,
+        "percent": texts.percent,
+    }
+    return environment
+
+
+def render(
+    runtime: Runtime, template: str, section: str, *, zone: str, status: int = 200, **values: Any
+) -> HTMLResponse:
+    """Return a page in the patient's zone and the catalogue's words."""
+    body = (
+        _environment(zone)
+        .get_template(template)
+        .render(
+            lang=texts.LANGUAGE,
+            zone=zone,
+            version=version("necktrace"),
+            section=section,
+            demo=runtime.mode == "demo",
+            catalogue_json=Markup(texts.catalogue_json()),  # noqa: S704  our file, "<" escaped
+            **values,
+        )
+    )
+    return HTMLResponse(body, status)

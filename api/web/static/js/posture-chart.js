@@ -1,0 +1,204 @@
+/**
+ * <posture-chart data-patient data-from data-to>: the three angles through a day, drawn by uPlot.
+ * Zooming asks the server again for that stretch, so a jerk is never hidden by thinning. The
+ * numbers of what is in view stand in a table below the chart.
+ */
+import uPlot from "../vendor/uplot/uPlot.esm.js";
+import { angleWords, clock, duration, loadCatalogue, text } from "./format.js";
+
+loadCatalogue();
+
+const SERIES = /** @type {const} */ ([
+  { axis: "rotation", field: "rotation_right_deg", dash: [] },
+  { axis: "lateral", field: "lateral_right_deg", dash: [8, 4] },
+  { axis: "flexion", field: "flexion_deg", dash: [2, 3] },
+]);
+const FIELDS = SERIES.flatMap(({ field }) => [field, field.replace("_deg", "_min_deg"), field.replace("_deg", "_max_deg")]);
+const TABLE_ROWS = 24;
+
+class PostureChart extends HTMLElement {
+  /** @type {any} */ #plot = null;
+  /** @type {AbortController | null} */ #pending = null;
+  #zone = document.body.dataset.zone || "UTC";
+  #whole = [0, 1];
+  #range = [0, 1];
+  #cursor = -1;
+
+  connectedCallback() {
+    this.#whole = [Number(this.dataset.from), Number(this.dataset.to)];
+    this.#range = [...this.#whole];
+    this.tabIndex = 0;
+    this.addEventListener("keydown", (event) => this.#onKey(event));
+    new ResizeObserver(() => {
+      if (this.#plot && this.clientWidth > 0) this.#plot.setSize({ width: this.clientWidth, height: this.#height() });
+    }).observe(this);
+    const redraw = () => this.#load();
+    document.addEventListener("necktrace:theme", redraw);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+    this.#load();
+  }
+
+  #height() {
+    return Math.max(220, Math.min(420, this.clientWidth * 0.42));
+  }
+
+  async #load() {
+    this.#pending?.abort();
+    this.#pending = new AbortController();
+    const [from, to] = this.#range;
+    const query = new URLSearchParams({
+      from: new Date(from).toISOString(),
+      to: new Date(to).toISOString(),
+      max_points: String(Math.max(200, Math.min(2000, this.clientWidth * 2))),
+      fields: FIELDS.join(","),
+    });
+    const url = `/api/v1/patients/${encodeURIComponent(this.dataset.patient || "")}/angles?${query}`;
+    const answer = await fetch(url, { signal: this.#pending.signal }).catch(() => null);
+    if (answer === null || !answer.ok) return;
+    this.#show(await answer.json());
+  }
+
+  /** @param {any} body */
+  #show(body) {
+    const rows = withBreaks(body);
+    this.#plot?.destroy();
+    const style = getComputedStyle(this);
+    const ink = style.getPropertyValue("--ink-2");
+    const line = style.getPropertyValue("--line");
+    const colour = (/** @type {string} */ axis) => style.getPropertyValue(`--series-${axis}`).trim();
+    /** @type {any[]} */ const series = [{}];
+    /** @type {any[]} */ const bands = [];
+    /** @type {any[]} */ const data = [rows.t];
+    for (const { axis, field, dash } of SERIES) {
+      data.push(rows.columns[field], rows.columns[field.replace("_deg", "_max_deg")], rows.columns[field.replace("_deg", "_min_deg")]);
+      const at = series.length;
+      series.push({ label: text(`angle.${axis}`), stroke: colour(axis), width: 1.6, dash, points: { show: false } });
+      series.push({ stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } });
+      bands.push({ series: [at + 1, at + 2], fill: `${colour(axis)}2e` });
+    }
+    const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line }, font: "12px system-ui, sans-serif" };
+    this.#plot = new uPlot({
+      width: this.clientWidth,
+      height: this.#height(),
+      series,
+      bands,
+      legend: { show: false },
+      tzDate: (/** @type {number} */ s) => uPlot.tzDate(new Date(s * 1000), this.#zone),
+      scales: { x: { time: true, min: this.#range[0] / 1000, max: this.#range[1] / 1000 } },
+      axes: [
+        { ...axis, values: (/** @type {any} */ _u, /** @type {number[]} */ splits) => splits.map((s) => this.#clock(s * 1000)) },
+        { ...axis, size: 46, values: (/** @type {any} */ _u, /** @type {number[]} */ splits) => splits.map((v) => `${v}°`) },
+      ],
+      cursor: { drag: { x: true, y: false, setScale: false } },
+      hooks: {
+        setSelect: [(/** @type {any} */ u) => {
+          if (u.select.width < 8) return;
+          this.#zoom(u.posToVal(u.select.left, "x") * 1000, u.posToVal(u.select.left + u.select.width, "x") * 1000);
+        }],
+        setCursor: [(/** @type {any} */ u) => { if (u.cursor.idx != null) this.#say(u.cursor.idx, rows); }],
+      },
+    }, data, this);
+    this.#plot.over.addEventListener("dblclick", () => this.#zoom(...this.#whole));
+    this.#table(body);
+    this.dataset.points = String(body.t_ms.length);
+  }
+
+  /** @param {number} ms */
+  #clock(ms) {
+    const full = clock(ms, this.#zone);
+    return this.#range[1] - this.#range[0] < 600000 ? full : full.slice(0, 5);
+  }
+
+  /** @param {number} from @param {number} to */
+  #zoom(from, to) {
+    const middle = (from + to) / 2;
+    const half = Math.max((to - from) / 2, 5000);
+    this.#range = [Math.max(this.#whole[0], middle - half), Math.min(this.#whole[1], middle + half)];
+    this.#load();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    if (!this.#plot) return;
+    const [from, to] = this.#range;
+    const centre = this.#cursor >= 0 ? this.#plot.data[0][this.#cursor] * 1000 : (from + to) / 2;
+    const span = to - from;
+    const last = this.#plot.data[0].length - 1;
+    const move = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 }[event.key];
+    if (move !== undefined) {
+      this.#cursor = Math.max(0, Math.min(last, (this.#cursor < 0 ? Math.round(last / 2) : this.#cursor) + move));
+      const left = this.#plot.valToPos(this.#plot.data[0][this.#cursor], "x");
+      this.#plot.setCursor({ left, top: 10 });
+    } else if (event.key === "+" || event.key === "=") this.#zoom(centre - span / 4, centre + span / 4);
+    else if (event.key === "-") this.#zoom(centre - span, centre + span);
+    else if (event.key === "0") this.#zoom(...this.#whole);
+    else return;
+    event.preventDefault();
+  }
+
+  /** @param {number} at @param {any} rows */
+  #say(at, rows) {
+    const status = this.parentElement?.querySelector("[data-cursor]");
+    if (!status) return;
+    const words = SERIES.map(({ axis, field }) => angleWords(axis, rows.columns[field][at]));
+    status.textContent = rows.t[at] ? `${clock(rows.t[at] * 1000, this.#zone)}: ${words.join(", ")}` : "";
+  }
+
+  /** @param {any} body */
+  #table(body) {
+    const table = this.parentElement?.querySelector("[data-table] tbody");
+    if (!table) return;
+    const every = Math.max(1, Math.ceil(body.t_ms.length / TABLE_ROWS));
+    const rows = [];
+    for (let i = 0; i < body.t_ms.length; i += every) {
+      const row = document.createElement("tr");
+      const head = document.createElement("th");
+      head.scope = "row";
+      head.textContent = clock(body.t_ms[i], this.#zone);
+      row.append(head);
+      for (const { axis, field } of SERIES) {
+        const cell = document.createElement("td");
+        const [low, high] = extremes(body.columns, field, i, i + every);
+        cell.textContent = low === null ? text("unit.none") : `${angleWords(axis, low)} … ${angleWords(axis, high)}`;
+        row.append(cell);
+      }
+      rows.push(row);
+    }
+    table.replaceChildren(...rows);
+    const caption = this.parentElement?.querySelector("[data-table] caption");
+    if (caption) caption.textContent = `${text("day.angles.caption")} (${duration(body.step_s * every)})`;
+  }
+}
+
+/**
+ * Smallest minimum and largest maximum of a stretch of slots.
+ * @param {Record<string, (number | null)[]>} columns @param {string} field
+ * @param {number} from @param {number} to
+ * @returns {[number | null, number | null]}
+ */
+function extremes(columns, field, from, to) {
+  const low = columns[field.replace("_deg", "_min_deg")].slice(from, to).filter((v) => v !== null);
+  const high = columns[field.replace("_deg", "_max_deg")].slice(from, to).filter((v) => v !== null);
+  return low.length ? [Math.min(.../** @type {number[]} */ (low)), Math.max(.../** @type {number[]} */ (high))] : [null, null];
+}
+
+/**
+ * Seconds and columns with a null row in every hole, so that no line is drawn across missing data.
+ * @param {any} body
+ */
+function withBreaks(body) {
+  /** @type {number[]} */ const t = [];
+  /** @type {Record<string, (number | null)[]>} */ const columns = {};
+  for (const name of FIELDS) columns[name] = [];
+  body.t_ms.forEach((/** @type {number} */ ms, /** @type {number} */ i) => {
+    if (i > 0 && ms - body.t_ms[i - 1] > 1500 * body.step_s) {
+      t.push(body.t_ms[i - 1] / 1000 + body.step_s);
+      for (const name of FIELDS) columns[name].push(null);
+    }
+    t.push(ms / 1000);
+    for (const name of FIELDS) columns[name].push(body.columns[name][i]);
+  });
+  return { t, columns };
+}
+
+customElements.define("posture-chart", PostureChart);
