@@ -1,0 +1,307 @@
+"""Sustained posturing: long stretches away from N (clinical specification, section 7.3).
+
+Works on points 10 times a second: the mean of ten rows, then a Gaussian of 0.5 Hz. What an episode
+needs is gathered in histograms, since a posture may be held all day.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from processing._jit import kernel
+from processing.episodes.confidence import posture_confidence
+from processing.episodes.types import DETECTOR_VERSION
+from processing.exposure import histogram_quantile
+from processing.filters import gaussian_taps
+from processing.types import BoolArray, Episode, FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class PostureParams:
+    """Thresholds of the posture detector; all defaults are the specification's proposals."""
+
+    lowpass_hz: float = 0.5
+    """Half-power frequency of angles and rates. Lower smears the beginning of an episode, higher
+    lets jerks and tremor cross the thresholds."""
+    theta_on_deg: float = 15.0
+    """Deviation that begins an episode: a step of the laterocollis scale."""
+    theta_off_deg: float = 10.0
+    """Deviation that ends it: neutral by TWSTRS and ISO 11226."""
+    flexion_on_deg: float = 25.0
+    """Onset for bending forward alone, which is how people read."""
+    duration_min_s: float = 5.0
+    """Least duration; above most voluntary gazes."""
+    gap_merge_s: float = 2.0
+    """Episodes closer than this are one; longer stretches that cannot be judged end an episode."""
+    rate_median_max_dps: float = 10.0
+    """Largest median relative rate (low-passed, so tremor does not count) of a posture."""
+    direction_cos_min: float = 0.8
+    """Least cosine between the median deviation and d for the label `dystonic`."""
+    sigma_max_deg: float = 10.0
+    """Heading worse than this cannot say how far from N the head is (`heading_quality` poor)."""
+
+
+POINT_ROWS = 10
+"""Rows per point: 10 Hz at 100 Hz."""
+HALF_TAPS = 10
+"""Taps on each side, at 10 Hz: 1 s."""
+COLUMNS = 8
+"""Of a point: flexion, lateral, rotation, deviation, sigma, rate about X, Y, Z."""
+
+_BINS = 720
+_AXES_LOW = -180.0
+_WIDTH = 0.5
+_IDLE, _OPEN, _GAP = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class PostureState:
+    """Points waiting for their filter, and the episode under way."""
+
+    points: FloatArray
+    """(m, 8) block means."""
+    judged: BoolArray
+    """(m,) at least half of the rows could be judged."""
+    k_point: int
+    """Number of the first waiting point; point p has rows 10 p .. 10 p + 9."""
+    counters: IntArray
+    """(5,): mode, first, last and peak point of the open episode, points gathered."""
+    sums: FloatArray
+    """(6,): largest deviation; sums of deviation, flexion, lateral, rotation, sigma."""
+    histograms: IntArray
+    """(5, 720): flexion, lateral, rotation, deviation, rate."""
+
+
+@kernel()
+def block_means(
+    angles: FloatArray, w: FloatArray, usable: BoolArray, points: FloatArray, judged: BoolArray
+) -> None:
+    """Fill points (m, 8) from angles (10 m, 5) and rates (10 m, 3) of the usable rows."""
+    for p in range(points.shape[0]):
+        n = 0
+        for j in range(COLUMNS):
+            points[p, j] = 0.0
+        for i in range(p * POINT_ROWS, (p + 1) * POINT_ROWS):
+            if usable[i]:
+                n += 1
+                for j in range(5):
+                    points[p, j] += angles[i, j]
+                for j in range(3):
+                    points[p, 5 + j] += w[i, j]
+        judged[p] = 2 * n >= POINT_ROWS
+        if judged[p]:
+            for j in range(COLUMNS):
+                points[p, j] /= n
+
+
+@kernel()
+def follow(
+    points: FloatArray,
+    judged: BoolArray,
+    p_first: int,
+    taps: FloatArray,
+    theta_on: float,
+    theta_off: float,
+    flexion_on: float,
+    gap_points: int,
+    counters: IntArray,
+    sums: FloatArray,
+    histograms: IntArray,
+    out_counters: IntArray,
+    out_sums: FloatArray,
+    out_histograms: IntArray,
+    from_row: int,
+) -> tuple[int, int]:
+    """Filter and follow points from `from_row`; stop behind the first episode that ends.
+
+    Row i of points (m, 8) is point p_first + i; rows within `HALF_TAPS` of it must exist. Returns
+    (next row, number of the deciding point or -1); the ended episode's figures are in `out_*`.
+    """
+    half = taps.shape[0] // 2
+    value = np.empty(COLUMNS)
+    for row in range(from_row, points.shape[0] - half):
+        p = p_first + row
+        usable = judged[row]
+        on = off = True
+        if usable:
+            weight = 0.0
+            for j in range(COLUMNS):
+                value[j] = 0.0
+            for t in range(-half, half + 1):
+                if judged[row + t]:
+                    weight += taps[half + t]
+                    for j in range(COLUMNS):
+                        value[j] += taps[half + t] * points[row + t, j]
+            for j in range(COLUMNS):
+                value[j] /= weight
+            deviation = value[3]
+            aside = np.sqrt(value[1] * value[1] + value[2] * value[2])
+            bent = value[0] > 0.0 and aside < theta_off
+            on = deviation >= (flexion_on if bent else theta_on)
+            off = deviation < theta_off
+        mode = counters[0]
+        grow = usable and ((mode == _OPEN and not off) or (mode != _OPEN and on))
+        if grow:
+            if mode == _IDLE:
+                counters[1] = p
+                counters[4] = 0
+                for j in range(sums.shape[0]):
+                    sums[j] = 0.0
+                for j in range(histograms.shape[0]):
+                    for b in range(histograms.shape[1]):
+                        histograms[j, b] = 0
+            counters[0] = _OPEN
+            counters[2] = p
+            counters[4] += 1
+            if value[3] > sums[0]:
+                sums[0] = value[3]
+                counters[3] = p
+            sums[1] += value[3]
+            sums[2] += value[0]
+            sums[3] += value[1]
+            sums[4] += value[2]
+            sums[5] += value[4]
+            rate = np.sqrt(value[5] * value[5] + value[6] * value[6] + value[7] * value[7])
+            for j in range(3):
+                b = min(_BINS - 1, max(0, int((value[j] - _AXES_LOW) / _WIDTH)))
+                histograms[j, b] += 1
+            histograms[3, min(_BINS - 1, int(value[3] / _WIDTH))] += 1
+            histograms[4, min(_BINS - 1, int(rate / _WIDTH))] += 1
+        elif mode != _IDLE:
+            if mode == _OPEN and usable:
+                counters[0] = _GAP
+            if p - counters[2] > gap_points:
+                out_counters[:] = counters
+                out_sums[:] = sums
+                out_histograms[:, :] = histograms
+                counters[0] = _IDLE
+                return row + 1, p
+    return max(from_row, points.shape[0] - half), -1
+
+
+def start() -> PostureState:
+    """Return the state before the first row."""
+    return PostureState(
+        points=np.zeros((HALF_TAPS, COLUMNS)),
+        judged=np.zeros(HALF_TAPS, dtype=np.bool_),
+        k_point=-HALF_TAPS,
+        counters=np.zeros(5, dtype=np.int64),
+        sums=np.zeros(6),
+        histograms=np.zeros((5, _BINS), dtype=np.int64),
+    )
+
+
+def report(
+    params: PostureParams,
+    counters: IntArray,
+    sums: FloatArray,
+    histograms: IntArray,
+    t0_ns: int,
+    rate_hz: float,
+    direction: FloatArray,
+    *,
+    estimated: bool,
+) -> Episode | None:
+    """Return the episode, or None where it is too short or not still enough."""
+    first, last, peak, n = (int(c) for c in counters[1:5])
+    point_s = POINT_ROWS / rate_hz
+    rate = histogram_quantile(histograms[4], 0.5, 0.0, _WIDTH)
+    duration_s = (last + 1 - first) * point_s
+    if duration_s < params.duration_min_s or rate is None or rate >= params.rate_median_max_dps:
+        return None
+    medians = [histogram_quantile(histograms[j], 0.5, _AXES_LOW, _WIDTH) or 0.0 for j in range(3)]
+    median = np.array(medians)
+    p95 = histogram_quantile(histograms[3], 0.95, 0.0, _WIDTH) or 0.0
+    middle = histogram_quantile(histograms[3], 0.5, 0.0, _WIDTH) or 0.0
+    length = float(np.sqrt(np.sum(median * median)))
+    cosine = float(np.dot(median, direction)) / length if length > 0.0 else 0.0
+    known = bool(np.any(direction))
+    aside = float(np.hypot(median[1], median[2]))
+    bent = median[0] > 0.0 and aside < params.theta_off_deg
+    # forward alone stays unspecified unless forward is the direction of this person's dystonia
+    if not known or (bent and cosine < params.direction_cos_min):
+        label = "unspecified"
+    else:
+        label = "dystonic" if cosine >= params.direction_cos_min else "off_neutral"
+    mean = float(sums[1]) / n
+    sigma = float(sums[5]) / n
+    features = {
+        "deviation_mean_deg": mean,
+        "deviation_median_deg": middle,
+        "deviation_p95_deg": p95,
+        "deviation_max_deg": float(sums[0]),
+        "flexion_median_deg": medians[0],
+        "lateral_right_median_deg": medians[1],
+        "rotation_right_median_deg": medians[2],
+        "dose_deg_min": mean * n * point_s / 60.0,
+        "relative_rate_median_dps": rate,
+        "heading_sigma_mean_deg": sigma,
+    }
+    if known:
+        features["direction_cos"] = cosine
+        features["direction_estimated"] = float(estimated)
+    row_ns = round(1e9 / rate_hz)
+    return Episode(
+        kind="posture",
+        label=label,
+        start_ns=t0_ns + first * POINT_ROWS * row_ns,
+        end_ns=t0_ns + (last + 1) * POINT_ROWS * row_ns,
+        peak_ns=t0_ns + (peak * POINT_ROWS + POINT_ROWS // 2) * row_ns,
+        amplitude_deg=mean,
+        confidence=posture_confidence(mean, sigma, params.theta_on_deg),
+        detector=f"posture/{DETECTOR_VERSION}",
+        features=features,
+    )
+
+
+def is_open(state: PostureState) -> bool:
+    """Return whether an episode is under way."""
+    return int(state.counters[0]) != _IDLE
+
+
+def advance(
+    params: PostureParams,
+    state: PostureState,
+    points: FloatArray,
+    judged: BoolArray,
+    rate_hz: float,
+) -> tuple[PostureState, list[tuple[int, IntArray, FloatArray, IntArray]]]:
+    """Feed block means; return the episodes that ended, with the deciding row of each."""
+    taps = gaussian_taps(params.lowpass_hz, rate_hz / POINT_ROWS, HALF_TAPS)
+    gap_points = round(params.gap_merge_s * rate_hz / POINT_ROWS)
+    all_points = np.concatenate((state.points, points))
+    all_judged = np.concatenate((state.judged, judged))
+    counters, sums = state.counters.copy(), state.sums.copy()
+    histograms = state.histograms.copy()
+    ended: list[tuple[int, IntArray, FloatArray, IntArray]] = []
+    row = HALF_TAPS
+    while True:
+        out = (np.empty_like(counters), np.empty_like(sums), np.empty_like(histograms))
+        row, decided = follow(
+            all_points,
+            all_judged,
+            state.k_point,
+            taps,
+            params.theta_on_deg,
+            params.theta_off_deg,
+            params.flexion_on_deg,
+            gap_points,
+            counters,
+            sums,
+            histograms,
+            *out,
+            row,
+        )
+        if decided < 0:
+            break
+        ended.append(((decided + HALF_TAPS + 1) * POINT_ROWS, *out))
+    done = max(0, all_points.shape[0] - 2 * HALF_TAPS)
+    rest = PostureState(
+        points=all_points[done:].copy(),
+        judged=all_judged[done:].copy(),
+        k_point=state.k_point + done,
+        counters=counters,
+        sums=sums,
+        histograms=histograms,
+    )
+    return rest, ended

@@ -1,0 +1,78 @@
+"""Histograms of exposure: exact integer counts that add up over minutes, hours and days.
+
+Percentiles of a sum of histograms are those of the joined samples to within a bin, whatever the
+order of adding; no sketch, no forgetting.
+"""
+
+import numpy as np
+
+from processing.errors import InputError
+from processing.types import IntArray
+
+
+def histogram_quantile(counts: IntArray, q: float, low: float, width: float) -> float | None:
+    """Return the q-quantile (0..1) of binned samples, None without samples.
+
+    Parameters
+    ----------
+    counts : (n,) int64
+        Samples per bin; bin i spans low + i width .. low + (i + 1) width.
+    q : float
+        0.5 for the median.
+    low, width : float
+        Lower edge of the first bin and width of all, in the unit of the samples.
+
+    Notes
+    -----
+    Samples are taken as evenly spread inside their bin; the error is below one width.
+    """
+    total = int(counts.sum())
+    if total == 0:
+        return None
+    upto = np.cumsum(counts)
+    rank = q * total
+    at = int(np.searchsorted(upto, rank, side="left"))
+    # q = 0 and empty leading bins
+    while counts[at] == 0:
+        at += 1
+    inside = (rank - float(upto[at] - counts[at])) / float(counts[at])
+    return float(low + width * (at + min(1.0, max(0.0, inside))))
+
+
+def pack(counts: IntArray, first_bin: int) -> str:
+    """Return a histogram as text ``first;count,count,...`` with empty fields for zero.
+
+    Parameters
+    ----------
+    counts : (n,) int64
+        Samples per bin.
+    first_bin : int
+        Number of the first bin: its lower edge in bin widths.
+    """
+    filled = np.flatnonzero(counts)
+    if filled.shape[0] == 0:
+        return ""
+    begin, end = int(filled[0]), int(filled[-1]) + 1
+    fields = ",".join(str(c) if c else "" for c in counts[begin:end].tolist())
+    return f"{first_bin + begin};{fields}"
+
+
+def unpack_into(text: str, counts: IntArray, first_bin: int) -> None:
+    """Add a packed histogram to `counts`, whose first bin has the number `first_bin`.
+
+    Raises
+    ------
+    InputError
+        The text is no packed histogram, or reaches beyond `counts`.
+    """
+    if not text:
+        return
+    try:
+        begin_text, fields = text.split(";")
+        begin = int(begin_text) - first_bin
+        values = [int(field) if field else 0 for field in fields.split(",")]
+    except ValueError as error:
+        raise InputError(f"no packed histogram: {text[:40]!r}") from error
+    if begin < 0 or begin + len(values) > counts.shape[0]:
+        raise InputError(f"histogram bins outside the range: {text[:40]!r}")
+    counts[begin : begin + len(values)] += np.array(values, dtype=np.int64)

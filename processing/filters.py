@@ -1,0 +1,99 @@
+"""Symmetric FIR filters of fixed lag: the same live and in batch, no phase, no memory of starts."""
+
+import numpy as np
+
+from processing._jit import kernel
+from processing.types import BoolArray, FloatArray
+
+
+def lowpass_taps(cutoff_hz: float, rate_hz: float, half: int) -> FloatArray:
+    """Return the symmetric low-pass taps (2 half + 1,) with gain 1 at zero and -3 dB at the cutoff.
+
+    Parameters
+    ----------
+    cutoff_hz : float
+        Frequency of half power.
+    rate_hz : float
+        Sample rate.
+    half : int
+        Taps on each side; also the lag in samples. Fewer make the transition wide, more make live
+        results later.
+
+    Notes
+    -----
+    Hamming-windowed sinc; the sinc's own corner is moved until half power lies at `cutoff_hz`.
+    """
+    n = np.arange(-half, half + 1)
+    window = 0.54 + 0.46 * np.cos(np.pi * n / (half + 0.5))
+
+    def taps(corner_hz: float) -> FloatArray:
+        raw = np.sinc(2.0 * corner_hz / rate_hz * n) * window
+        return np.asarray(raw / raw.sum(), dtype=np.float64)
+
+    low, high = 0.25 * cutoff_hz, min(4.0 * cutoff_hz, 0.5 * rate_hz)
+    for _ in range(60):
+        corner = 0.5 * (low + high)
+        if gain(taps(corner), cutoff_hz, rate_hz) < np.sqrt(0.5):
+            low = corner
+        else:
+            high = corner
+    return taps(0.5 * (low + high))
+
+
+def gaussian_taps(cutoff_hz: float, rate_hz: float, half: int) -> FloatArray:
+    """Return Gaussian low-pass taps (2 half + 1,), -3 dB at the cutoff where `half` allows it.
+
+    Notes
+    -----
+    A Gaussian never overshoots, so a step of posture crosses a threshold once. Its standard
+    deviation is sqrt(ln 2) / (2 π cutoff); `half` should reach to three of them.
+    """
+    sigma = np.sqrt(np.log(2.0)) / (2.0 * np.pi * cutoff_hz) * rate_hz
+    n = np.arange(-half, half + 1)
+    raw = np.exp(-0.5 * (n / sigma) ** 2)
+    return np.asarray(raw / raw.sum(), dtype=np.float64)
+
+
+def gain(taps: FloatArray, f_hz: float, rate_hz: float) -> float:
+    """Return the gain of symmetric taps at a frequency; negative where the sign turns."""
+    half = taps.shape[0] // 2
+    n = np.arange(-half, half + 1)
+    return float(np.sum(taps * np.cos(2.0 * np.pi * f_hz / rate_hz * n)))
+
+
+@kernel()
+def fir(x: FloatArray, taps: FloatArray, out: FloatArray) -> None:
+    """Fill out (n, m) with the symmetric filter of x (n + 2 half, m).
+
+    Row i of `out` is centred on row i + half of `x`. Taps run outermost so that the inner loop is
+    one vector operation, and every output adds its terms in the same order whatever n is.
+    """
+    half = taps.shape[0] // 2
+    width = x.shape[1]
+    flat = x.reshape(-1)
+    into = out.reshape(-1)
+    size = into.shape[0]
+    block = 768
+    for begin in range(0, size, block):
+        end = min(begin + block, size)
+        centre = half * width
+        for f in range(begin, end):
+            into[f] = taps[half] * flat[f + centre]
+        for j in range(1, half + 1):
+            weight = taps[half + j]
+            up, down = centre + j * width, centre - j * width
+            for f in range(begin, end):
+                into[f] += weight * (flat[f + up] + flat[f + down])
+
+
+@kernel()
+def near_bad(bad: BoolArray, half: int, out: BoolArray) -> None:
+    """Fill out (n,) with whether any of bad (n + 2 half,) within `half` rows is set."""
+    last = -1
+    for i in range(2 * half):
+        if bad[i]:
+            last = i
+    for i in range(out.shape[0]):
+        if bad[i + 2 * half]:
+            last = i + 2 * half
+        out[i] = last >= i
