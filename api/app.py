@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -41,15 +42,8 @@ def _problem_answers() -> dict[int | str, dict[str, object]]:
     }
 
 
-def create_app(runtime: Runtime) -> FastAPI:
-    """Return the application for one process.
-
-    Parameters
-    ----------
-    runtime : Runtime
-        Settings and the parts that routes and pages draw on.
-    """
-    app = FastAPI(
+def _bare_app() -> FastAPI:
+    return FastAPI(
         title="necktrace",
         version=version("necktrace"),
         description=DESCRIPTION,
@@ -58,11 +52,33 @@ def create_app(runtime: Runtime) -> FastAPI:
         redoc_url=None,
         responses=_problem_answers(),
     )
-    app.state.runtime = runtime
-    runtime.openapi = app.openapi
-    install_problems(app)
+
+
+def _include_routes(app: FastAPI) -> None:
     for router in ROUTERS:
         app.include_router(router, prefix=API_PREFIX)
+
+
+def describe_api() -> dict[str, Any]:
+    """Return the OpenAPI description, which needs no data folder."""
+    app = _bare_app()
+    _include_routes(app)
+    return app.openapi()
+
+
+def create_app(runtime: Runtime) -> FastAPI:
+    """Return the application for one process.
+
+    Parameters
+    ----------
+    runtime : Runtime
+        Settings and the parts that routes and pages draw on.
+    """
+    app = _bare_app()
+    app.state.runtime = runtime
+    runtime.openapi = app.openapi
+    install_problems(app, views.error_page(runtime))
+    _include_routes(app)
     app.include_router(views.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Gate)

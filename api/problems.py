@@ -1,18 +1,22 @@
 """Every answer other than success is `application/problem+json` (RFC 9457), in one shape."""
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from api.errors import ProblemError
+from api.headers import SECURITY_HEADERS
 
 logger = logging.getLogger(__name__)
+
+ErrorPage = Callable[[int, str, str], Response]
 
 TYPE_PREFIX = "urn:necktrace:problem:"
 MEDIA_TYPE = "application/problem+json"
@@ -97,23 +101,39 @@ def _slug_of(status: int) -> str:
     return "internal" if status >= 500 else "invalid-request"
 
 
-async def _on_problem(request: Request, error: Exception) -> JSONResponse:
+def _answer(
+    request: Request,
+    status: int,
+    slug: str,
+    detail: str,
+    *,
+    errors: list[FieldProblem] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Answer a person with a page and a program with a problem document."""
+    path = request.url.path
+    wants_page = "text/html" in request.headers.get("accept", "")
+    if wants_page and not path.startswith("/api/"):
+        page: ErrorPage = request.app.state.error_page
+        return page(status, HTTPStatus(status).phrase, detail)
+    return problem_response(path, status, slug, detail, errors=errors, headers=headers)
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
-    return problem_response(
-        request.url.path, error.status, error.slug, error.detail, headers=headers
-    )
+    return _answer(request, error.status, error.slug, error.detail, headers=headers)
 
 
-async def _on_http(request: Request, error: Exception) -> JSONResponse:
+async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     slug = _slug_of(error.status_code)
     detail = PROBLEMS[slug][1]
     headers = dict(error.headers) if error.headers else None
-    return problem_response(request.url.path, error.status_code, slug, detail, headers=headers)
+    return _answer(request, error.status_code, slug, detail, headers=headers)
 
 
-async def _on_validation(request: Request, error: Exception) -> JSONResponse:
+async def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = [
         FieldProblem(location=".".join(str(part) for part in item["loc"]), message=str(item["msg"]))
@@ -121,24 +141,35 @@ async def _on_validation(request: Request, error: Exception) -> JSONResponse:
     ]
     first = found[0] if found else FieldProblem(location="request", message="is malformed")
     detail = f"{first.location}: {first.message}."
-    return problem_response(request.url.path, 422, "invalid-request", detail, errors=found)
+    return _answer(request, 422, "invalid-request", detail, errors=found)
 
 
-async def _on_storage(request: Request, error: Exception) -> JSONResponse:
+async def _on_storage(request: Request, error: Exception) -> Response:
     logger.warning("storage refused", extra={"path": request.url.path, "reason": str(error)})
-    return problem_response(request.url.path, 503, "storage", str(error))
+    return _answer(request, 503, "storage", str(error))
 
 
-async def _on_bug(request: Request, error: Exception) -> JSONResponse:
+async def _on_bug(request: Request, error: Exception) -> Response:
     logger.error("unhandled error", exc_info=error, extra={"path": request.url.path})
     detail = "A fault of the program. The log of necktrace says more; please report it."
-    return problem_response(request.url.path, 500, "internal", detail)
+    answer = _answer(request, 500, "internal", detail)
+    # This answer is made outside the gate, which adds the headers to all others.
+    answer.headers.update(SECURITY_HEADERS)
+    return answer
 
 
-def install_problems(app: FastAPI) -> None:
-    """Make every error of the application answer as a problem."""
+def install_problems(app: FastAPI, error_page: ErrorPage) -> None:
+    """Make every error of the application answer as a problem, or as a page to a person.
+
+    Parameters
+    ----------
+    app : FastAPI
+    error_page : callable
+        Renders (status, title, detail).
+    """
     from storage.errors import StorageError
 
+    app.state.error_page = error_page
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_validation)

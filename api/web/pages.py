@@ -67,6 +67,7 @@ def render(
             zone=zone,
             version=version("necktrace"),
             section=section,
+            status=status,
             demo=runtime.mode == "demo",
             catalogue_json=Markup(texts.catalogue_json()),  # noqa: S704  our file, "<" escaped
             **values,

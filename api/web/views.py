@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api import queries
 from api.dictionary import describe
-from api.problems import problem
+from api.problems import ErrorPage, problem
 from api.runtime import Runtime, RuntimeDep
 from api.settings import Settings, config_file
 from api.web import reference, texts
@@ -264,6 +264,23 @@ def docs(runtime: RuntimeDep) -> HTMLResponse:
         zone=runtime.settings.zone_name,
         operations=reference.operations(runtime.openapi(), base),
     )
+
+
+def error_page(runtime: Runtime) -> ErrorPage:
+    """Return how errors are shown to a person."""
+
+    def page(status: int, title: str, detail: str) -> HTMLResponse:
+        return render(
+            runtime,
+            "error.html",
+            "",
+            zone=runtime.settings.zone_name,
+            status=status,
+            title=title,
+            detail=detail,
+        )
+
+    return page
 
 
 @router.get("/favicon.ico")

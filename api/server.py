@@ -1,0 +1,100 @@
+"""Serving the application on the loopback address."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import uvicorn
+
+from api.app import create_app
+from api.errors import AddressError
+from api.runtime import Runtime
+from api.settings import Settings
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+GRACE_S = 3
+"""Open answers (live streams) are cut this long after the server was told to stop."""
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Return a listening socket on the loopback address.
+
+    Raises
+    ------
+    AddressError
+        The port is taken or may not be used.
+    """
+    family = socket.AF_INET6 if settings.host == "::1" else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise AddressError(
+            f"port {settings.port} on {settings.host} cannot be used ({error.strerror}); stop what "
+            "uses it, or give another with --port (0 takes any free one)."
+        ) from None
+    listener.listen(128)
+    return listener
+
+
+def address(settings: Settings, listener: socket.socket) -> str:
+    """Return the address to open in a browser."""
+    port = listener.getsockname()[1]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{port}/"
+
+
+@contextlib.asynccontextmanager
+async def serving(runtime: Runtime, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve inside the running event loop until the context ends.
+
+    Live streams end with `runtime.stopping`, which is set first, so that the server is down
+    within `GRACE_S`.
+    """
+    runtime.port = int(listener.getsockname()[1])
+    config = uvicorn.Config(
+        create_app(runtime),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = uvicorn.Server(config)
+    # uvicorn would take the signals away from the command that runs it.
+    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        while not server.started and not task.done():  # noqa: ASYNC110  uvicorn offers no event
+            await asyncio.sleep(0.005)
+        if task.done():
+            await task
+        yield
+    finally:
+        runtime.stopping.set()
+        server.should_exit = True
+        await task
+
+
+async def until_stopped(seconds: float | None, stop: asyncio.Event) -> None:
+    """Wait for Ctrl-C, SIGTERM, `stop`, or the time to be up."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` on Ctrl-C and SIGTERM inside the running event loop."""
+    loop = asyncio.get_running_loop()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)
