@@ -28,6 +28,7 @@ from processing.clock_kernel import (
     S_HAS_KNOT,
     S_LINE,
     S_LOW,
+    S_PERIOD,
     S_POINTS,
     S_RESIDUAL,
     S_RTT,
@@ -153,6 +154,8 @@ class ClockReport:
     """(1/b - 1) 10^6; positive: the device runs fast. 0 until the fit has settled."""
     residual_ms: float
     """Median of the bucket minima above the line."""
+    rate_hz: float | None
+    """Sample rate against the host's clock; None before it is known."""
     points: int
     """Live packets and replies in this fit so far."""
     min_rtt_ms: float | None
@@ -312,6 +315,7 @@ def report(state: ClockState) -> ClockReport | None:
         fit=int(s[S_FIT]),
         ppm=float((1.0 / (1.0 + s[S_SLOPE]) - 1.0) * 1e6),
         residual_ms=float(s[S_RESIDUAL] * 1e3),
+        rate_hz=float(1.0 / (s[S_PERIOD] * (1.0 + s[S_SLOPE]))) if s[S_PERIOD] > 0.0 else None,
         points=int(s[S_POINTS]),
         min_rtt_ms=float(s[S_RTT] * 1e3) if has_low else None,
         offset_bound_ms=float((s[S_LINE] - s[S_BEST]) * 1e3) if has_low else None,

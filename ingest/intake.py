@@ -1,0 +1,155 @@
+"""One sensor's way from events to blocks: account, clock, units, memory of the last minutes."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ingest.account import SampleAccount, SampleCounts
+from ingest.assemble import (
+    ARRIVAL_CLOCK,
+    Piece,
+    Timeline,
+    UnitCalibration,
+    layout_of,
+    live_run,
+    round_trip,
+)
+from ingest.drivers.driver import SensorEvent, SensorPacket, StreamStarted, TimeSyncReport
+from ingest.drivers.driver import StreamInfo as DriverStream
+from ingest.live import Role
+from processing.clock import ClockReport
+
+_log = logging.getLogger("ingest.intake")
+
+KEEP_S = 1200.0
+"""Samples kept in memory: a calibration is worked out from them, and applied from its begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class SensorFacts:
+    """What the thread knows about one sensor, for the live frame."""
+
+    counts: SampleCounts = field(default_factory=SampleCounts)
+    last_sample_ns: int | None = None
+    clock: ClockReport | None = None
+
+
+class Intake:
+    """Turns what a link emits into blocks, in order of sample index.
+
+    Parameters
+    ----------
+    role : str
+        For messages.
+    utc_offset_ns : int
+        From the monotonic clock of the events to UTC.
+    calibration_of : callable
+        Unit calibration of a device, as the catalogue keeps it.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        utc_offset_ns: int,
+        calibration_of: Callable[[str], Mapping[str, Any]],
+    ) -> None:
+        self._role = role
+        self._offset_ns = utc_offset_ns
+        self._calibration_of = calibration_of
+        self._device_id = ""
+        self._description: DriverStream | None = None
+        self._timeline: Timeline | None = None
+        self._account = SampleAccount()
+        self._kept: deque[Piece] = deque()
+
+    @property
+    def facts(self) -> SensorFacts:
+        """What is known about the sensor by now."""
+        if self._timeline is None:
+            return SensorFacts(self._account.counts)
+        return SensorFacts(self._account.counts, self._timeline.last_t_ns, self._timeline.report)
+
+    def take(self, events: Sequence[SensorEvent]) -> list[Piece]:
+        """Return the blocks that events add; repeats and late samples add none."""
+        added: list[Piece] = []
+        for event in sorted(events, key=_arrival):
+            if isinstance(event, StreamStarted):
+                self._begin(event)
+            elif isinstance(event, TimeSyncReport) and self._timeline is not None:
+                self._timeline.observe(event.boot, round_trip(event, self._offset_ns))
+            elif isinstance(event, SensorPacket):
+                added.extend(self._packet(event))
+        self._keep(added)
+        return added
+
+    def since(self, since_ns: int) -> list[Piece]:
+        """Return what is in memory from a time on."""
+        cut = []
+        for piece in self._kept:
+            block = piece.block
+            first = int(block.t_ns.searchsorted(since_ns))
+            if first == 0:
+                cut.append(piece)
+            elif first < block.t_ns.shape[0]:
+                rest = replace(
+                    block,
+                    t_ns=block.t_ns[first:],
+                    acc=block.acc[first:],
+                    gyr=block.gyr[first:],
+                    valid=block.valid[first:],
+                    mag=None if block.mag is None else block.mag[first:],
+                )
+                cut.append(Piece(rest, new_axis=False))
+        return cut
+
+    def _begin(self, event: StreamStarted) -> None:
+        """Get ready for a stream; the same one after a reconnection goes on."""
+        if event.device_id != self._device_id:
+            self._device_id = event.device_id
+            self._description = None
+            self._account = SampleAccount()
+        for stream in event.streams:
+            unit = UnitCalibration.from_record(self._calibration_of(event.device_id))
+            layout = layout_of(stream.channels, stream.dtype, stream.rate_hz, unit)
+            if layout is None:
+                _log.warning(
+                    "the %s sensor's stream %s has no accelerometer and gyroscope together: it is "
+                    "recorded, and not shown live",
+                    self._role,
+                    stream.stream,
+                )
+                continue
+            if self._description != stream:
+                params = ARRIVAL_CLOCK if stream.time_source == "arrival" else None
+                after_ns = None if self._timeline is None else self._timeline.last_t_ns
+                self._description = stream
+                self._timeline = Timeline(layout, params, after_ns=after_ns)
+            return
+
+    def _packet(self, packet: SensorPacket) -> list[Piece]:
+        if (
+            self._timeline is None
+            or self._description is None
+            or packet.stream != self._description.stream
+        ):
+            return []
+        known = self._account.enter(packet)
+        if known is None:
+            return []
+        run = live_run(packet, known, self._description.rate_hz, self._offset_ns)
+        return self._timeline.place(packet.boot, [run])
+
+    def _keep(self, pieces: Sequence[Piece]) -> None:
+        self._kept.extend(pieces)
+        if not self._kept:
+            return
+        limit = int(self._kept[-1].block.t_ns[-1]) - round(KEEP_S * 1e9)
+        while int(self._kept[0].block.t_ns[-1]) < limit:
+            self._kept.popleft()
+
+
+def _arrival(event: SensorEvent) -> tuple[int, bool]:
+    """Order of events as a later replay sees them: arrival in µs, round trips after packets."""
+    return event.host_mono_ns // 1000, isinstance(event, TimeSyncReport)

@@ -1,0 +1,384 @@
+"""The live chain of one patient: blocks of both sensors in, angles and results out.
+
+The same `processing.pipeline.step` as in batch. What batch knows from the end of a recording, live
+must decide by time: a sensor silent for `HORIZON_S` is missing for good, so that the other one's
+angles do not wait for it. Samples that come later are in the record and in every reprocessing.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from ingest.assemble import Piece
+from ingest.live import Role, TodayCounters
+from ingest.today import Today
+from processing import pipeline, quaternion
+from processing.errors import InputError
+from processing.pipeline import PipelineOutput, PipelineParams, PipelineState, Setup
+from processing.types import Episode, FloatArray, HeadingReset, ImuBlock
+from storage.angle_grid import SecondsState, full_rate_of, seconds_step
+from storage.results import ResultBatch
+
+_log = logging.getLogger("ingest.processor")
+
+HORIZON_S = 2.0
+"""How long the rows of one sensor wait for the other's samples."""
+MAX_BREAK_S = 3600.0
+"""A longer silence of both sensors begins a new stretch: nothing of the filter is worth keeping."""
+
+RESET_MARGIN_S = 2.0
+"""Least time between two reference poses: the filter acts a window after a pose."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoseReset:
+    """A reference pose held during the wear session: a measurement of relative heading."""
+
+    start_ns: int
+    end_ns: int
+    q_th_ref: FloatArray
+    """(4,) head sensor to trunk sensor rotation that the pose stands for."""
+    sigma_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAngles:
+    """The newest row of the chain, and what a page shows beside it."""
+
+    t_ns: int
+    flexion_deg: float | None
+    lateral_right_deg: float | None
+    rotation_right_deg: float | None
+    deviation_deg: float | None
+    q_rel: tuple[float, float, float, float] | None
+    q_shown: tuple[float, float, float, float] | None
+    heading_sigma_deg: float | None
+    head_pitch_deg: float | None
+    head_roll_deg: float | None
+    valid: bool
+    worn: bool
+    gated: bool | None
+    provisional: tuple[Episode, ...]
+    today: TodayCounters
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """What one step gave."""
+
+    live: LiveAngles | None
+    results: ResultBatch | None
+    """To be stored once the samples are committed; None where there is nothing to store."""
+
+
+class Processor:
+    """The chain from blocks to results for one patient; used by one thread.
+
+    Parameters
+    ----------
+    params : PipelineParams
+    setup : Setup
+        Alignment and what else is known; replaced by `restart`.
+    patient : str
+    zone : ZoneInfo
+        Where the patient's day begins.
+    today : TodayCounters, optional
+        What of today's results was stored before this start.
+    """
+
+    def __init__(
+        self,
+        params: PipelineParams,
+        setup: Setup,
+        *,
+        patient: str,
+        zone: ZoneInfo,
+        today: TodayCounters | None = None,
+    ) -> None:
+        self._params = params
+        self._setup = setup
+        self._patient = patient
+        self._today = Today(zone, today)
+        self._state: PipelineState = pipeline.start(params, setup)
+        self._seconds = SecondsState()
+        self._waiting: dict[Role, list[Piece]] = {"head": [], "trunk": []}
+        self._newest: dict[Role, int | None] = {"head": None, "trunk": None}
+        self._resets: tuple[PoseReset, ...] = ()
+        self._gated: bool | None = None
+        self.stretches = 1
+        """Stretches begun, each with a fresh filter."""
+
+    @property
+    def setup(self) -> Setup:
+        """Alignment in force."""
+        return self._setup
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Time of the newest sample of any sensor."""
+        known = [t for t in self._newest.values() if t is not None]
+        return max(known, default=None)
+
+    def add(self, role: Role, pieces: Sequence[Piece]) -> None:
+        """Take the next samples of a sensor; they are processed by the next `step`."""
+        for piece in pieces:
+            if self._setup.head_only and role == "trunk":
+                continue
+            self._waiting[role].append(piece)
+            self._newest[role] = int(piece.block.t_ns[-1])
+
+    def add_reset(self, reset: PoseReset) -> bool:
+        """Take a reference pose, best before it begins: rows already processed do not count.
+
+        Returns
+        -------
+        bool
+            False where it overlaps another one and was not taken.
+        """
+        margin_ns = round(RESET_MARGIN_S * 1e9)
+        for other in self._resets:
+            before = reset.end_ns + margin_ns <= other.start_ns
+            if not (before or other.end_ns + margin_ns <= reset.start_ns):
+                return False
+        self._resets = (*self._resets, reset)
+        return True
+
+    def restart(
+        self, setup: Setup, resets: Sequence[PoseReset] = (), *, since_ns: int | None = None
+    ) -> Processed:
+        """Finish the wear session and begin the next with another setup.
+
+        What was counted from `since_ns` on will be computed again.
+        """
+        last = self.step(None, final=True)
+        if since_ns is not None:
+            self._today.forget(since_ns)
+        self._setup = setup
+        self._begin()
+        self._resets = tuple(resets)
+        return last
+
+    def abandon(self) -> None:
+        """Drop what waits and begin afresh, after a failure."""
+        self._waiting = {"head": [], "trunk": []}
+        self._begin()
+
+    def step(self, now_ns: int | None, *, final: bool = False) -> Processed:
+        """Process what waits.
+
+        Parameters
+        ----------
+        now_ns : int or None
+            Present UTC, by which a sensor is found missing; None: nothing is missing yet.
+        final : bool
+            Nothing follows.
+        """
+        batches: list[ResultBatch] = []
+        live: LiveAngles | None = None
+        for head, trunk, anew in self._rounds():
+            if anew:
+                batches += self._finish()
+                self._begin()
+            outcome = self._advance(head, trunk, self._horizon_ns(now_ns))
+            batches += [outcome.results] if outcome.results is not None else []
+            live = outcome.live or live
+        if final:
+            batches += self._finish()
+        return Processed(live, _merged(batches))
+
+    def _begin(self) -> None:
+        self.stretches += 1
+        self._state = pipeline.start(self._params, self._setup)
+        self._seconds = SecondsState()
+        self._resets = ()
+        self._gated = None
+
+    def _finish(self) -> list[ResultBatch]:
+        """Give out what waits for later samples; the stretch is over."""
+        self._state, out = pipeline.step(
+            self._params, self._state, self._setup, None, None, resets=self._on_grid(), final=True
+        )
+        batch = self._batch(out, final=True)
+        return [batch] if batch is not None else []
+
+    def _rounds(self) -> list[tuple[ImuBlock | None, ImuBlock | None, bool]]:
+        """Return what waits as one step, or several where a time axis breaks in between."""
+        waiting, self._waiting = self._waiting, {"head": [], "trunk": []}
+        rounds: list[tuple[ImuBlock | None, ImuBlock | None, bool]] = []
+        current: dict[Role, list[ImuBlock]] = {"head": [], "trunk": []}
+        anew = self._silent_before(waiting)
+        for role in ("head", "trunk"):
+            for piece in waiting[role]:
+                if piece.new_axis:
+                    rounds.append((joined(current["head"]), joined(current["trunk"]), anew))
+                    current, anew = {"head": [], "trunk": []}, True
+                current[role].append(piece.block)
+        rounds.append((joined(current["head"]), joined(current["trunk"]), anew))
+        return rounds
+
+    def _silent_before(self, waiting: dict[Role, list[Piece]]) -> bool:
+        """Whether both sensors were silent for so long that a new stretch begins."""
+        last = self._state.grid.t0_ns
+        if last is None:
+            return False
+        last += self._state.grid.next_k * self._params.grid.period_ns
+        firsts = [int(pieces[0].block.t_ns[0]) for pieces in waiting.values() if pieces]
+        return bool(firsts) and min(firsts) - last > MAX_BREAK_S * 1e9
+
+    def _horizon_ns(self, now_ns: int | None) -> int | None:
+        """Return up to when missing samples are missing for good."""
+        if now_ns is None or self._setup.head_only:
+            return None
+        limit = now_ns - round(HORIZON_S * 1e9)
+        behind = [t for t in self._newest.values() if t is None or t < limit]
+        return limit if behind else None
+
+    def _advance(
+        self, head: ImuBlock | None, trunk: ImuBlock | None, horizon_ns: int | None
+    ) -> Processed:
+        try:
+            self._state, out = pipeline.step(
+                self._params,
+                self._state,
+                self._setup,
+                head,
+                trunk,
+                resets=self._on_grid(),
+                complete_until_ns=horizon_ns,
+            )
+        except InputError as error:
+            # such as a hole too long for one stretch: what is whole is kept, and life goes on
+            _log.warning("a new stretch begins: %s", error, extra={"event": "new_stretch"})
+            finished = self._finish()
+            self._begin()
+            self._state, out = pipeline.step(
+                self._params, self._state, self._setup, head, trunk, complete_until_ns=horizon_ns
+            )
+            batch = self._batch(out, final=False)
+            return Processed(self._live(out), _merged([*finished, *([batch] if batch else [])]))
+        return Processed(self._live(out), self._batch(out, final=False))
+
+    def _on_grid(self) -> list[HeadingReset]:
+        """Return the resets as grid rows of the present stretch."""
+        t0_ns = self._state.grid.t0_ns
+        if t0_ns is None:
+            return []
+        period = self._params.grid.period_ns
+        return [
+            HeadingReset(
+                k_start=-(-(reset.start_ns - t0_ns) // period),
+                k_end=(reset.end_ns - t0_ns) // period + 1,
+                q_th_ref=reset.q_th_ref,
+                sigma_deg=reset.sigma_deg,
+            )
+            for reset in self._resets
+            if reset.start_ns >= t0_ns
+        ]
+
+    def _batch(self, out: PipelineOutput, *, final: bool) -> ResultBatch | None:
+        rows = out.angles.valid.shape[0]
+        rate_hz = self._params.grid.rate_hz
+        head_deg = None
+        if out.inclination is not None:
+            head_deg = np.column_stack(
+                (out.inclination.head_pitch_deg, out.inclination.head_roll_deg)
+            )
+        block = full_rate_of(out.angles, out.pair.t0_ns, rate_hz, head_deg) if rows else None
+        self._seconds, series = seconds_step(self._seconds, block, rate_hz=rate_hz, final=final)
+        if not (len(series.t_ns) or out.minutes.minutes or out.minutes.cells or out.episodes.final):
+            return None
+        self._today.add(out.minutes.minutes, out.episodes.final)
+        return ResultBatch(
+            patient=self._patient,
+            algo=self._params.algorithm_id,
+            angles=series if len(series.t_ns) else None,
+            minutes=out.minutes.minutes,
+            episodes=out.episodes.final,
+            cells=out.minutes.cells,
+        )
+
+    def _live(self, out: PipelineOutput) -> LiveAngles | None:
+        if out.gate.gated.shape[0]:
+            self._gated = bool(out.gate.gated[-1])
+        if not out.angles.valid.shape[0]:
+            return None
+        a = out.angles
+        t_ns = out.pair.t0_ns + (a.k0 + a.valid.shape[0] - 1) * self._params.grid.period_ns
+        self._today.turn(t_ns)
+        q_rel = shown = None
+        if np.isfinite(a.q_rel[-1]).all():
+            q_rel = _quadruple(a.q_rel[-1])
+            n_inverse = quaternion.conjugate(self._setup.alignment.neutral_q)
+            shown = _quadruple(quaternion.multiply(a.q_rel[-1], n_inverse))
+        pitch = roll = None
+        if out.inclination is not None:
+            pitch = _number(out.inclination.head_pitch_deg[-1])
+            roll = _number(out.inclination.head_roll_deg[-1])
+        return LiveAngles(
+            t_ns=t_ns,
+            flexion_deg=_number(a.flexion_deg[-1]),
+            lateral_right_deg=_number(a.lateral_right_deg[-1]),
+            rotation_right_deg=_number(a.rotation_right_deg[-1]),
+            deviation_deg=_number(a.deviation_deg[-1]),
+            q_rel=q_rel,
+            q_shown=shown,
+            heading_sigma_deg=_number(a.heading_sigma_deg[-1]),
+            head_pitch_deg=pitch,
+            head_roll_deg=roll,
+            valid=bool(a.valid[-1]),
+            worn=bool(out.worn[-1]),
+            gated=self._gated,
+            provisional=out.episodes.provisional,
+            today=self._today.counters(out.minutes.current),
+        )
+
+
+def joined(blocks: Sequence[ImuBlock]) -> ImuBlock | None:
+    """Return consecutive blocks of one sensor as one."""
+    if not blocks:
+        return None
+    if len(blocks) == 1:
+        return blocks[0]
+    mags = [block.mag for block in blocks if block.mag is not None]
+    return dataclasses.replace(
+        blocks[0],
+        t_ns=np.concatenate([block.t_ns for block in blocks]),
+        acc=np.concatenate([block.acc for block in blocks]),
+        gyr=np.concatenate([block.gyr for block in blocks]),
+        valid=np.concatenate([block.valid for block in blocks]),
+        mag=np.concatenate(mags) if len(mags) == len(blocks) else None,
+    )
+
+
+def _merged(batches: Sequence[ResultBatch]) -> ResultBatch | None:
+    """Return batches of one patient and algorithm as one."""
+    if len(batches) < 2:
+        return batches[0] if batches else None
+    series = [batch.angles for batch in batches if batch.angles is not None]
+    angles = None
+    if series:
+        angles = dataclasses.replace(
+            series[0],
+            t_ns=np.concatenate([s.t_ns for s in series]),
+            values=np.concatenate([s.values for s in series]),
+        )
+    return dataclasses.replace(
+        batches[0],
+        angles=angles,
+        minutes=tuple(m for batch in batches for m in batch.minutes),
+        episodes=tuple(e for batch in batches for e in batch.episodes),
+        cells=tuple(c for batch in batches for c in batch.cells),
+    )
+
+
+def _number(value: np.float64) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _quadruple(q: FloatArray) -> tuple[float, float, float, float]:
+    w, x, y, z = (float(v) for v in q)
+    return w, x, y, z

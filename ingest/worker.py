@@ -1,0 +1,295 @@
+"""The processing thread: events in, live angles out at once, results out once they may be stored.
+
+Nothing here can hurt recording. A failure of the chain is logged and shown, the chain starts
+afresh, and the record still holds every sample for a later reprocessing.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ingest.drivers.driver import SensorEvent
+from ingest.intake import Intake, SensorFacts
+from ingest.live import Role
+from ingest.processor import LiveAngles, PoseReset, Processed, Processor, joined
+from processing import grid, session
+from processing.errors import AlignmentError
+from processing.pipeline import PipelineParams, Setup
+from processing.session import Plan
+from processing.types import ImuBlock, Span
+from storage.results import ResultBatch, ResultStore
+
+_log = logging.getLogger("ingest.processor")
+
+STEP_EVERY_S = 0.05
+"""Least time between steps. Shorter costs processor time, longer adds to the delay of the page."""
+IDLE_STEP_S = 0.5
+"""A step is made this often without new samples too, so that silence is noticed."""
+ROLES: tuple[Role, Role] = ("head", "trunk")
+MARGIN_S = 2.0
+"""Samples before the first pose of a calibration that the chain begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerHealth:
+    """How processing goes."""
+
+    failures: int
+    error: str
+    """Why results are not computed at present; empty while they are."""
+    store_error: str
+    """Why results are not stored at present; empty while they are."""
+    waiting_results: int
+    behind_s: float
+    """Age of the oldest events not processed yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Events:
+    role: Role
+    events: tuple[SensorEvent, ...]
+    ticket: int
+    put_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    act: Callable[[], Any]
+    done: "Future[Any]"
+
+
+class ProcessingWorker:
+    """Runs one `Processor` on a thread of its own.
+
+    Parameters
+    ----------
+    params, processor
+        The chain.
+    store : ResultStore or None
+        Takes results whose samples are committed; None: nothing is stored.
+    now_utc_ns : callable
+        The collector's steady UTC clock.
+    utc_offset_ns : int
+        From the monotonic clock to it.
+    on_live : callable
+        Told, in this thread, the newest angles after every step that gave some.
+    calibration_of : callable
+        Unit calibration of a device, as the catalogue keeps it.
+    """
+
+    def __init__(
+        self,
+        params: PipelineParams,
+        processor: Processor,
+        *,
+        store: ResultStore | None,
+        now_utc_ns: Callable[[], int],
+        utc_offset_ns: int,
+        on_live: Callable[[LiveAngles], None],
+        calibration_of: Callable[[str], Mapping[str, Any]] = lambda _: {},
+    ) -> None:
+        self._params = params
+        self._processor = processor
+        self._store = store
+        self._now_utc_ns = now_utc_ns
+        self._on_live = on_live
+        self._queue: queue.SimpleQueue[_Events | _Command | None] = queue.SimpleQueue()
+        self._intakes: dict[Role, Intake] = {
+            role: Intake(role, utc_offset_ns, calibration_of) for role in ROLES
+        }
+        self._pending: deque[tuple[int, ResultBatch, tuple[int, int] | None]] = deque()
+        self._ticket = 0
+        self._committed = 0
+        self._oldest_s: float | None = None
+        self._failures = 0
+        self._error = ""
+        self._store_error = ""
+        self.facts: Mapping[Role, SensorFacts] = dict.fromkeys(ROLES, SensorFacts())
+        self._thread = threading.Thread(target=self._run, name="processing", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take events."""
+        self._thread.start()
+
+    def put(self, role: Role, events: Sequence[SensorEvent], ticket: int) -> None:
+        """Hand events over; `ticket` is what their recording will be reported by."""
+        self._queue.put(_Events(role, tuple(events), ticket, time.monotonic()))
+
+    def committed(self, ticket: int) -> None:
+        """Note that samples up to a ticket are durable; may be called from any thread."""
+        self._committed = max(self._committed, ticket)
+
+    def apply(
+        self, setup: Setup, resets: Sequence[PoseReset] = (), *, since_ns: int | None = None
+    ) -> "Future[None]":
+        """Begin a wear session with another setup, from `since_ns` on if that is in memory."""
+        return self._command(lambda: self._apply(setup, resets, since_ns))
+
+    def add_reset(self, reset: PoseReset) -> "Future[bool]":
+        """Announce a reference pose, best before it begins; False where it overlaps another."""
+        return self._command(lambda: self._processor.add_reset(reset))
+
+    def calibrate(self, spans: Sequence[Span]) -> "Future[Plan]":
+        """Work out the alignment of poses and movements just made, and go on with it.
+
+        The future raises `AlignmentError`; the setup is then unchanged.
+        """
+        return self._command(lambda: self._calibrate(spans))
+
+    def stop(self, timeout_s: float | None = None) -> None:
+        """Finish what was put, and the wear session with it; results wait for `flush`."""
+        self._queue.put(None)
+        self._thread.join(timeout_s)
+
+    def flush(self) -> None:
+        """Store what may be stored; for after the recorder has stopped."""
+        self._store_due()
+
+    @property
+    def health(self) -> WorkerHealth:
+        """How processing goes."""
+        oldest = self._oldest_s
+        return WorkerHealth(
+            failures=self._failures,
+            error=self._error,
+            store_error=self._store_error,
+            waiting_results=len(self._pending),
+            behind_s=0.0 if oldest is None else time.monotonic() - oldest,
+        )
+
+    def _command(self, act: Callable[[], Any]) -> "Future[Any]":
+        done: Future[Any] = Future()
+        self._queue.put(_Command(act, done))
+        return done
+
+    def _run(self) -> None:
+        stepped = 0.0
+        fresh = ending = False
+        while not ending:
+            wait = STEP_EVERY_S if fresh else IDLE_STEP_S
+            came, ending = self._take(max(0.0, stepped + wait - time.monotonic()))
+            fresh |= came
+            wait = STEP_EVERY_S if fresh else IDLE_STEP_S
+            if ending or time.monotonic() - stepped >= wait:
+                self._guarded(partial(self._step, final=ending))
+                stepped, fresh, self._oldest_s = time.monotonic(), False, None
+            self._store_due()
+
+    def _take(self, timeout_s: float) -> tuple[bool, bool]:
+        """Take what waits in the queue; return whether samples came and the end was asked for."""
+        came = ending = False
+        try:
+            item = self._queue.get(timeout=timeout_s)
+            while True:
+                if item is None:
+                    ending = True
+                elif isinstance(item, _Command):
+                    self._obey(item)
+                else:
+                    self._oldest_s = item.put_s if self._oldest_s is None else self._oldest_s
+                    self._guarded(partial(self._assemble, item))
+                    self._ticket = item.ticket
+                    came = True
+                item = self._queue.get_nowait()
+        except queue.Empty:
+            return came, ending
+
+    def _obey(self, command: _Command) -> None:
+        try:
+            command.done.set_result(command.act())
+        except Exception as error:
+            command.done.set_exception(error)
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """Run a piece of processing; whatever it does, the thread lives on."""
+        try:
+            act()
+        except Exception as error:
+            self._failures += 1
+            if str(error) != self._error:
+                _log.exception("processing failed; recording goes on")
+            self._error = str(error) or type(error).__name__
+            self._processor.abandon()
+
+    def _assemble(self, item: _Events) -> None:
+        intake = self._intakes[item.role]
+        self._processor.add(item.role, intake.take(item.events))
+        self.facts = {**self.facts, item.role: intake.facts}
+
+    def _step(self, *, final: bool) -> None:
+        processed = self._processor.step(self._now_utc_ns(), final=final)
+        self._keep(processed)
+        self._error = ""
+        if processed.live is not None:
+            self._on_live(processed.live)
+
+    def _keep(self, processed: Processed, replaces: tuple[int, int] | None = None) -> None:
+        if processed.results is not None and self._store is not None:
+            self._pending.append((self._ticket, processed.results, replaces))
+
+    def _store_due(self) -> None:
+        """Store results in order, as far as their samples are committed."""
+        if self._store is None:
+            return
+        while self._pending and self._pending[0][0] <= self._committed:
+            _, batch, replaces = self._pending[0]
+            try:
+                self._store.put(batch, replace_ns=replaces)
+            except Exception as error:
+                # they stay in order and are tried again; they can also be rebuilt from the record
+                if str(error) != self._store_error:
+                    _log.exception("results cannot be stored; they wait")
+                self._store_error = str(error) or type(error).__name__
+                return
+            self._store_error = ""
+            self._pending.popleft()
+
+    def _apply(self, setup: Setup, resets: Sequence[PoseReset], since_ns: int | None) -> None:
+        self._keep(self._processor.restart(setup, resets, since_ns=since_ns))
+        if since_ns is None:
+            return
+        for role, intake in self._intakes.items():
+            self._processor.add(role, intake.since(since_ns))
+        newest = self._processor.newest_ns
+        again = self._processor.step(None)
+        until = since_ns if newest is None else newest + 1
+        self._keep(again, (since_ns, until))
+
+    def _calibrate(self, spans: Sequence[Span]) -> Plan:
+        if not spans:
+            raise AlignmentError("No pose or movement was given to calibrate by.")
+        since_ns = min(span.start_ns for span in spans) - round(MARGIN_S * 1e9)
+        blocks: dict[Role, ImuBlock | None] = {}
+        for role, intake in self._intakes.items():
+            pieces = intake.since(since_ns)
+            if any(piece.new_axis for piece in pieces[1:]):
+                raise AlignmentError(
+                    f"The clock of the {role} sensor jumped during the calibration."
+                )
+            blocks[role] = joined([piece.block for piece in pieces])
+        head_only = self._processor.setup.head_only
+        if blocks["head"] is None or (blocks["trunk"] is None and not head_only):
+            raise AlignmentError("A sensor delivered nothing during the calibration.")
+        state = grid.start(self._params.grid, has_trunk=not head_only)
+        _, pair = grid.step(self._params.grid, state, blocks["head"], blocks["trunk"], final=True)
+        low_rate = self._processor.setup.low_rate
+        plan = session.plan(self._params, pair, spans, head_only=head_only, low_rate=low_rate)
+        period = self._params.grid.period_ns
+        resets = [
+            PoseReset(
+                pair.t0_ns + reset.k_start * period,
+                pair.t0_ns + (reset.k_end - 1) * period,
+                reset.q_th_ref,
+                reset.sigma_deg,
+            )
+            for reset in plan.resets
+        ]
+        self._apply(plan.setup, resets, since_ns)
+        return plan
