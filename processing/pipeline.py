@@ -1,0 +1,235 @@
+"""The whole chain for one wear session, one step at a time: samples in, results out.
+
+    grid -> joint orientation -> angles -> gate, wear -> candidate episodes -> minutes
+
+Live and batch call the same `step`. Offline smoothing replaces the orientations only and calls
+`follow`, the part of the chain after them. A wear session runs from one calibration to the next or
+to take-off; its `Setup` does not change.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from processing import episodes, gates, grid, orientation, summary, wear
+from processing.angles import HeadInclination, cervical_angles, head_inclination
+from processing.gates import GateBlock
+from processing.state import encode
+from processing.types import (
+    Alignment,
+    BoolArray,
+    CervicalAngles,
+    FloatArray,
+    HeadingReset,
+    ImuBlock,
+    PairBlock,
+    PairOrientation,
+)
+
+ALGORITHM_VERSION: Final = "1"
+"""Rises when equal parameters may give other numbers."""
+
+MIN_RATE_FOR_JERKS_HZ: Final = 50.0
+"""Below it jerks and tremor are null: at 25 Hz a tremor reads 12 % low (clinical specification)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineParams:
+    """Every tuning parameter of the chain; its hash stands beside every result."""
+
+    grid: grid.GridParams = field(default_factory=grid.GridParams)
+    orientation: orientation.PairParams = field(default_factory=orientation.PairParams)
+    gates: gates.GateParams = field(default_factory=gates.GateParams)
+    wear: wear.WearParams = field(default_factory=wear.WearParams)
+    episodes: episodes.EpisodeParams = field(default_factory=episodes.EpisodeParams)
+    summary: summary.SummaryParams = field(default_factory=summary.SummaryParams)
+
+    @property
+    def hash(self) -> str:
+        """Eight hexadecimal digits that change with any parameter or the algorithm's version."""
+        text = json.dumps([ALGORITHM_VERSION, encode(self)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    @property
+    def algorithm_id(self) -> str:
+        """Short id of version and parameters, the tag of stored results."""
+        return f"{ALGORITHM_VERSION}-{self.hash}"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is known about a wear session before its samples arrive."""
+
+    alignment: Alignment
+    head_only: bool = False
+    """A single head sensor: neck angles are null, inclination is given instead."""
+    low_rate: bool = False
+    """A sensor is slower than `MIN_RATE_FOR_JERKS_HZ`."""
+    direction: FloatArray | None = None
+    """(3,) direction of dystonia in (flexion, lateral, rotation), from D - N; None if unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineState:
+    """Everything the chain remembers; save it with `processing.state`."""
+
+    grid: grid.GridState
+    orientation: orientation.PairState
+    gates: gates.GateState
+    wear: wear.WearState
+    episodes: episodes.EpisodesState
+    summary: summary.SummaryState
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOutput:
+    """What one step adds. The gate and all that rests on it lag the angles by a fixed time."""
+
+    pair: PairBlock
+    orientation: PairOrientation
+    angles: CervicalAngles
+    inclination: HeadInclination | None
+    """Head to gravity, for a single head sensor only."""
+    worn: BoolArray
+    """(n,) both sensors (or the only one) worn."""
+    relative_rate_dps: FloatArray
+    """(n, 3) angular rate of the head relative to the trunk, head segment axes."""
+    gate: GateBlock
+    episodes: episodes.EpisodesOut
+    minutes: summary.MinutesOut
+
+
+def start(params: PipelineParams, setup: Setup) -> PipelineState:
+    """Return the state before the first sample of a wear session."""
+    return PipelineState(
+        grid=grid.start(params.grid, has_trunk=not setup.head_only),
+        orientation=orientation.start(params.orientation, params.grid.rate_hz),
+        gates=gates.start(params.gates),
+        wear=wear.start(params.wear),
+        episodes=episodes.start(params.episodes),
+        summary=summary.start(params.summary),
+    )
+
+
+def step(
+    params: PipelineParams,
+    state: PipelineState,
+    setup: Setup,
+    head: ImuBlock | None,
+    trunk: ImuBlock | None,
+    *,
+    resets: Sequence[HeadingReset] = (),
+    complete_until_ns: int | None = None,
+    final: bool = False,
+) -> tuple[PipelineState, PipelineOutput]:
+    """Advance by the samples that have come.
+
+    Parameters
+    ----------
+    head, trunk : ImuBlock or None
+        New samples of each sensor at its own rate, continuing those of the step before.
+    resets : sequence of HeadingReset
+        All resets of the session known so far; each acts when the grid reaches its end.
+    complete_until_ns : int or None
+        Nothing older than this will come any more: what is missing before it is missing for good.
+    final : bool
+        Nothing follows: finish what waits for later samples.
+
+    Raises
+    ------
+    InputError
+        A block breaks its contract.
+    """
+    grid_state, pair = grid.step(
+        params.grid, state.grid, head, trunk, complete_until_ns=complete_until_ns, final=final
+    )
+    filter_state, oriented = orientation.step(params.orientation, state.orientation, pair, resets)
+    state = replace(state, grid=grid_state, orientation=filter_state)
+    return follow(params, state, setup, pair, oriented, final=final)
+
+
+def follow(
+    params: PipelineParams,
+    state: PipelineState,
+    setup: Setup,
+    pair: PairBlock,
+    oriented: PairOrientation,
+    *,
+    final: bool = False,
+) -> tuple[PipelineState, PipelineOutput]:
+    """Advance everything after the orientations, which come from the filter or the smoother."""
+    wear_state, wear_block = wear.step(params.wear, state.wear, pair)
+    if setup.head_only:
+        worn = wear_block.head_worn
+        valid = pair.head_valid & worn
+    else:
+        worn = wear_block.head_worn & wear_block.trunk_worn
+        valid = pair.head_valid & pair.trunk_valid & worn
+    angles = cervical_angles(oriented, setup.alignment, valid)
+    rate_dps = episodes.relative_rate_dps(
+        pair, angles.q_rel, setup.alignment, head_only=setup.head_only
+    )
+    if setup.head_only:
+        angles = _without_neck(angles)
+    gate_state, gate = gates.step(
+        params.gates, state.gates, pair, head_only=setup.head_only, final=final
+    )
+    episode_state, found = episodes.step(
+        params.episodes,
+        state.episodes,
+        angles,
+        rate_dps,
+        gate,
+        t0_ns=pair.t0_ns,
+        direction=setup.direction,
+        low_rate=setup.low_rate,
+        head_only=setup.head_only,
+        final=final,
+    )
+    summary_state, minutes = summary.step(
+        params.summary,
+        state.summary,
+        pair,
+        angles,
+        rate_dps,
+        gate,
+        found,
+        head_only=setup.head_only,
+        low_rate=setup.low_rate,
+        final=final,
+    )
+    state = replace(
+        state, wear=wear_state, gates=gate_state, episodes=episode_state, summary=summary_state
+    )
+    return state, PipelineOutput(
+        pair=pair,
+        orientation=oriented,
+        angles=angles,
+        inclination=(
+            head_inclination(oriented.q_es_head, setup.alignment) if setup.head_only else None
+        ),
+        worn=worn,
+        relative_rate_dps=rate_dps,
+        gate=gate,
+        episodes=found,
+        minutes=minutes,
+    )
+
+
+def _without_neck(angles: CervicalAngles) -> CervicalAngles:
+    """Neck angles of a head alone are unknown, not zero."""
+    unknown = np.full_like(angles.flexion_deg, np.nan)
+    return dataclasses.replace(
+        angles,
+        q_rel=np.full_like(angles.q_rel, np.nan),
+        flexion_deg=unknown,
+        lateral_right_deg=unknown,
+        rotation_right_deg=unknown,
+        deviation_deg=unknown,
+        heading_sigma_deg=unknown,
+    )
