@@ -126,16 +126,7 @@ class DirectWriter:
         keep = np.ones(len(part.index), dtype=np.bool_)
         for a, b in held:
             keep[np.searchsorted(part.index, a) : np.searchsorted(part.index, b)] = False
-        kept = np.isin(part.anchors.index, part.index[keep])
-        return Chunk(
-            index=part.index[keep],
-            data=part.data[keep],
-            anchors=Anchors(
-                index=part.anchors.index[kept],
-                device_ticks=part.anchors.device_ticks[kept],
-                host_ns=part.anchors.host_ns[kept],
-            ),
-        )
+        return sealing.rows_of(part, keep)
 
     def _write(self, target: SealTarget, part: Chunk, anchors: Anchors) -> SealedFile:
         hosts = part.anchors.host_ns

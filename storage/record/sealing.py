@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlite3 import Connection
 
 import numpy as np
+from numpy.typing import NDArray
 
 from storage.database import transaction
 from storage.errors import CorruptSegmentError
@@ -203,19 +204,21 @@ def recover(connection: Connection, folder: Path) -> tuple[int, int]:
 
     A published file that the manifest does not name is the rest of a sealing that died before its
     transaction. Its samples are still in the journal, or were never acknowledged, so it is
-    deleted. A file with samples that nothing else holds (a database restored from an older
-    backup) is entered in the manifest instead.
+    deleted. Samples that nothing else holds (the database was restored from an older backup) are
+    taken over.
     """
     temporary = segments.remove_leftovers(folder)
-    unlisted = 0
+    # Inside a transaction no other process can be between publishing a file and listing it.
     with transaction(connection):
         listed = {row[0] for row in connection.execute("SELECT path FROM segment")}
-        for file in sorted((folder / segments.RAW).glob("**/*.parquet")):
-            relative = file.relative_to(folder).as_posix()
-            if relative not in listed:
-                _settle_unlisted(connection, folder, relative)
-                unlisted += 1
-    return temporary, unlisted
+        found = sorted(
+            path
+            for file in (folder / segments.RAW).glob("**/*.parquet")
+            if (path := file.relative_to(folder).as_posix()) not in listed
+        )
+    for path in found:
+        _settle_unlisted(connection, folder, path)
+    return temporary, len(found)
 
 
 def quarantine(connection: Connection, folder: Path, path: str, reason: str) -> None:
@@ -251,31 +254,25 @@ def _settle_unlisted(connection: Connection, folder: Path, path: str) -> None:
         _set_aside(folder, path)
         return
     target = SealTarget(int(row[0]), int(row[1]), info)
-    spans = runs_of(chunk)
-    held = RangeSet()
-    for a, b in spans:
-        for c, d in journal.held_ranges(connection, target.line, a, b):
-            held.add(c, d)
-    new = sum(d - c for a, b in spans for c, d in held.missing(a, b))
-    if new == 0:
-        file.unlink()
-    elif new < len(chunk.index):
-        _set_aside(folder, path)
-    else:
-        sealed = SealedFile(
-            path=path,
-            i0=int(chunk.index[0]),
-            i1=int(chunk.index[-1]) + 1,
-            samples=len(chunk.index),
-            packets=len(chunk.anchors.index),
-            host0_ns=int(chunk.anchors.host_ns.min()),
-            host1_ns=int(chunk.anchors.host_ns.max()),
-            bytes=len(body),
-            sha256=hashlib.sha256(body).hexdigest(),
+    hosts = chunk.anchors.host_ns
+    keep = np.ones(len(chunk.index), dtype=np.bool_)
+    for a, b in journal.held_ranges(
+        connection, target.line, int(chunk.index[0]), int(chunk.index[-1]) + 1
+    ):
+        keep[np.searchsorted(chunk.index, a) : np.searchsorted(chunk.index, b)] = False
+    if keep.any():
+        new = rows_of(chunk, keep)
+        write_segment(
+            connection,
+            folder,
+            target,
+            new,
+            runs_of(new),
+            (int(hosts.min()), int(hosts.max())),
+            acknowledge=True,
+            new_only=True,
         )
-        supplementary = sealed.i0 < _sealed_end(connection, target)
-        enter(connection, target, sealed, spans, supplementary=supplementary)
-        journal.acknowledge(connection, target.id, sealed.samples)
+    file.unlink()
 
 
 def runs_of(chunk: Chunk) -> RangeSet:
@@ -291,17 +288,35 @@ def runs_of(chunk: Chunk) -> RangeSet:
     )
 
 
+def rows_of(chunk: Chunk, keep: NDArray[np.bool_]) -> Chunk:
+    """Return the marked rows of a chunk with the anchors that belong to them."""
+    index = chunk.index[keep]
+    kept = np.isin(chunk.anchors.index, index)
+    return Chunk(
+        index=index,
+        data=chunk.data[keep],
+        anchors=Anchors(
+            index=chunk.anchors.index[kept],
+            device_ticks=chunk.anchors.device_ticks[kept],
+            host_ns=chunk.anchors.host_ns[kept],
+        ),
+    )
+
+
 def part_of(chunk: Chunk, a: int, b: int) -> Chunk:
     """Return the rows [a, b) of a chunk with the anchors that belong to them."""
     index = chunk.index[a:b]
-    keep = np.isin(chunk.anchors.index, index)
+    if not len(index):
+        low = high = 0
+    else:
+        low, high = np.searchsorted(chunk.anchors.index, (index[0], index[-1] + 1)).tolist()
     return Chunk(
         index=index,
         data=chunk.data[a:b],
         anchors=Anchors(
-            index=chunk.anchors.index[keep],
-            device_ticks=chunk.anchors.device_ticks[keep],
-            host_ns=chunk.anchors.host_ns[keep],
+            index=chunk.anchors.index[low:high],
+            device_ticks=chunk.anchors.device_ticks[low:high],
+            host_ns=chunk.anchors.host_ns[low:high],
         ),
     )
 

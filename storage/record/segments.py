@@ -105,14 +105,14 @@ def encode(info: StreamInfo, chunk: Chunk) -> bytes:
         "samples": n,
         "packets": len(chunk.anchors.index),
     }
-    table = pa.table(columns).replace_schema_metadata({FOOTER_KEY: json.dumps(footer)})
     plain = "BYTE_STREAM_SPLIT" if info.dtype.kind == "f" else "DELTA_BINARY_PACKED"
     encodings = dict.fromkeys(("index", "device_ticks", "host_us"), "DELTA_BINARY_PACKED")
     encodings |= dict.fromkeys(info.names, plain)
+    table = pa.table(columns)
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        table,
+    with pq.ParquetWriter(
         sink,
+        table.schema,
         compression="zstd",
         compression_level=_ZSTD_LEVEL,
         use_dictionary=False,
@@ -120,8 +120,9 @@ def encode(info: StreamInfo, chunk: Chunk) -> bytes:
         data_page_version="2.0",
         write_statistics=["index"],
         store_schema=False,
-        row_group_size=max(n, 1),
-    )
+    ) as writer:
+        writer.write_table(table, row_group_size=n)
+        writer.add_key_value_metadata({FOOTER_KEY: json.dumps(footer)})
     return bytes(sink.getvalue().to_pybytes())
 
 
