@@ -109,7 +109,7 @@ def bar_chart(
     known = [v.value for v in values if v.value is not None]
     ceiling = top if top is not None else nice_ceiling(max(known, default=1.0))
     step = (WIDTH - _LEFT) / max(1, len(values))
-    every = max(1, -(-len(values) // 7))
+    every = max(1, -(-len(values) // 15))
     bars = []
     for i, item in enumerate(values):
         share = min(1.0, max(0.0, (item.value or 0.0) / ceiling))
@@ -127,7 +127,7 @@ def bar_chart(
                 value=item.value,
                 weak=item.weak,
                 label=item.text,
-                tick=f"{item.day.day}.{item.day.month}." if shown_tick else "",
+                tick=str(item.day.day) if shown_tick else "",
                 href=f"/history/{item.day.isoformat()}",
             )
         )

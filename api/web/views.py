@@ -20,6 +20,7 @@ from ingest.live import LiveFrame
 from processing.summary.types import DaySummary, MinuteSummary
 from processing.types import Episode
 from storage.catalog import Patient
+from storage.results import AngleSeries
 
 router = APIRouter(default_response_class=HTMLResponse)
 
@@ -32,7 +33,8 @@ NEUTRAL_ZONE = {
 }
 """Where the ±10° around neutral lie on each dial, percent of its width."""
 FORTNIGHT = 14
-EPISODES_TODAY = 12
+HOUR_NS = 3600 * queries.SECOND_NS
+EPISODES_TODAY = 7
 EPISODES_PER_PAGE = 60
 
 
@@ -107,6 +109,16 @@ def _episodes_of_day(runtime: Runtime, patient: Patient, day: date, limit: int) 
     return queries.episodes_newest_first(runtime, patient, span, limit=limit).episodes
 
 
+def _recorded_hours(angles: AngleSeries, span: queries.Range) -> queries.Range:
+    """Return the whole hours that hold angles, within a day."""
+    if not len(angles.t_ns):
+        return span
+    last_ns = int(angles.t_ns[-1]) + angles.step_s * queries.SECOND_NS
+    start = int(angles.t_ns[0]) // HOUR_NS * HOUR_NS
+    end = -(-last_ns // HOUR_NS) * HOUR_NS
+    return queries.Range(max(span.t0_ns, start), min(span.t1_ns, end))
+
+
 @router.get("/")
 def today(runtime: RuntimeDep) -> HTMLResponse:
     """Return the Today page."""
@@ -159,7 +171,8 @@ def one_day(runtime: RuntimeDep, day: date) -> HTMLResponse:
         raise problem("not-found", "There is no such day in any recording.")
     span = queries.day_range(day, day, patient.zone)
     found = queries.days(runtime, patient, day, day)
-    angles = runtime.results.angles(patient.id, span.t0_ns, span.t1_ns, max_points=10)
+    angles = runtime.results.angles(patient.id, span.t0_ns, span.t1_ns, max_points=300)
+    shown = _recorded_hours(angles, span)
     following = day + timedelta(days=1)
     return render(
         runtime,
@@ -173,9 +186,10 @@ def one_day(runtime: RuntimeDep, day: date) -> HTMLResponse:
         day=found[0] if found else None,
         trust=trust_of(found[0]) if found else None,
         has_angles=len(angles.t_ns) > 0,
-        from_ms=span.t0_ns // 1_000_000,
-        to_ms=span.t1_ns // 1_000_000,
-        episodes=_episodes_of_day(runtime, patient, day, 1000),
+        from_ms=shown.t0_ns // 1_000_000,
+        to_ms=shown.t1_ns // 1_000_000,
+        episodes=_episodes_of_day(runtime, patient, day, EPISODES_PER_PAGE),
+        episodes_before=span.t1_ns,
     )
 
 

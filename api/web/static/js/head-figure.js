@@ -116,7 +116,7 @@ class HeadFigure extends HTMLElement {
         const shade = this.#shade(world);
         const points = world.map(project);
         if (!facesViewer(points)) return;
-        const depth = points.reduce((sum, p) => sum + p[2], 0) / points.length + nearer + i * 1e-5;
+        const depth = points.reduce((sum, p) => sum + p[2], 0) / points.length + nearer + (faces === MARKS ? i * 0.02 : 0);
         list.push({ points, depth, fill: this.#fill(colour, shade) });
       });
     };

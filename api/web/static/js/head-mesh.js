@@ -193,7 +193,7 @@ export function neckFaces(turned) {
     const a = v * 2 * Math.PI;
     /** @type {Vector} */
     const low = [-0.14 + 0.47 * Math.cos(a), -0.85, 0.52 * Math.sin(a)];
-    const high = turned([0.0 + 0.46 * Math.cos(a), 0.2 + 0.1 * Math.cos(a), 0.44 * Math.sin(a)]);
+    const high = turned([-0.06 + 0.5 * Math.cos(a), 0.34 - 0.06 * Math.cos(a), 0.46 * Math.sin(a)]);
     const s = smooth(0, 1, u);
     const waist = 1 - 0.1 * Math.sin(Math.PI * u);
     return [
