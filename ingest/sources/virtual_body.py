@@ -5,12 +5,9 @@ Motion comes from `processing.synthesis`, every byte on the air from the firmwar
 own device time.
 """
 
-import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -22,6 +19,7 @@ from firmware_protocol.device.sensor import VirtualSensor
 from processing import synthesis
 from processing.synthesis import PatientSpec
 from processing.types import Span
+from storage.catalog import Catalog
 
 Role = Literal["head", "trunk"]
 MonotonicNs = Callable[[], int]
@@ -29,7 +27,6 @@ MonotonicNs = Callable[[], int]
 ROLES: tuple[Role, Role] = ("head", "trunk")
 
 _CHUNK_S = 2.0
-_BOOT_FILE = "virtual_sensors.json"
 _BATTERY_FULL_MV = 4150
 _BATTERY_MV_PER_H = 25
 
@@ -237,29 +234,14 @@ class VirtualBody:
             self._first += done
 
 
-def next_boots(folder: Path, seed: int = 1) -> tuple[int, int]:
+def next_boots(catalog: Catalog, seed: int = 1) -> tuple[int, int]:
     """Return boot counters for head and trunk that no earlier start on this folder had.
 
     A boot counter names an index axis of the record, so it must rise with every start, also after
-    a crash: it is on disk before it is used.
+    a crash: the catalogue has it on disk before it is used.
     """
-    path = folder / _BOOT_FILE
-    try:
-        used = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        used = {}
-    boots = []
-    for role in ROLES:
-        key = device_id(role, seed).hex()
-        used[key] = int(used.get(key, 0)) + 1
-        boots.append(used[key])
-    part = path.with_name(_BOOT_FILE + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        json.dump(used, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    return boots[0], boots[1]
+    head, trunk = (catalog.next_boot(f"v1-{device_id(role, seed).hex()}") for role in ROLES)
+    return head, trunk
 
 
 def device_id(role: str, seed: int) -> bytes:

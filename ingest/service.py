@@ -1,0 +1,365 @@
+"""The collector: two links, one record, one live chain, one hub.
+
+    link --+--> recorder thread --> journal, one commit a second --> sealed segments
+           |                              | committed
+           +--> processing thread --------+--> results, only after the samples they rest on
+                     | at once
+                     +--> hub --> pages
+
+The links are independent tasks; one sensor's trouble never touches the other's. The event loop only
+hands on: disks and numerics have threads. Stopping writes everything that was received.
+
+After a crash the next start finds the record whole up to the last commit (at most a second before
+the crash). The chain begins a new stretch then: the filter converges again as after every start,
+episodes open at the crash are not reported, and the interrupted minute is stored with what the new
+stretch adds. `necktrace reprocess` makes results from the record as if nothing had happened.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ingest.candidates import SensorWish
+from ingest.drivers.catalogue import SUPPORTED
+from ingest.drivers.driver import SensorEvent, StatusReport
+from ingest.drivers.inbox import MonotonicNs
+from ingest.drivers.registry import Registry
+from ingest.frames import LinkView, build_frame
+from ingest.held import ledger_of
+from ingest.ledger import SampleLedger
+from ingest.link import LinkOutput, SensorLink
+from ingest.link_state import LinkEvent, LinkLimits
+from ingest.live import LiveHub, Role, TodayCounters
+from ingest.processor import LiveAngles, PoseReset, Processor
+from ingest.radio import Radio
+from ingest.recorder import Recorder, RecorderHealth
+from ingest.transport import Transport
+from ingest.worker import ProcessingWorker, WorkerHealth
+from processing.pipeline import PipelineParams, Setup
+from processing.session import Plan
+from processing.types import Span
+from storage.record import RecordWriter
+from storage.results import ResultStore
+
+_log = logging.getLogger("ingest.service")
+
+FRAME_EVERY_S = 0.1
+"""Least time between live frames."""
+HEARTBEAT_S = 0.5
+"""A frame is published this often without new angles too, so that age and link state move."""
+
+
+def host_clock_ns() -> int:
+    """Return a monotonic time that goes on while the computer sleeps, where the system has one."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return time.monotonic_ns()
+
+
+def steady_offset_ns(monotonic_ns: MonotonicNs = host_clock_ns) -> int:
+    """Return what turns the monotonic clock into UTC from now on, in whole microseconds.
+
+    Taken once per start, so that a later step of the computer's wall clock cannot touch the time
+    axis of a running recording.
+    """
+    return (time.time_ns() - monotonic_ns()) // 1000 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorSpec:
+    """What a collector needs to know."""
+
+    folder: Path
+    """Data folder; one collector at a time records into it."""
+    patient: str
+    zone: ZoneInfo
+    setup: Setup
+    """Alignment to begin with."""
+    wishes: Mapping[Role, SensorWish]
+    """The sensors, by role; without a trunk sensor give `Setup.head_only`."""
+    params: PipelineParams = field(default_factory=PipelineParams)
+    limits: LinkLimits = field(default_factory=LinkLimits)
+    today: TodayCounters | None = None
+    """What of today's results was stored before."""
+    frame_every_s: float = FRAME_EVERY_S
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorHealth:
+    """How everything goes."""
+
+    recorder: RecorderHealth
+    worker: WorkerHealth
+    links: Mapping[Role, LinkView]
+
+
+class Collector:
+    """Records and processes until stopped.
+
+    Parameters
+    ----------
+    spec : CollectorSpec
+    transport : Transport
+        The real radio or a simulated one.
+    hub : LiveHub
+        Of the same event loop.
+    store : ResultStore or None
+        None: nothing but the record is kept.
+    registry : Registry
+        Kinds of sensors that may be used.
+    monotonic_ns : callable
+        Host clock, the same for links and virtual sensors.
+    utc_offset_ns : int, optional
+        From that clock to UTC; taken now where not given.
+    calibration_of : callable
+        Unit calibration of a device, as the catalogue keeps it.
+    """
+
+    def __init__(
+        self,
+        spec: CollectorSpec,
+        transport: Transport,
+        hub: LiveHub,
+        *,
+        store: ResultStore | None = None,
+        registry: Registry = SUPPORTED,
+        monotonic_ns: MonotonicNs = host_clock_ns,
+        utc_offset_ns: int | None = None,
+        calibration_of: Callable[[str], Mapping[str, Any]] = lambda _: {},
+    ) -> None:
+        self.spec = spec
+        self.hub = hub
+        self._transport = transport
+        self._store = store
+        self._registry = registry
+        self._mono_ns = monotonic_ns
+        self.utc_offset_ns = (
+            steady_offset_ns(monotonic_ns) if utc_offset_ns is None else utc_offset_ns
+        )
+        """From the monotonic clock to UTC, of this start."""
+        self._calibration_of = calibration_of
+        self._stopping = asyncio.Event()
+        self._news = asyncio.Event()
+        self._angles: LiveAngles | None = None
+        self._alignment = spec.setup.alignment
+        self._views: dict[Role, LinkView] = {role: LinkView(role) for role in spec.wishes}
+        self._links: dict[Role, SensorLink] = {}
+        self._recorder: Recorder | None = None
+        self._worker: ProcessingWorker | None = None
+        self.running = asyncio.Event()
+        """Set once links are being sought."""
+
+    def now_utc_ns(self) -> int:
+        """Return the collector's steady UTC."""
+        return self._mono_ns() + self.utc_offset_ns
+
+    def stop(self) -> None:
+        """Ask `run` to write everything and return."""
+        self._stopping.set()
+
+    @property
+    def health(self) -> CollectorHealth | None:
+        """How everything goes; None before the start."""
+        if self._recorder is None or self._worker is None:
+            return None
+        return CollectorHealth(self._recorder.health, self._worker.health, dict(self._views))
+
+    def retry(self, role: Role) -> None:
+        """Try a refused or waiting link again, because a person asked for it."""
+        self._links[role].retry()
+
+    async def calibrate(self, spans: Sequence[Span]) -> Plan:
+        """Work out the alignment of poses and movements just made, and go on with it.
+
+        Parameters
+        ----------
+        spans : sequence of Span
+            In the collector's UTC (`now_utc_ns`), the last at most 20 min after the first.
+
+        Raises
+        ------
+        AlignmentError
+            It cannot be had of these movements; the setup is unchanged.
+        """
+        plan = await asyncio.wrap_future(self._running_worker().calibrate(spans))
+        self._alignment = plan.setup.alignment
+        return plan
+
+    async def apply(self, setup: Setup, *, since_ns: int | None = None) -> None:
+        """Begin a wear session with another setup."""
+        await asyncio.wrap_future(self._running_worker().apply(setup, since_ns=since_ns))
+        self._alignment = setup.alignment
+
+    async def add_reset(self, reset: PoseReset) -> bool:
+        """Announce a reference pose, best before it begins; False where it overlaps another."""
+        taken: Future[bool] = self._running_worker().add_reset(reset)
+        return await asyncio.wrap_future(taken)
+
+    async def run(self) -> None:
+        """Collect until `stop`.
+
+        Raises
+        ------
+        WriterLockedError, ReadOnlyFolderError, DiskFullError, NewerSchemaError
+            The data folder cannot be recorded into; nothing was started.
+        """
+        writer = await asyncio.to_thread(RecordWriter, self.spec.folder, background=False)
+        try:
+            ledger = await asyncio.to_thread(ledger_of, self.spec.folder)
+            worker = self._make_worker()
+            recorder = Recorder(
+                writer,
+                patient=self.spec.patient,
+                utc_offset_ns=self.utc_offset_ns,
+                on_committed=worker.committed,
+            )
+        except BaseException:
+            writer.close()
+            raise
+        self._worker, self._recorder = worker, recorder
+        worker.start()
+        recorder.start()
+        try:
+            await self._collect(ledger)
+        finally:
+            await asyncio.shield(asyncio.to_thread(_finish, worker, recorder))
+            self._publish()
+            self.hub.close()
+
+    async def _collect(self, ledger: SampleLedger) -> None:
+        radio = Radio(self._transport, limits=self.spec.limits)
+        for role, wish in self.spec.wishes.items():
+            self._links[role] = SensorLink(
+                role,
+                radio,
+                registry=self._registry,
+                wish=wish,
+                emit=_emitter(self, role),
+                ledger=ledger,
+                limits=self.spec.limits,
+                monotonic_ns=self._mono_ns,
+            )
+        known = [wish.address for wish in self.spec.wishes.values() if wish.address]
+        with contextlib.suppress(Exception):
+            ended = await self._transport.disconnect_stale(known)
+            if ended:
+                _log.info("ended links that an earlier process left: %s", ", ".join(ended))
+        tasks = [asyncio.create_task(self._linked(role)) for role in self._links]
+        frames = asyncio.create_task(self._frames())
+        self.running.set()
+        try:
+            await self._stopping.wait()
+        finally:
+            for link in self._links.values():
+                link.stop()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            frames.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await frames
+
+    async def _linked(self, role: Role) -> None:
+        """Keep a link running; one that ends by a mistake of ours is begun again."""
+        while not self._stopping.is_set():
+            try:
+                await self._links[role].run()
+            except Exception:
+                _log.exception("the %s link ended in an unforeseen way; it is begun again", role)
+                await asyncio.sleep(1.0)
+
+    def take(self, role: Role, outputs: Sequence[LinkOutput]) -> None:
+        """Hand on what a link says; called in the event loop."""
+        recorder, worker = self._recorder, self._worker
+        if recorder is None or worker is None:
+            return
+        events: list[SensorEvent] = []
+        for output in outputs:
+            if isinstance(output, LinkEvent):
+                self._views[role] = self._views[role].after_link(output)
+                self._news.set()
+            else:
+                events.append(output)
+                if isinstance(output, StatusReport):
+                    self._views[role] = self._views[role].after_status(output)
+        if events:
+            ticket = recorder.put(role, events)
+            worker.put(role, events, ticket)
+
+    def _make_worker(self) -> ProcessingWorker:
+        loop = asyncio.get_running_loop()
+
+        def on_live(angles: LiveAngles) -> None:
+            loop.call_soon_threadsafe(self._take_angles, angles)
+
+        spec = self.spec
+        processor = Processor(
+            spec.params, spec.setup, patient=spec.patient, zone=spec.zone, today=spec.today
+        )
+        return ProcessingWorker(
+            spec.params,
+            processor,
+            store=self._store,
+            now_utc_ns=self.now_utc_ns,
+            utc_offset_ns=self.utc_offset_ns,
+            on_live=on_live,
+            calibration_of=self._calibration_of,
+        )
+
+    def _running_worker(self) -> ProcessingWorker:
+        if self._worker is None:
+            raise RuntimeError("the collector does not run")
+        return self._worker
+
+    def _take_angles(self, angles: LiveAngles) -> None:
+        self._angles = angles
+        self._news.set()
+
+    async def _frames(self) -> None:
+        """Publish when there is something new, at least every `HEARTBEAT_S`."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEARTBEAT_S):
+                    await self._news.wait()
+            self._news.clear()
+            self._publish()
+            await asyncio.sleep(self.spec.frame_every_s)
+
+    def _publish(self) -> None:
+        if self._worker is None or self._recorder is None:
+            return
+        for role, link in self._links.items():
+            self._views[role] = self._views[role].after_counters(link)
+        self.hub.publish(
+            build_frame(
+                patient=self.spec.patient,
+                now_ns=self.now_utc_ns(),
+                angles=self._angles,
+                views=self._views,
+                facts=self._worker.facts,
+                alignment=self._alignment,
+                worker=self._worker.health,
+                recorder=self._recorder.health,
+            )
+        )
+
+
+def _emitter(collector: Collector, role: Role) -> Callable[[Sequence[LinkOutput]], None]:
+    def emit(outputs: Sequence[LinkOutput]) -> None:
+        collector.take(role, outputs)
+
+    return emit
+
+
+def _finish(worker: ProcessingWorker, recorder: Recorder) -> None:
+    """Write what was received: samples first, then the results that rest on them."""
+    worker.stop()
+    try:
+        recorder.stop()
+    finally:
+        worker.flush()
