@@ -186,6 +186,7 @@ def _grow(
     w_rel_dps: FloatArray,
     gate: GateBlock,
     *,
+    head_only: bool,
     final: bool,
 ) -> tuple[_Rows, FloatArray, FloatArray, BoolArray]:
     """Return rows, usable angles, and the raw rates and flags that the next step needs."""
@@ -213,7 +214,7 @@ def _grow(
         angles.heading_sigma_deg,
         angles.valid,
         w_rel_dps,
-        params.posture.sigma_max_deg,
+        -np.inf if head_only else params.posture.sigma_max_deg,
         raw_w[m:],
         raw_invalid[m:],
         all_angles[a:],
@@ -336,6 +337,7 @@ def step(
     direction: FloatArray | None = None,
     direction_estimated: bool = False,
     low_rate: bool = False,
+    head_only: bool = False,
     final: bool = False,
 ) -> tuple[EpisodesState, EpisodesOut]:
     """Feed the next rows to all detectors.
@@ -343,8 +345,7 @@ def step(
     Parameters
     ----------
     angles : CervicalAngles
-        Rows that continue those of the step before, from grid index 0 on. Angles that are NaN, as
-        with a single head sensor, give no postures.
+        Rows that continue those of the step before, from grid index 0 on.
     w_rel_dps : (n, 3) float64
         `relative_rate_dps` of the same rows.
     gate : GateBlock
@@ -357,6 +358,8 @@ def step(
         `direction` is the recording's own median deviation (offline mode only).
     low_rate : bool
         The sensors sample below 50 Hz: jerks and tremor are not judged.
+    head_only : bool
+        There is no trunk sensor: the angles are not those of the neck and give no postures.
     final : bool
         Nothing follows; the gate must have been flushed.
 
@@ -371,7 +374,7 @@ def step(
         Rows were skipped.
     """
     rows, all_angles, raw_w, raw_invalid = _grow(
-        params, state, angles, w_rel_dps, gate, final=final
+        params, state, angles, w_rel_dps, gate, head_only=head_only, final=final
     )
     d = unit_direction(direction)
     k_gate, rate_hz = rows.k_gate, params.rate_hz

@@ -1,5 +1,22 @@
 """Minutes, days and recordings in figures, each with how far to trust it."""
 
+from processing.summary.day import DayParams, summarise_day
+from processing.summary.minute import SummaryParams, SummaryState, start, step
+from processing.summary.nonwear import worn_minutes
+from processing.summary.recording import summarise_recording
 from processing.summary.types import DaySummary, MinutesOut, MinuteSummary, PostureCell
 
-__all__ = ["DaySummary", "MinuteSummary", "MinutesOut", "PostureCell"]
+__all__ = [
+    "DayParams",
+    "DaySummary",
+    "MinuteSummary",
+    "MinutesOut",
+    "PostureCell",
+    "SummaryParams",
+    "SummaryState",
+    "start",
+    "step",
+    "summarise_day",
+    "summarise_recording",
+    "worn_minutes",
+]

@@ -134,8 +134,9 @@ class DaySummary:
     end_ns: int
     recorded_s: float
     worn_s: float
-    """Worn time after the day's non-wear rules (`processing.wear.worn_minutes`)."""
+    """Worn time after the day's non-wear rules (`processing.summary.nonwear`)."""
     nonwear_s: float
+    """Seconds of existing samples with a sensor off the body."""
     evaluable_s: float
     gated_s: float
     completeness: float | None

@@ -1,0 +1,133 @@
+"""Kernel that adds grid rows to the minute and the posture map under way."""
+
+import numpy as np
+
+from processing._jit import kernel
+from processing.types import BoolArray, FloatArray, IntArray
+
+(
+    N,
+    RECEIVED,
+    WORN,
+    EVALUABLE,
+    GATED,
+    GOOD,
+    FAIR,
+    POOR,
+    DECIDABLE,
+    NEAR,
+    STILL,
+    TILT_N,
+    TURN_N,
+) = range(13)
+"""Places of the row counts; `TILT_N` rows count for flexion and lateral, `TURN_N` for rotation and
+deviation."""
+COUNTS = 13
+SIGMA, RATE_SQUARE = 8, 9
+"""Places of the float sums behind the sums and squares of the four angles."""
+SUMS = 10
+BINS = 720
+MAP_ROWS, MAP_COLUMNS = 72, 36
+"""Cells of 5° of rotation (-180..180) and lateral tilt (-90..90)."""
+
+
+@kernel()
+def add_rows(
+    flexion: FloatArray,
+    lateral: FloatArray,
+    rotation: FloatArray,
+    deviation: FloatArray,
+    sigma: FloatArray,
+    valid: BoolArray,
+    received: BoolArray,
+    gated: BoolArray,
+    rate: FloatArray,
+    good_sigma: float,
+    fair_sigma: float,
+    neutral: float,
+    still_rate: float,
+    counts: IntArray,
+    sums: FloatArray,
+    histograms: IntArray,
+    cells: IntArray,
+) -> None:
+    """Add rows to counts (13,), sums (10,), histograms (4, 720) and cells (72, 36)."""
+    still_square = still_rate * still_rate
+    for i in range(valid.shape[0]):
+        counts[N] += 1
+        if received[i]:
+            counts[RECEIVED] += 1
+        if not valid[i]:
+            continue
+        counts[WORN] += 1
+        s = sigma[i]
+        if s <= good_sigma:
+            counts[GOOD] += 1
+        elif s <= fair_sigma:
+            counts[FAIR] += 1
+        elif not np.isnan(s):
+            counts[POOR] += 1
+        if not np.isnan(s):
+            sums[SIGMA] += s
+        if gated[i]:
+            counts[GATED] += 1
+            continue
+        counts[EVALUABLE] += 1
+        square = rate[i, 0] * rate[i, 0] + rate[i, 1] * rate[i, 1] + rate[i, 2] * rate[i, 2]
+        sums[RATE_SQUARE] += square
+        if square < still_square:
+            counts[STILL] += 1
+        a, b, c, d = flexion[i], lateral[i], rotation[i], deviation[i]
+        if np.isnan(a + b + c + d):
+            continue
+        counts[TILT_N] += 1
+        sums[0] += a
+        sums[1] += b
+        sums[4] += a * a
+        sums[5] += b * b
+        histograms[0, min(BINS - 1, int(2.0 * (a + 180.0)))] += 1
+        histograms[1, min(BINS - 1, int(2.0 * (b + 180.0)))] += 1
+        if not s <= fair_sigma:
+            continue
+        counts[TURN_N] += 1
+        sums[2] += c
+        sums[3] += d
+        sums[6] += c * c
+        sums[7] += d * d
+        histograms[2, min(BINS - 1, int(2.0 * (c + 180.0)))] += 1
+        histograms[3, min(BINS - 1, int(2.0 * d))] += 1
+        cells[
+            min(MAP_ROWS - 1, int((c + 180.0) * 0.2)), min(MAP_COLUMNS - 1, int((b + 90.0) * 0.2))
+        ] += 1
+        if s <= good_sigma or abs(d - neutral) > s:
+            counts[DECIDABLE] += 1
+            if d <= neutral:
+                counts[NEAR] += 1
+
+
+@kernel()
+def add_sensor(gyr: FloatArray, acc: FloatArray, valid: BoolArray, moments: FloatArray) -> None:
+    """Add rows to moments (7, 4): sum, sum of squares, least and largest of rate and force.
+
+    The number of rows stands in moments[6, 0].
+    """
+    for i in range(valid.shape[0]):
+        if not valid[i]:
+            continue
+        moments[6, 0] += 1.0
+        for j in range(3):
+            g, f = gyr[i, j], acc[i, j]
+            moments[j, 0] += g
+            moments[j, 1] += g * g
+            moments[3 + j, 0] += f
+            moments[3 + j, 1] += f * f
+            moments[3 + j, 2] = min(moments[3 + j, 2], f)
+            moments[3 + j, 3] = max(moments[3 + j, 3], f)
+
+
+def empty_moments() -> FloatArray:
+    """Return moments (2, 7, 4) of both sensors without a sample."""
+    moments = np.zeros((2, 7, 4))
+    moments[:, 3:6, 2] = np.inf
+    moments[:, 3:6, 3] = -np.inf
+    return moments
