@@ -1,0 +1,1 @@
+"""Sensors from the shop: pure decoders, command encoders, descriptions; one module each."""
