@@ -5,7 +5,7 @@ facts (index, device time, arrival, counts), so both give the same numbers.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -201,7 +201,8 @@ class Timeline:
         known, _ = clock.step(
             self._params, state, _anchors([first_live]), nominal_period_s=period_s
         )
-        _, timed = clock.step(self._params, known, _anchors(runs), nominal_period_s=period_s)
+        stored = _anchors([replace(run, live=False) for run in runs])
+        _, timed = clock.step(self._params, known, stored, nominal_period_s=period_s)
         # stamps of early packets may jitter by more than their distance
         order = np.arange(timed.t_ns.size)
         t_ns = np.maximum.accumulate(timed.t_ns - order) + order

@@ -1,0 +1,221 @@
+"""Packets to blocks: units, validity, time, reboots, other clocks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from ingest.assemble import (
+    ARRIVAL_CLOCK,
+    Layout,
+    Run,
+    Timeline,
+    UnitCalibration,
+    arrival_ns,
+    device_time_us,
+    layout_of,
+    live_run,
+    round_trip,
+    si_block,
+)
+from ingest.drivers.driver import PacketKind, SensorPacket, TimeSyncReport
+
+OFFSET_NS = 1_700_000_000_000_000_000
+G = 9.80665
+
+
+@dataclass(frozen=True)
+class Named:
+    name: str
+    scale: float
+
+
+IMU = [Named(f"acc_{a}", G / 8192) for a in "xyz"] + [Named(f"gyr_{a}", 1e-3) for a in "xyz"]
+
+
+def layout(**changes: object) -> Layout:
+    found = layout_of(IMU, "int16", 100.0)
+    assert found is not None
+    from dataclasses import replace
+
+    return replace(found, **changes)  # type: ignore[arg-type]  # fields by name
+
+
+def run_of(first: int, n: int = 10, *, boot_us: int = 3_000_000, late_ns: int = 0) -> Run:
+    samples = np.zeros((n, 6), dtype=np.int16)
+    samples[:, 2] = 8192
+    samples[:, 3] = np.arange(first, first + n)
+    end_s = (first + n - 1) * 0.01
+    return Run(
+        first_index=first,
+        device_us=boot_us + first * 10_000,
+        host_ns=OFFSET_NS + round(end_s * 1e6) * 1000 + 5_000_000 + late_ns,
+        samples=samples,
+        live=True,
+    )
+
+
+def sensor_packet(**changes: object) -> SensorPacket:
+    fields: dict[str, object] = {
+        "device_id": "d",
+        "boot": 1,
+        "stream": "imu",
+        "kind": PacketKind.LIVE,
+        "first_index": 100,
+        "device_us": 5_000_000,
+        "host_mono_ns": 123_456_789,
+        "samples": np.zeros((10, 6), dtype=np.int16),
+    }
+    return SensorPacket(**(fields | changes))  # type: ignore[arg-type]  # fields by name
+
+
+def test_counts_become_si_units() -> None:
+    block = si_block(layout(), np.arange(3, dtype=np.int64), run_of(7, 3).samples)
+    assert np.allclose(block.acc, [[0, 0, G]] * 3)
+    assert np.allclose(block.gyr[:, 0], [0.007, 0.008, 0.009])
+    assert block.valid.all()
+    assert block.mag is None
+
+
+def test_saturated_counts_are_kept_and_not_valid() -> None:
+    samples = run_of(0, 3).samples.copy()
+    samples[1, 4] = -32768
+    samples[2, 0] = 32767
+    assert si_block(layout(), np.arange(3), samples).valid.tolist() == [True, False, False]
+
+
+def test_float_streams_may_hold_nan() -> None:
+    found = layout_of(IMU, "float32", 100.0)
+    assert found is not None
+    samples = np.ones((2, 6), dtype=np.float32)
+    samples[1, 5] = np.nan
+    assert si_block(found, np.arange(2), samples).valid.tolist() == [True, False]
+
+
+def test_columns_are_found_by_name_in_any_order() -> None:
+    mixed = [*IMU[3:], *[Named(f"mag_{a}", 0.5) for a in "xyz"], *IMU[:3]]
+    found = layout_of(mixed, "int16", 52.0)
+    assert found is not None
+    block = si_block(found, np.arange(1), np.arange(9, dtype=np.int16).reshape(1, 9))
+    assert np.allclose(block.gyr[0], [0.0, 0.001, 0.002])
+    assert block.mag is not None
+    assert np.allclose(block.mag[0], [1.5, 2.0, 2.5])
+    assert np.allclose(block.acc[0], np.array([6, 7, 8]) * G / 8192)
+
+
+def test_a_stream_without_gyroscope_has_no_layout() -> None:
+    assert layout_of(IMU[:3], "int16", 100.0) is None
+
+
+def test_unit_calibration_is_matrix_times_measured_less_offset() -> None:
+    unit = UnitCalibration.from_record(
+        {"acc_matrix": [[2, 0, 0], [0, 1, 0], [0, 0, 1]], "acc_offset_ms2": [1, 0, G]}
+    )
+    assert unit is not None
+    block = si_block(layout(calibration=unit), np.arange(1), run_of(0, 1).samples)
+    assert np.allclose(block.acc, [[-2.0, 0.0, 0.0]])
+    assert UnitCalibration.from_record({}) is None
+
+
+def test_blocks_join_without_gap_or_overlap() -> None:
+    timeline = Timeline(layout())
+    pieces = [p for first in range(0, 2000, 10) for p in timeline.place(1, [run_of(first)])]
+    t = np.concatenate([piece.block.t_ns for piece in pieces])
+    assert np.allclose(np.diff(t) * 1e-9, 0.01, atol=2e-4)
+    assert not any(piece.new_axis for piece in pieces)
+    assert timeline.last_t_ns == t[-1]
+    assert timeline.report is not None
+    assert timeline.report.rate_hz == pytest.approx(100.0, rel=1e-3)
+
+
+def test_one_call_equals_many() -> None:
+    runs = [run_of(first, late_ns=(first % 70) * 100_000) for first in range(0, 3000, 10)]
+    whole = Timeline(layout()).place(1, runs)
+    timeline = Timeline(layout())
+    parts = [p.block.t_ns for run in runs for p in timeline.place(1, [run])]
+    assert len(whole) == 1
+    assert np.array_equal(whole[0].block.t_ns, np.concatenate(parts))
+
+
+def test_a_gap_in_the_index_is_a_gap_in_time() -> None:
+    timeline = Timeline(layout())
+    timeline.place(1, [run_of(0), run_of(10)])
+    (piece,) = timeline.place(1, [run_of(20), run_of(50)])
+    steps = np.diff(piece.block.t_ns) * 1e-9
+    assert steps[9] == pytest.approx(0.21, abs=2e-3)
+
+
+def test_a_reboot_goes_on_later_than_before() -> None:
+    timeline = Timeline(layout())
+    (old,) = timeline.place(1, [run_of(first) for first in range(0, 100, 10)])
+    (new,) = timeline.place(2, [run_of(0, boot_us=0, late_ns=1_000_000_000)])
+    assert new.block.t_ns[0] > old.block.t_ns[-1]
+    assert not new.new_axis
+
+
+def test_a_clock_that_goes_back_begins_a_new_axis() -> None:
+    timeline = Timeline(layout())
+    runs = [run_of(first) for first in range(0, 6000, 10)]
+    timeline.place(1, runs)
+    earlier = [run_of(first, late_ns=-20_000_000_000) for first in range(6000, 6100, 10)]
+    (piece,) = timeline.place(1, earlier)
+    assert piece.new_axis
+    before_and_after = Timeline(layout()).place(1, runs + earlier)
+    assert [p.new_axis for p in before_and_after] == [False, True]
+    assert before_and_after[1].block.t_ns[0] < before_and_after[0].block.t_ns[-1]
+
+
+def test_samples_before_the_first_live_packet_lie_before_it() -> None:
+    timeline = Timeline(layout())
+    first_live = run_of(500)
+    early = [run_of(first) for first in range(0, 500, 10)]
+    block = timeline.place_before(1, early, first_live)
+    (live,) = timeline.place(1, [first_live])
+    assert (np.diff(block.t_ns) > 0).all()
+    assert (live.block.t_ns[0] - block.t_ns[-1]) * 1e-9 == pytest.approx(0.01, abs=1e-3)
+    alone = Timeline(layout()).place(1, [first_live])[0]
+    assert np.array_equal(alone.block.t_ns, live.block.t_ns), "the clock did not move"
+
+
+def test_device_time_from_whatever_the_sensor_stamps() -> None:
+    assert device_time_us(sensor_packet(), 100.0) == 5_000_000
+    last = sensor_packet(device_us=None, last_device_us=5_090_000)
+    assert device_time_us(last, 100.0) == 5_000_000
+    assert device_time_us(sensor_packet(device_us=None), 100.0) == 1_000_000
+
+
+def test_arrival_keeps_whole_microseconds() -> None:
+    assert arrival_ns(123_456_789, OFFSET_NS) == OFFSET_NS + 123_456_000
+
+
+def test_live_run_leaves_out_what_is_known() -> None:
+    run = live_run(sensor_packet(), 4, 100.0, OFFSET_NS)
+    assert (run.first_index, run.device_us, run.samples.shape[0]) == (104, 5_040_000, 6)
+    assert run.end_index == 110
+
+
+def test_round_trip_is_on_the_steady_clock() -> None:
+    report = TimeSyncReport("d", 1, 20_000, t1_us=10, t2_us=500, t3_us=505, t4_us=20)
+    trip = round_trip(report, OFFSET_NS)
+    assert (trip.host_sent_ns, trip.host_received_ns) == (OFFSET_NS + 10_000, OFFSET_NS + 20_000)
+    assert (trip.device_received_us, trip.device_sent_us) == (500, 505)
+
+
+def test_a_sensor_without_a_clock_finds_its_true_rate() -> None:
+    timeline = Timeline(layout(), ARRIVAL_CLOCK)
+    rng = np.random.default_rng(1)
+    true_period = 1 / 97.8
+    last = []
+    for first in range(0, 12_000, 10):
+        arrival = (first + 9) * true_period + rng.exponential(0.005)
+        run = Run(
+            first_index=first,
+            device_us=first * 10_000,
+            host_ns=OFFSET_NS + round(arrival * 1e6) * 1000,
+            samples=np.zeros((10, 6), dtype=np.int16),
+            live=True,
+        )
+        last = [p.block.t_ns for p in timeline.place(1, [run])]
+    assert timeline.report is not None
+    assert timeline.report.rate_hz == pytest.approx(97.8, rel=1e-3)
+    assert (last[0][0] - OFFSET_NS) * 1e-9 == pytest.approx(11_990 * true_period, abs=0.02)
