@@ -4,6 +4,7 @@ Pulse width and angular acceleration, not velocity, separate a jerk from a volun
 turns reach 350 °/s, but fewer than 1 % of voluntary pulses are as short as 0.16 s.
 """
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -200,15 +201,15 @@ def candidates(
             k_peak=k_row0 + int(row[0]),
             k_onset=k_row0 + int(row[1]),
             k_offset=k_row0 + int(row[2]),
-            peak_velocity_dps=float(row[3]),
-            peak_accel_dps2=float(row[4]),
-            fwhm_s=float(row[5]),
-            flexion_deg=-float(row[8]),
-            lateral_right_deg=float(row[6]),
-            rotation_right_deg=-float(row[7]),
-            amplitude_deg=float(row[9]),
+            peak_velocity_dps=row[3],
+            peak_accel_dps2=row[4],
+            fwhm_s=row[5],
+            flexion_deg=-row[8],
+            lateral_right_deg=row[6],
+            rotation_right_deg=-row[7],
+            amplitude_deg=row[9],
         )
-        for row in out[:found]
+        for row in out[:found].tolist()
     ]
 
 
@@ -227,8 +228,10 @@ def keep_larger(
 
 
 def burst_size(k_peak: int, peaks: list[int], burst_n: int, window_rows: int) -> int:
-    """Return how many peaks lie in the fullest window that holds `k_peak`, 0 below `burst_n`."""
-    near = [p for p in peaks if abs(p - k_peak) <= window_rows]
+    """Return how many (sorted) peaks the fullest window around `k_peak` has, 0 below `burst_n`."""
+    near = peaks[
+        bisect_left(peaks, k_peak - window_rows) : bisect_right(peaks, k_peak + window_rows)
+    ]
     best = 0
     for first in near:
         if first <= k_peak <= first + window_rows:

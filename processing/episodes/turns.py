@@ -41,7 +41,7 @@ TURN_DEG = 30.0
 
 AXES = ("lateral", "rotation", "flexion")
 _SIGNS = (1.0, -1.0, -1.0)
-_FIELDS = 8
+_FIELDS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class TurnState:
     """The movement under way about each axis."""
 
     moving: FloatArray
-    """(3, 8): sign (0 idle), first row, last moving row, excursion, peak, slow rows now, pauses,
-    whether the slow stretch under way is already a pause."""
+    """(3, 7): sign (0 idle), first row, last moving row, excursion times the grid rate, peak speed,
+    slow rows at the end, pauses."""
 
 
 def start() -> TurnState:
@@ -63,7 +63,6 @@ def _follow(
     w: FloatArray,
     bad: BoolArray,
     k_row0: int,
-    rate_hz: float,
     rate_min: float,
     gap_rows: int,
     pause_fraction: float,
@@ -72,45 +71,52 @@ def _follow(
     moving: FloatArray,
     out: FloatArray,
 ) -> int:
-    """Follow rows of w (n, 3); fill out (m, 7) with axis and fields of movements that ended."""
+    """Follow rows of w (n, 3); return how many movements ended.
+
+    Fills out (m, 7): deciding row, axis, first and last row, excursion, peak, pauses.
+    """
     found = 0
-    for i in range(w.shape[0]):
-        for a in range(3):
-            state = moving[a]
-            if bad[i]:
-                state[0] = 0.0
-                continue
+    for a in range(3):
+        sign, first, last = moving[a, 0], moving[a, 1], moving[a, 2]
+        excursion, peak, slow, pauses = moving[a, 3], moving[a, 4], moving[a, 5], moving[a, 6]
+        for i in range(w.shape[0]):
             v = w[i, a]
             speed = abs(v)
-            sign = 1.0 if v > 0.0 else -1.0
-            if state[0] != 0.0:
-                turned = speed >= rate_min and sign != state[0]
-                if turned or state[5] >= gap_rows:
-                    if abs(state[3]) >= excursion_min:
-                        out[found, 0] = a
-                        for j in range(1, 5):
-                            out[found, j] = state[j]
-                        out[found, 5] = state[6]
-                        found += 1
-                    state[0] = 0.0
-            if state[0] == 0.0:
-                if speed >= rate_min:
-                    state[0] = sign
-                    state[1] = k_row0 + i
-                    state[2] = k_row0 + i
-                    state[3] = v / rate_hz
-                    state[4] = speed
-                    state[5] = state[6] = 0.0
+            if bad[i]:
+                sign = 0.0
                 continue
-            state[3] += v / rate_hz
-            if speed >= max(rate_min, pause_fraction * state[4]):
-                if state[5] >= pause_rows:
-                    state[6] += 1.0
-                state[2] = k_row0 + i
-                state[5] = 0.0
-                state[4] = max(state[4], speed)
+            if sign != 0.0:
+                turned = speed >= rate_min and v * sign < 0.0
+                if turned or slow >= gap_rows:
+                    if abs(excursion) >= excursion_min:
+                        out[found, 0] = k_row0 + i
+                        out[found, 1] = a
+                        out[found, 2] = first
+                        out[found, 3] = last
+                        out[found, 4] = excursion
+                        out[found, 5] = peak
+                        out[found, 6] = pauses
+                        found += 1
+                    sign = 0.0
+            if sign == 0.0:
+                if speed >= rate_min:
+                    sign = 1.0 if v > 0.0 else -1.0
+                    first = last = k_row0 + i
+                    excursion = v
+                    peak = speed
+                    slow = pauses = 0.0
+                continue
+            excursion += v
+            if speed >= rate_min and speed >= pause_fraction * peak:
+                if slow >= pause_rows:
+                    pauses += 1.0
+                last = k_row0 + i
+                slow = 0.0
+                peak = max(peak, speed)
             else:
-                state[5] += 1.0
+                slow += 1.0
+        moving[a, 0], moving[a, 1], moving[a, 2] = sign, first, last
+        moving[a, 3], moving[a, 4], moving[a, 5], moving[a, 6] = excursion, peak, slow, pauses
     return found
 
 
@@ -125,24 +131,25 @@ def advance(
 ) -> tuple[TurnState, list[Turn]]:
     """Feed filtered rates; return the voluntary turns that ended, in order of their ends."""
     moving = state.moving.copy()
-    out = np.empty((w_dps.shape[0] + 3, 6))
+    out = np.empty((w_dps.shape[0] + 3, 7))
     found = _follow(
         w_dps,
         bad,
         k_row0,
-        rate_hz,
         params.rate_min_dps,
         round(params.gap_merge_s * rate_hz),
         params.pause_fraction,
         round(params.pause_min_s * rate_hz),
-        params.excursion_min_deg,
+        params.excursion_min_deg * rate_hz,
         moving,
         out,
     )
     period_ns = round(1e9 / rate_hz)
     turns = []
-    for axis, first, last, excursion, peak, pauses in out[:found]:
+    # every axis ran by itself: back into the order of their decisions
+    for _, axis, first, last, total, peak, pauses in sorted(out[:found].tolist()):
         duration_s = (last - first + 1.0) / rate_hz
+        excursion = total / rate_hz
         in_time = params.duration_min_s <= duration_s <= params.duration_max_s
         if in_time and abs(excursion) / peak > params.width_min_s:
             turns.append(
@@ -150,8 +157,8 @@ def advance(
                     axis=AXES[int(axis)],
                     start_ns=t0_ns + int(first) * period_ns,
                     end_ns=t0_ns + int(last) * period_ns,
-                    excursion_deg=_SIGNS[int(axis)] * float(excursion),
-                    peak_velocity_dps=float(peak),
+                    excursion_deg=_SIGNS[int(axis)] * excursion,
+                    peak_velocity_dps=peak,
                     pauses=int(pauses),
                 )
             )
