@@ -1,0 +1,24 @@
+"""Sensor-to-segment alignment of head and trunk, the neutral reference N, and the poses M and D."""
+
+from processing.alignment.estimate import StoredReference, estimate_alignment
+from processing.alignment.mounting import Mounting, SensorMounting, parse_mounting
+from processing.alignment.references import (
+    ReferencePoses,
+    heading_resets,
+    reference_poses,
+    sensor_rotation,
+    slip_warnings,
+)
+
+__all__ = [
+    "Mounting",
+    "ReferencePoses",
+    "SensorMounting",
+    "StoredReference",
+    "estimate_alignment",
+    "heading_resets",
+    "parse_mounting",
+    "reference_poses",
+    "sensor_rotation",
+    "slip_warnings",
+]

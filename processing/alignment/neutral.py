@@ -1,0 +1,121 @@
+"""The neutral pose: which stretch, was it held, and where is up in each sensor."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from processing import quaternion
+from processing.errors import AlignmentError
+from processing.frames import EARTH_UP, STANDARD_GRAVITY_MS2
+from processing.types import BoolArray, FloatArray, PairBlock, PairOrientation, Span
+
+HOLD_S: Final = 5.0
+GYR_LIMIT_DPS: Final = 3.0
+"""Most angular rate, RMS, of a held pose (clinical specification, section 3)."""
+ACC_LIMIT_MS2: Final = 0.3
+"""Most deviation of the mean specific force from gravity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A stretch of rows in which a pose was held."""
+
+    start: int
+    """First row of the block."""
+    stop: int
+    passed: bool
+    """The gate of a held pose was passed."""
+
+
+def span_rows(pair: PairBlock, span: Span) -> tuple[int, int]:
+    """Return the rows (start, stop) of the block that a span covers, cut to the block."""
+    n = int(pair.head_gyr.shape[0])
+    start, stop = (
+        round((edge_ns - pair.t0_ns) * 1e-9 * pair.rate_hz) - pair.k0
+        for edge_ns in (span.start_ns, span.end_ns)
+    )
+    return min(n, max(0, start)), min(n, max(0, stop))
+
+
+def valid_rows(pair: PairBlock, *, head_only: bool) -> BoolArray:
+    """Return where the sensors that count have samples."""
+    return pair.head_valid if head_only else pair.head_valid & pair.trunk_valid
+
+
+def held_in(pair: PairBlock, span: Span, *, head_only: bool = False) -> Held | None:
+    """Return the rows of a declared pose with the verdict of the gate; None without samples."""
+    start, stop = span_rows(pair, span)
+    rows = np.flatnonzero(valid_rows(pair, head_only=head_only)[start:stop])
+    if rows.size < 0.5 * pair.rate_hz:
+        return None
+    passed = True
+    for gyr, acc in _sensors(pair, head_only=head_only):
+        rms = np.degrees(np.sqrt(np.mean(np.sum(gyr[start:stop][rows] ** 2, axis=1))))
+        force = np.mean(np.linalg.norm(acc[start:stop][rows], axis=1))
+        passed &= bool(rms < GYR_LIMIT_DPS and abs(force - STANDARD_GRAVITY_MS2) < ACC_LIMIT_MS2)
+    return Held(start, stop, passed)
+
+
+def find_held(pair: PairBlock, *, head_only: bool = False) -> Held:
+    """Return the first 5 s that pass the gate of a held pose, else the quietest 5 s.
+
+    Raises
+    ------
+    AlignmentError
+        There are no 5 s of samples.
+    """
+    width = round(HOLD_S * pair.rate_hz)
+    ok = valid_rows(pair, head_only=head_only)
+    if ok.size < width:
+        raise AlignmentError(
+            f"the recording has {ok.size / pair.rate_hz:.1f} s; at least {HOLD_S:.0f} s are "
+            "needed to find a neutral pose"
+        )
+    whole = _window_mean(ok.astype(np.float64), width) > 0.999
+    if not whole.any():
+        raise AlignmentError(
+            f"no {HOLD_S:.0f} s without missing samples; record again with the sensors connected"
+        )
+    unrest = np.zeros(whole.size)
+    passed = whole.copy()
+    for gyr, acc in _sensors(pair, head_only=head_only):
+        square = np.where(ok, np.sum(gyr**2, axis=1), 0.0)
+        mean_square = np.maximum(_window_mean(square, width), 0.0)
+        rms = np.degrees(np.sqrt(mean_square))
+        force = _window_mean(np.where(ok, np.linalg.norm(acc, axis=1), 0.0), width)
+        passed &= (rms < GYR_LIMIT_DPS) & (np.abs(force - STANDARD_GRAVITY_MS2) < ACC_LIMIT_MS2)
+        unrest += mean_square
+    if passed.any():
+        first = int(np.argmax(passed))
+        return Held(first, first + width, passed=True)
+    first = int(np.argmin(np.where(whole, unrest, np.inf)))
+    return Held(first, first + width, passed=False)
+
+
+def up_in_sensor(q_es: FloatArray) -> FloatArray:
+    """Return the unit mean of earth's up in sensor axes, (3,), rows of NaN left out."""
+    q = q_es[np.isfinite(q_es).all(axis=1)]
+    if q.shape[0] == 0:
+        raise AlignmentError(
+            "no orientation during the neutral pose; hold it while the sensors are sending"
+        )
+    up = quaternion.rotate(quaternion.conjugate(q), np.broadcast_to(EARTH_UP, (q.shape[0], 3)))
+    mean = up.mean(axis=0)
+    return np.asarray(mean / np.linalg.norm(mean))
+
+
+def mean_attitude(oriented: PairOrientation, held: Held, *, of: str) -> FloatArray:
+    """Return the orientations (m, 4) of `head` or `trunk` over a held pose."""
+    q = oriented.q_es_head if of == "head" else oriented.q_es_trunk
+    return q[held.start : held.stop]
+
+
+def _sensors(pair: PairBlock, *, head_only: bool) -> list[tuple[FloatArray, FloatArray]]:
+    head = (pair.head_gyr, pair.head_acc)
+    return [head] if head_only else [head, (pair.trunk_gyr, pair.trunk_acc)]
+
+
+def _window_mean(x: FloatArray, width: int) -> FloatArray:
+    sums = np.concatenate(([0.0], np.cumsum(x)))
+    return (sums[width:] - sums[:-width]) / width

@@ -1,0 +1,282 @@
+"""Held reference poses as measurements: N, and what M and D stand for relative to it.
+
+A person with torticollis left alone holds M or D, never N. What M and D are is measured right
+after the calibration, while heading is fresh, from repetitions; a later pose then tells the filter
+"the rotation of the two sensors is that one", with the scatter of the repetitions.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from processing import angles, quaternion
+from processing.alignment.axes import angle_deg
+from processing.alignment.neutral import Held, held_in, up_in_sensor
+from processing.frames import EARTH_UP
+from processing.types import Alignment, FloatArray, HeadingReset, PairBlock, PairOrientation, Span
+
+POSES: Final = ("neutral_pose", "midline_pose", "dystonic_pose")
+MOVEMENTS: Final = ("nod", "shake", "trunk_bow")
+LEARN_S: Final = 120.0
+"""M and D held within this time after the calibration define what they are."""
+DEFINING_SIGMA_DEG: Final = 0.5
+"""The pose that defines N sets heading rather than measuring it; what is left is that the filter
+sees the mean of the pose within this."""
+DEFAULT_SIGMA_DEG: Final[Mapping[str, float]] = {
+    "neutral_pose": 2.0,
+    "midline_pose": 3.0,
+    "dystonic_pose": 3.0,
+}
+"""Standard deviation of a later pose where neither the recording nor repetitions say it; for M
+and D also the least."""
+SLIP_DEG: Final = 10.0
+"""A held pose whose gravity differs by more says that a sensor slipped. Smaller cries wolf at the
+scatter of a pose taken up anew (3°, and 9° between days), larger lets a slip pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencePoses:
+    """What each named pose stands for."""
+
+    rotations: Mapping[str, FloatArray]
+    """`R_rel` (4,) by pose kind; `neutral_pose` always."""
+    sigma_deg: Mapping[str, float]
+    """Standard deviation of rotation with which each pose is taken up."""
+    direction: FloatArray | None
+    """(3,) unit direction of dystonia, D - N in (flexion, lateral, rotation); None if unknown."""
+    learnt_until_ns: int
+    """Rows of M and D before this defined their value and are no resets."""
+    defining_ns: int | None
+    """Start of the neutral pose that defines N, None where N was stored."""
+
+
+def reference_poses(
+    pair: PairBlock,
+    oriented: PairOrientation,
+    found: Alignment,
+    spans: Sequence[Span],
+    *,
+    stored: Mapping[str, FloatArray] | None = None,
+    stored_sigma_deg: Mapping[str, float] | None = None,
+) -> ReferencePoses:
+    """Measure M and D from the rows within two minutes after the calibration.
+
+    Parameters
+    ----------
+    pair, oriented : PairBlock, PairOrientation
+        The calibration and what follows it, as given to `estimate_alignment`.
+    found : Alignment
+        Its result.
+    spans : sequence of Span
+        Poses and movements of the recording.
+    stored : mapping, optional
+        Rotations of M and D from an earlier calibration; they are kept, not measured again.
+    stored_sigma_deg : mapping, optional
+        Their standard deviations.
+    """
+    ordered = sorted(spans, key=lambda span: span.start_ns)
+    until_ns = _learning_ends(ordered)
+    rotations: dict[str, FloatArray] = {"neutral_pose": found.neutral_q}
+    sigma: dict[str, float] = {"neutral_pose": DEFAULT_SIGMA_DEG["neutral_pose"]}
+    if stored is not None:
+        for kind in ("midline_pose", "dystonic_pose"):
+            if kind in stored:
+                rotations[kind] = np.ascontiguousarray(stored[kind], dtype=np.float64)
+                sigma[kind] = max(DEFAULT_SIGMA_DEG[kind], (stored_sigma_deg or {}).get(kind, 0.0))
+    anchor = next((span for span in ordered if span.kind == "neutral_pose"), None)
+    facing = None if anchor is None else _facing(pair, oriented, found, anchor)
+    for kind in ("midline_pose", "dystonic_pose"):
+        if kind in rotations or facing is None:
+            continue
+        taken = [
+            _rotation(oriented, found, held, facing)
+            for span in ordered
+            if span.kind == kind and span.end_ns <= until_ns
+            for held in [held_in(pair, span)]
+            if held is not None
+        ]
+        if taken:
+            rotations[kind] = quaternion.mean(np.array(taken))
+            sigma[kind] = max(DEFAULT_SIGMA_DEG[kind], _rotation_sd(taken, found))
+    return ReferencePoses(
+        rotations=rotations,
+        sigma_deg=sigma,
+        direction=_direction(rotations),
+        learnt_until_ns=until_ns if stored is None else 0,
+        defining_ns=anchor.start_ns if anchor is not None and stored is None else None,
+    )
+
+
+def heading_resets(
+    found: Alignment,
+    spans: Sequence[Span],
+    *,
+    t0_ns: int,
+    rate_hz: float,
+    references: ReferencePoses | None = None,
+) -> list[HeadingReset]:
+    """Return the held poses as measurements of the rotation between the two sensors.
+
+    Parameters
+    ----------
+    found : Alignment
+        Sensor-to-segment rotations and N.
+    spans : sequence of Span
+        Poses of the recording; other kinds are ignored, so are poses of unknown meaning (M or D
+        that were never measured) and poses that overlap an earlier one.
+    t0_ns, rate_hz : int, float
+        Time of grid index 0 and the grid's rate.
+    references : ReferencePoses, optional
+        What the poses stand for; without it only N is known and the first `neutral_pose` defines
+        it.
+
+    Notes
+    -----
+    The filter is told ``q_th = q_Ts^-1 R_ref q_Hs``: it needs to know nothing about segments. A
+    declared `sigma_deg` of a span wins over what repetitions said.
+    """
+    ordered = sorted(spans, key=lambda span: span.start_ns)
+    if references is None:
+        first = next((span for span in ordered if span.kind == "neutral_pose"), None)
+        references = ReferencePoses(
+            rotations={"neutral_pose": found.neutral_q},
+            sigma_deg={"neutral_pose": DEFAULT_SIGMA_DEG["neutral_pose"]},
+            direction=None,
+            learnt_until_ns=_learning_ends(ordered),
+            defining_ns=None if first is None else first.start_ns,
+        )
+    resets: list[HeadingReset] = []
+    for span in ordered:
+        if span.kind not in references.rotations:
+            continue
+        if span.kind != "neutral_pose" and span.end_ns <= references.learnt_until_ns:
+            continue
+        k_start = int(np.ceil((span.start_ns - t0_ns) * 1e-9 * rate_hz))
+        k_end = int(np.floor((span.end_ns - t0_ns) * 1e-9 * rate_hz))
+        if k_start < 0 or k_end <= k_start or (resets and k_start < resets[-1].k_end + rate_hz):
+            continue
+        sigma = (
+            references.sigma_deg[span.kind]
+            if span.sigma_deg is None or not span.sigma_deg > 0.0
+            else span.sigma_deg
+        )
+        if span.start_ns == references.defining_ns:
+            sigma = DEFINING_SIGMA_DEG
+        resets.append(
+            HeadingReset(
+                k_start=k_start,
+                k_end=k_end,
+                q_th_ref=sensor_rotation(found, references.rotations[span.kind]),
+                sigma_deg=float(sigma),
+            )
+        )
+    return resets
+
+
+def sensor_rotation(found: Alignment, rotation: FloatArray) -> FloatArray:
+    """Return the head sensor to trunk sensor rotation (4,) that an `R_rel` stands for."""
+    to_trunk = quaternion.multiply(quaternion.conjugate(found.q_trunk_segment_sensor), rotation)
+    return quaternion.multiply(to_trunk, found.q_head_segment_sensor)
+
+
+def slip_warnings(
+    pair: PairBlock, oriented: PairOrientation, found: Alignment, spans: Sequence[Span]
+) -> tuple[str, ...]:
+    """Return a sentence for every sensor that sits otherwise in a later neutral pose than in N.
+
+    Only poses inside the block are looked at; heading plays no part, gravity says it.
+    """
+    up_trunk = np.array([0.0, 1.0, 0.0])
+    expected = {
+        "head": quaternion.rotate(quaternion.conjugate(found.neutral_q), up_trunk),
+        "trunk": up_trunk,
+    }
+    said: dict[str, str] = {}
+    for span in sorted(spans, key=lambda s: s.start_ns):
+        if span.kind != "neutral_pose":
+            continue
+        held = held_in(pair, span)
+        if held is None:
+            continue
+        for point, q_es, q_segment in (
+            ("head", oriented.q_es_head, found.q_head_segment_sensor),
+            ("trunk", oriented.q_es_trunk, found.q_trunk_segment_sensor),
+        ):
+            up = quaternion.rotate(q_segment, up_in_sensor(q_es[held.start : held.stop]))
+            off = angle_deg(up, expected[point])
+            if off > SLIP_DEG and point not in said:
+                at_min = (span.start_ns - pair.t0_ns) * 1e-9 / 60.0
+                said[point] = (
+                    f"the {point} sensor sits {off:.0f}° otherwise in the neutral pose at "
+                    f"{at_min:.0f} min than at the calibration: it slipped, or the pose was "
+                    "another; put it back and take up the reference pose again"
+                )
+    return tuple(said.values())
+
+
+def _learning_ends(ordered: Sequence[Span]) -> int:
+    """Return until when poses of M and D define their value."""
+    movements = [span.end_ns for span in ordered if span.kind in MOVEMENTS]
+    first = next((span.end_ns for span in ordered if span.kind == "neutral_pose"), 0)
+    if movements:
+        # a later re-don does not open the door again: only movements in one go with the first
+        end = movements[0]
+        for candidate in movements:
+            if candidate - end <= LEARN_S * 1e9:
+                end = max(end, candidate)
+        first = max(first, end)
+    return int(first + LEARN_S * 1e9)
+
+
+def _facing(
+    pair: PairBlock, oriented: PairOrientation, found: Alignment, anchor: Span
+) -> FloatArray | None:
+    """Return the turn about the vertical (4,) that makes the filter's heading that of N."""
+    held = held_in(pair, anchor)
+    if held is None:
+        return None
+    want = sensor_rotation(found, found.neutral_q)
+    head = oriented.q_es_head[held.start : held.stop]
+    expected = quaternion.multiply(oriented.q_es_trunk[held.start : held.stop], want)
+    turn = quaternion.multiply(expected, quaternion.conjugate(head))
+    turn = turn[np.isfinite(turn).all(axis=1)]
+    if turn.shape[0] == 0:
+        return None
+    mean = quaternion.mean(turn)
+    return quaternion.normalize(np.concatenate((mean[:1], mean[1:] * EARTH_UP)))
+
+
+def _rotation(
+    oriented: PairOrientation, found: Alignment, held: Held, facing: FloatArray
+) -> FloatArray:
+    """Return the mean `R_rel` (4,) over a held pose, heading corrected to that of N."""
+    rows = slice(held.start, held.stop)
+    head = quaternion.multiply(facing, oriented.q_es_head[rows])
+    q = quaternion.multiply(
+        quaternion.multiply(
+            found.q_trunk_segment_sensor, quaternion.conjugate(oriented.q_es_trunk[rows])
+        ),
+        quaternion.multiply(head, quaternion.conjugate(found.q_head_segment_sensor)),
+    )
+    return quaternion.mean(q[np.isfinite(q).all(axis=1)])
+
+
+def _rotation_sd(taken: Sequence[FloatArray], found: Alignment) -> float:
+    """Return the standard deviation of axial rotation over repetitions, 0 for a single one."""
+    if len(taken) < 2:
+        return 0.0
+    shown = quaternion.multiply(np.array(taken), quaternion.conjugate(found.neutral_q))
+    return float(np.std(angles.decompose(shown)[2], ddof=1))
+
+
+def _direction(rotations: Mapping[str, FloatArray]) -> FloatArray | None:
+    if "dystonic_pose" not in rotations:
+        return None
+    shown = quaternion.multiply(
+        rotations["dystonic_pose"], quaternion.conjugate(rotations["neutral_pose"])
+    )
+    d = np.array([float(value) for value in angles.decompose(shown)])
+    size = float(np.linalg.norm(d))
+    return d / size if size > 1.0 else None
