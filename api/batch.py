@@ -139,10 +139,13 @@ def _run(
     result = summary.summarise_recording(
         minutes,
         found,
-        algorithm={"version": ALGORITHM_VERSION, "params_hash": params.hash, "mode": mode},
+        algorithm_version=ALGORITHM_VERSION,
+        params_hash=params.hash,
         alignment=settled.setup.alignment,
         warnings=(*settled.warnings, *recording.warnings, *notes),
+        wear=params.wear,
     )
+    result |= {"mode": mode, "source": recording.name}
     write_summary(out / "summary.json", result)
     return result
 

@@ -18,8 +18,12 @@ import numpy as np
 
 from processing import episodes, gates, grid, orientation, summary, wear
 from processing.angles import HeadInclination, cervical_angles, head_inclination
-from processing.gates import GateBlock
+from processing.episodes import EpisodeParams, EpisodesOut, EpisodesState
+from processing.gates import GateBlock, GateParams, GateState
+from processing.grid import GridParams, GridState
+from processing.orientation import PairParams, PairState
 from processing.state import encode
+from processing.summary import MinutesOut, SummaryParams, SummaryState
 from processing.types import (
     Alignment,
     BoolArray,
@@ -30,6 +34,7 @@ from processing.types import (
     PairBlock,
     PairOrientation,
 )
+from processing.wear import WearParams, WearState
 
 ALGORITHM_VERSION: Final = "1"
 """Rises when equal parameters may give other numbers."""
@@ -42,12 +47,12 @@ MIN_RATE_FOR_JERKS_HZ: Final = 50.0
 class PipelineParams:
     """Every tuning parameter of the chain; its hash stands beside every result."""
 
-    grid: grid.GridParams = field(default_factory=grid.GridParams)
-    orientation: orientation.PairParams = field(default_factory=orientation.PairParams)
-    gates: gates.GateParams = field(default_factory=gates.GateParams)
-    wear: wear.WearParams = field(default_factory=wear.WearParams)
-    episodes: episodes.EpisodeParams = field(default_factory=episodes.EpisodeParams)
-    summary: summary.SummaryParams = field(default_factory=summary.SummaryParams)
+    grid: GridParams = field(default_factory=GridParams)
+    orientation: PairParams = field(default_factory=PairParams)
+    gates: GateParams = field(default_factory=GateParams)
+    wear: WearParams = field(default_factory=WearParams)
+    episodes: EpisodeParams = field(default_factory=EpisodeParams)
+    summary: SummaryParams = field(default_factory=SummaryParams)
 
     @property
     def hash(self) -> str:
@@ -78,12 +83,12 @@ class Setup:
 class PipelineState:
     """Everything the chain remembers; save it with `processing.state`."""
 
-    grid: grid.GridState
-    orientation: orientation.PairState
-    gates: gates.GateState
-    wear: wear.WearState
-    episodes: episodes.EpisodesState
-    summary: summary.SummaryState
+    grid: GridState
+    orientation: PairState
+    gates: GateState
+    wear: WearState
+    episodes: EpisodesState
+    summary: SummaryState
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +105,8 @@ class PipelineOutput:
     relative_rate_dps: FloatArray
     """(n, 3) angular rate of the head relative to the trunk, head segment axes."""
     gate: GateBlock
-    episodes: episodes.EpisodesOut
-    minutes: summary.MinutesOut
+    episodes: EpisodesOut
+    minutes: MinutesOut
 
 
 def start(params: PipelineParams, setup: Setup) -> PipelineState:

@@ -1,0 +1,227 @@
+"""Angles on simulated patients, as `necktrace process` would write them, against their truth.
+
+The patients are those of `processing.synthesis`: same seeds, same people, everywhere. VQF runs on
+the same samples, with our alignment and the same resets, once as it comes and once set right for a
+worn sensor (rest bias off, the bias of the held neutral pose given at the start).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from processing import angles, grid, quaternion, session
+from processing.pipeline import PipelineParams
+from processing.synthesis import SENSOR_A, SENSOR_B, PatientSpec, SimulatedRecording, simulate
+from processing.types import FloatArray, ImuBlock, PairBlock, PairOrientation, Span
+
+DURATION_S = 1900.0
+"""Guided calibration and thirty minutes."""
+SENSORS = {"A": SENSOR_A, "B": SENSOR_B}
+AXES = ("flexion", "lateral_right", "rotation_right")
+
+
+@dataclass(frozen=True, slots=True)
+class AngleScore:
+    """One method on one patient; errors are RMSE in degrees over valid rows after calibration."""
+
+    sensor: str
+    scenario: str
+    patient: int
+    method: str
+    flexion: float
+    lateral_right: float
+    rotation_right: float
+    within_1_sigma: float | None = None
+    """Fraction of rows whose rotation error is within `heading_sigma_deg`."""
+    within_2_sigma: float | None = None
+    mean_sigma_deg: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A way of living through half an hour."""
+
+    name: str
+    spec: PatientSpec
+
+
+SCENARIOS = (
+    Scenario("sitting, reset every 10 min", PatientSpec()),
+    Scenario("sitting, no reset", PatientSpec(reset_every_s=0.0)),
+    Scenario("with walking", PatientSpec(walk_every_s=300.0)),
+)
+
+
+def validate_simulated(patients: int) -> dict[str, Any]:
+    """Return scores of every sensor, scenario, patient and method."""
+    scores: list[AngleScore] = []
+    for sensor, kind in SENSORS.items():
+        for scenario in SCENARIOS if sensor == "A" else SCENARIOS[:1]:
+            spec = replace(scenario.spec, head_sensor=kind, trunk_sensor=kind)
+            for patient in range(patients):
+                scores.extend(score_patient(spec, sensor, scenario.name, patient))
+    return {"patients": patients, "scores": [asdict(score) for score in scores]}
+
+
+def score_patient(
+    spec: PatientSpec, sensor: str, scenario: str, patient: int, duration_s: float = DURATION_S
+) -> Iterator[AngleScore]:
+    """Yield the scores of one patient, every method."""
+    recording = simulate(spec, patient, duration_s)
+    params = PipelineParams()
+    pair = on_grid(recording, params.grid)
+    settled = session.plan(params, pair, recording.spans)
+    t_s = (pair.k0 + np.arange(pair.head_gyr.shape[0])) / pair.rate_hz
+    truth = np.column_stack(
+        [np.interp(t_s, recording.t_ns * 1e-9, angle) for angle in recording.angles()]
+    )
+    after = t_s > calibration_end_s(recording.spans)
+    for mode in ("online", "offline"):
+        shown, sigma = _ours(params, settled, pair, mode)
+        error = shown - truth
+        rotation = np.abs(error[after, 2])
+        yield _score(
+            sensor,
+            scenario,
+            patient,
+            f"necktrace {mode}",
+            error[after],
+            within_1_sigma=float(np.mean(rotation <= sigma[after])),
+            within_2_sigma=float(np.mean(rotation <= 2.0 * sigma[after])),
+            mean_sigma_deg=float(np.mean(sigma[after])),
+        )
+    for method, set_right in (("VQF", False), ("VQF set right", True)):
+        oriented = _vqf(pair, recording.spans, set_right=set_right)
+        if oriented is not None:
+            shown = _with_overwriting_resets(oriented, settled, pair)
+            yield _score(sensor, scenario, patient, method, (shown - truth)[after])
+
+
+def on_grid(recording: SimulatedRecording, params: grid.GridParams) -> PairBlock:
+    """Return a simulated recording on the common grid."""
+    head, trunk = recording.blocks()
+    return blocks_on_grid(head, trunk, params)
+
+
+def blocks_on_grid(head: ImuBlock, trunk: ImuBlock | None, params: grid.GridParams) -> PairBlock:
+    """Return whole recordings of one or two sensors on the common grid."""
+    state = grid.start(params, has_trunk=trunk is not None)
+    _, pair = grid.step(params, state, head, trunk, final=True)
+    return pair
+
+
+def calibration_end_s(spans: tuple[Span, ...]) -> float:
+    """Return when the last guided movement ended."""
+    return max(s.end_ns for s in spans if s.kind in ("nod", "shake", "trunk_bow")) * 1e-9
+
+
+def _ours(
+    params: PipelineParams,
+    settled: session.Plan,
+    pair: PairBlock,
+    mode: Literal["online", "offline"],
+) -> tuple[FloatArray, FloatArray]:
+    outputs = [out.angles for out in session.run(params, settled, pair, mode=mode)]
+    shown = np.concatenate(
+        [
+            np.column_stack((a.flexion_deg, a.lateral_right_deg, a.rotation_right_deg))
+            for a in outputs
+        ]
+    )
+    return shown, np.concatenate([a.heading_sigma_deg for a in outputs])
+
+
+def _vqf(
+    pair: PairBlock, spans: tuple[Span, ...], *, set_right: bool
+) -> tuple[FloatArray, FloatArray] | None:
+    try:
+        from vqf import VQF
+    except ImportError:
+        return None
+    neutral = next(span for span in spans if span.kind == "neutral_pose")
+    still = slice(
+        round((neutral.start_ns - pair.t0_ns) * 1e-9 * pair.rate_hz),
+        round((neutral.end_ns - pair.t0_ns) * 1e-9 * pair.rate_hz),
+    )
+    both = []
+    for gyr, acc in ((pair.head_gyr, pair.head_acc), (pair.trunk_gyr, pair.trunk_acc)):
+        if set_right:
+            vqf = VQF(1.0 / pair.rate_hz, restBiasEstEnabled=False)
+            vqf.setBiasEstimate(np.ascontiguousarray(gyr[still].mean(axis=0)), -1.0)
+        else:
+            vqf = VQF(1.0 / pair.rate_hz)
+        q: FloatArray = vqf.updateBatch(np.ascontiguousarray(gyr), np.ascontiguousarray(acc))[
+            "quat6D"
+        ]
+        both.append(q)
+    return both[0], both[1]
+
+
+def _with_overwriting_resets(
+    oriented: tuple[FloatArray, FloatArray], settled: session.Plan, pair: PairBlock
+) -> FloatArray:
+    """Return angles of two unrelated filters whose relative heading every reset overwrites."""
+    head, trunk = (q.copy() for q in oriented)
+    n = head.shape[0]
+    for reset in settled.resets:
+        rows = slice(max(0, reset.k_start - pair.k0), min(n, reset.k_end - pair.k0))
+        if rows.start >= rows.stop:
+            continue
+        expected = quaternion.multiply(trunk[rows], reset.q_th_ref)
+        # heading by which the head sensor leads what the pose stands for
+        lead = quaternion.multiply(head[rows], quaternion.conjugate(expected))
+        heading = np.angle(np.mean(np.exp(2j * np.arctan2(lead[:, 3], lead[:, 0]))))
+        turn = np.array([np.cos(heading / 2.0), 0.0, 0.0, -np.sin(heading / 2.0)])
+        first = 0 if reset is settled.resets[0] else rows.stop
+        head[first:] = quaternion.multiply(turn, head[first:])
+    sigma = np.zeros(n)
+    result = angles.cervical_angles(
+        PairOrientation(pair.k0, head, trunk, sigma, np.zeros(3), np.zeros(3)),
+        settled.setup.alignment,
+        pair.head_valid & pair.trunk_valid,
+    )
+    return np.column_stack(
+        (result.flexion_deg, result.lateral_right_deg, result.rotation_right_deg)
+    )
+
+
+def _score(
+    sensor: str,
+    scenario: str,
+    patient: int,
+    method: str,
+    error_deg: FloatArray,
+    **sigma: float,
+) -> AngleScore:
+    rmse = np.sqrt(np.mean(np.square(error_deg), axis=0))
+    return AngleScore(sensor, scenario, patient, method, *(float(value) for value in rmse), **sigma)
+
+
+def print_table(result: dict[str, Any], echo: Callable[[str], None]) -> None:
+    """Print means over patients."""
+    scores = [AngleScore(**score) for score in result["scores"]]
+    echo(f"\nsimulated patients: {result['patients']}; RMSE in degrees, mean over patients")
+    echo(
+        f"{'sensor':6} {'scenario':28} {'method':18} {'flexion':>8} {'lateral':>8} {'rotation':>9}"
+        f"  {'1 sigma':>8} {'2 sigma':>8}"
+    )
+    groups: dict[tuple[str, str, str], list[AngleScore]] = {}
+    for score in scores:
+        groups.setdefault((score.sensor, score.scenario, score.method), []).append(score)
+    for (sensor, scenario, method), group in groups.items():
+        means = [float(np.mean([getattr(s, axis) for s in group])) for axis in AXES]
+        inside = [
+            float(
+                np.mean([s.within_1_sigma for s in group if s.within_1_sigma is not None] or [0])
+            ),
+            float(
+                np.mean([s.within_2_sigma for s in group if s.within_2_sigma is not None] or [0])
+            ),
+        ]
+        honest = f"{inside[0]:8.0%} {inside[1]:8.0%}" if group[0].within_1_sigma is not None else ""
+        echo(
+            f"{sensor:6} {scenario:28} {method:18} {means[0]:8.2f} {means[1]:8.2f} {means[2]:9.2f}"
+            f"  {honest}"
+        )

@@ -1,0 +1,146 @@
+"""One recorded wear session as a whole: find its alignment, then run the chain over it.
+
+The causal filter first runs without resets over the calibration, which gives the alignment and
+the neutral reference N; poses then become resets, and the chain runs from the first sample on.
+Rows before N use the same N and alignment.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from processing import alignment, orientation, pipeline
+from processing.alignment import Mounting
+from processing.rows import orientation_rows, pair_rows
+from processing.types import Alignment, HeadingReset, PairBlock, PairOrientation, Span
+
+Mode = Literal["online", "offline"]
+
+CHUNK_ROWS = 60_000
+"""Rows per step of a batch run, ten minutes at 100 Hz; bounds memory, changes no result."""
+SURVEY_AFTER_S = 150.0
+"""How far the survey goes on after the calibration: M and D held within 2 min belong to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is settled before the chain runs over a session."""
+
+    setup: pipeline.Setup
+    resets: tuple[HeadingReset, ...]
+    warnings: tuple[str, ...]
+
+
+def plan(
+    params: pipeline.PipelineParams,
+    pair: PairBlock,
+    spans: Sequence[Span],
+    *,
+    mounting: Mounting | None = None,
+    neutral: Span | None = None,
+    head_only: bool = False,
+    low_rate: bool = False,
+) -> Plan:
+    """Settle alignment, neutral reference, direction of dystonia and resets of a recording.
+
+    Parameters
+    ----------
+    pair : PairBlock
+        The whole session on the grid.
+    spans : sequence of Span
+        Poses and movements that the recording declares.
+    mounting : Mounting or None
+        How the sensors were mounted, where nobody calibrated.
+    neutral : Span or None
+        When the person held neutral, where no event says it.
+    head_only : bool
+        There is, or shall be used, only the head sensor.
+    low_rate : bool
+        A sensor is too slow for jerks and tremor.
+
+    Raises
+    ------
+    AlignmentError
+        There is no stretch of valid samples to align by.
+    """
+    declared = list(spans)
+    if neutral is not None and not any(span.kind == "neutral_pose" for span in declared):
+        declared.insert(0, neutral)
+    rows = _survey_rows(pair, declared)
+    surveyed = pair_rows(pair, 0, rows)
+    oriented = _survey(params, surveyed)
+    found = alignment.estimate_alignment(
+        surveyed, oriented, declared, mounting=mounting, head_only=head_only
+    )
+    references = alignment.reference_poses(surveyed, oriented, found, declared)
+    resets = (
+        ()
+        if head_only
+        else alignment.heading_resets(
+            found, declared, t0_ns=pair.t0_ns, rate_hz=pair.rate_hz, references=references
+        )
+    )
+    setup = pipeline.Setup(
+        alignment=found,
+        head_only=head_only,
+        low_rate=low_rate,
+        direction=references.direction,
+    )
+    return Plan(setup=setup, resets=tuple(resets), warnings=found.warnings)
+
+
+def run(
+    params: pipeline.PipelineParams,
+    settled: Plan,
+    pair: PairBlock,
+    *,
+    mode: Mode = "online",
+    chunk_rows: int = CHUNK_ROWS,
+) -> Iterator[pipeline.PipelineOutput]:
+    """Yield the outputs of the chain over a whole session, chunk by chunk.
+
+    Parameters
+    ----------
+    mode : {"online", "offline"}
+        Orientations from the causal filter, exactly as live, or smoothed over the session.
+    chunk_rows : int
+        Rows per chunk; changes no result.
+    """
+    state = pipeline.start(params, settled.setup)
+    oriented: PairOrientation | None = None
+    if mode == "offline":
+        oriented = orientation.smooth(params.orientation, pair, settled.resets)
+    filter_state = orientation.start(params.orientation, pair.rate_hz)
+    n = pair.head_gyr.shape[0]
+    for begin in range(0, n, chunk_rows):
+        end = min(n, begin + chunk_rows)
+        chunk = pair_rows(pair, begin, end)
+        if oriented is not None:
+            here = orientation_rows(oriented, begin, end)
+        else:
+            filter_state, here = orientation.step(
+                params.orientation, filter_state, chunk, settled.resets
+            )
+        state, output = pipeline.follow(params, state, settled.setup, chunk, here, final=end == n)
+        yield output
+
+
+def neutral_rotation(found: Alignment) -> tuple[float, float, float, float]:
+    """Return N as plain numbers, for summaries."""
+    w, x, y, z = (float(value) for value in found.neutral_q)
+    return w, x, y, z
+
+
+def _survey(params: pipeline.PipelineParams, pair: PairBlock) -> PairOrientation:
+    state = orientation.start(params.orientation, pair.rate_hz)
+    return orientation.step(params.orientation, state, pair)[1]
+
+
+def _survey_rows(pair: PairBlock, spans: Sequence[Span]) -> int:
+    """Rows that the alignment needs to see: to a little after the last movement, else all."""
+    movements = [span for span in spans if span.kind in ("nod", "shake", "trunk_bow")]
+    n = int(pair.head_gyr.shape[0])
+    if not movements:
+        return n
+    last_ns = max(span.end_ns for span in movements) - pair.t0_ns
+    return min(n, round((last_ns * 1e-9 + SURVEY_AFTER_S) * pair.rate_hz))
