@@ -1,0 +1,264 @@
+"""The record as blocks: the same samples, times and units that the live chain had, and more.
+
+Clocks are fitted again from the stored anchors and time-sync exchanges, packet by packet in the
+order of arrival, so a sample that came live has here the very time it had live. Samples that were
+fetched later stand in their place.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.assemble import (
+    ARRIVAL_CLOCK,
+    Layout,
+    Piece,
+    Run,
+    Timeline,
+    UnitCalibration,
+    layout_of,
+)
+from ingest.live import Role
+from ingest.record_rows import EVENT_CLOCK_STEPPED
+from processing import clock
+from processing.types import BoolArray, ImuBlock, IntArray
+from storage.record import Chunk, RecordReader, Stream, StreamInfo
+
+Samples = NDArray[np.int16] | NDArray[np.int32] | NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the record knows of one boot beside its samples."""
+
+    first: IntArray
+    """(p,) index of each packet's first sample."""
+    device_us: IntArray
+    host_ns: IntArray
+    live: BoolArray
+    n_live: int
+    """Samples of a usual live packet; more in a row were fetched later."""
+    period_us: float
+    """Mean sample period on the device's clock."""
+    trips: tuple[clock.RoundTrip, ...]
+    stepped: frozenset[int]
+    """Device times of packets at which the clock was stepped."""
+
+
+def blocks(
+    reader: RecordReader,
+    *,
+    patient: str,
+    role: Role,
+    t0_ns: int = 0,
+    t1_ns: int = 2**62,
+    params: clock.ClockParams | None = None,
+) -> Iterator[Piece]:
+    """Yield the samples of one role with times in [t0, t1), in order of time.
+
+    Parameters
+    ----------
+    reader : RecordReader
+    patient, role : str
+        Whose, worn where.
+    t0_ns, t1_ns : int
+        UTC; the clock is fitted from each boot's beginning whatever the range.
+    params : ClockParams, optional
+        Of the live collector where times shall be the same.
+
+    Yields
+    ------
+    Piece
+        At most a few hundred kilobytes each; `new_axis` where a time axis broke, as live.
+    """
+    after_ns: int | None = None
+    for stream in reader.streams(patient=patient, role=role, kind="imu"):
+        layout = _layout(stream.info)
+        if layout is None or not stream.samples:
+            continue
+        if (stream.host_first_ns or 0) >= t1_ns + _LATEST_NS:
+            continue
+        if stream.host_last_ns is not None and stream.host_last_ns < t0_ns:
+            continue
+        has_clock = stream.info.device_clock_hz is not None
+        timeline = Timeline(
+            layout, params if has_clock else params or ARRIVAL_CLOCK, after_ns=after_ns
+        )
+        for piece in _boot(reader, stream, timeline):
+            cut = _within(piece, t0_ns, t1_ns)
+            if cut is not None:
+                yield cut
+        after_ns = timeline.last_t_ns
+
+
+_LATEST_NS = 3_600_000_000_000
+"""A boot whose first sample arrived so long after a range holds nothing of it."""
+
+
+def _boot(reader: RecordReader, stream: Stream, timeline: Timeline) -> Iterator[Piece]:
+    facts = _facts(reader, stream, timeline.layout)
+    trips = deque(facts.trips)
+    boot = stream.info.boot
+    early: list[Run] = []
+    waiting: list[Run] = []
+    started = False
+    for run in _runs(reader, stream, facts):
+        if not started and not run.live:
+            early.append(run)
+            continue
+        while run.live and trips and trips[0].host_received_ns < run.host_ns:
+            yield from timeline.place(boot, waiting)
+            waiting = []
+            timeline.observe(boot, trips.popleft())
+        if not started:
+            started = True
+            if early:
+                yield Piece(timeline.place_before(boot, early, run), new_axis=False)
+        waiting.append(run)
+        if len(waiting) >= _RUNS_AT_ONCE:
+            yield from timeline.place(boot, waiting)
+            waiting = []
+    yield from timeline.place(boot, waiting)
+
+
+_RUNS_AT_ONCE = 2048
+
+
+def _facts(reader: RecordReader, stream: Stream, layout: Layout) -> _Facts:
+    anchors = reader.anchors(stream.id)
+    index, host_ns = anchors.index, anchors.host_ns
+    nominal_us = 1e6 / layout.rate_hz
+    if stream.info.device_clock_hz is None:
+        device_us = np.rint(index * nominal_us).astype(np.int64)
+    else:
+        device_us = np.rint(anchors.device_ticks * (1e6 / stream.info.device_clock_hz)).astype(
+            np.int64
+        )
+    live = clock.in_order(host_ns)
+    steps = np.diff(index[live])
+    n_live = int(np.bincount(steps[steps < 4096]).argmax()) if np.any(steps < 4096) else 1
+    span = int(index[-1] - index[0]) if index.size else 0
+    period_us = float(device_us[-1] - device_us[0]) / span if span else nominal_us
+    return _Facts(
+        index,
+        device_us,
+        host_ns,
+        live,
+        max(1, n_live),
+        period_us if 0.9 < period_us / nominal_us < 1.1 else nominal_us,
+        _trips(reader, stream.info),
+        _stepped(reader, stream.info),
+    )
+
+
+def _runs(reader: RecordReader, stream: Stream, facts: _Facts) -> Iterator[Run]:
+    """Yield the samples of a boot in order of index, packet by packet as they came."""
+    held: tuple[IntArray, Samples] | None = None
+    for chunk in reader.samples(stream.id):
+        index, data = _with_held(held, chunk)
+        # the last packet may go on in the next chunk
+        last = int(np.searchsorted(facts.first, index[-1], side="right")) - 1
+        keep = int(np.searchsorted(index, facts.first[last])) if last >= 0 else 0
+        yield from _cut_runs(index[:keep], data[:keep], facts)
+        held = index[keep:], data[keep:]
+    if held is not None:
+        yield from _cut_runs(*held, facts)
+
+
+def _with_held(held: tuple[IntArray, Samples] | None, chunk: Chunk) -> tuple[IntArray, Samples]:
+    if held is None or not held[0].size:
+        return chunk.index, chunk.data
+    data = cast("Samples", np.concatenate((held[1], chunk.data)))
+    return np.concatenate((held[0], chunk.index)), data
+
+
+def _cut_runs(index: IntArray, data: Samples, facts: _Facts) -> Iterator[Run]:
+    """Cut consecutive rows at packets, at gaps, and where rows were added later."""
+    if not index.size:
+        return
+    packet = np.searchsorted(facts.first, index, side="right") - 1
+    offset = np.where(packet >= 0, index - facts.first[np.maximum(packet, 0)], 0)
+    own = (packet >= 0) & facts.live[np.maximum(packet, 0)] & (offset < facts.n_live)
+    own |= (packet >= 0) & ~facts.live[np.maximum(packet, 0)]
+    new = np.ones(index.size, dtype=np.bool_)
+    new[1:] = (np.diff(index) != 1) | (np.diff(packet) != 0) | (own[1:] != own[:-1])
+    starts = np.flatnonzero(new)
+    for a, b in zip(starts, [*starts[1:], index.size], strict=True):
+        k = max(int(packet[a]), 0)
+        from_anchor = int(index[a] - facts.first[k])
+        device_us = int(facts.device_us[k])
+        yield Run(
+            first_index=int(index[a]),
+            device_us=device_us + round(from_anchor * facts.period_us),
+            host_ns=int(facts.host_ns[k]),
+            samples=data[a:b],
+            live=bool(facts.live[k]) and bool(own[a]) and from_anchor == 0,
+            stepped=from_anchor == 0 and device_us in facts.stepped,
+        )
+
+
+def _trips(reader: RecordReader, info: StreamInfo) -> tuple[clock.RoundTrip, ...]:
+    found = []
+    for stream in reader.streams(device_id=_device(info), kind="timesync"):
+        if stream.info.boot != info.boot:
+            continue
+        for chunk in reader.samples(stream.id):
+            rows = zip(
+                chunk.anchors.device_ticks.tolist(),
+                chunk.anchors.host_ns.tolist(),
+                chunk.data.tolist(),
+                strict=True,
+            )
+            found += [
+                clock.RoundTrip(
+                    host_sent_ns=host_ns - round_us * 1000,
+                    device_received_us=t2,
+                    device_sent_us=t2 + turnaround_us,
+                    host_received_ns=host_ns,
+                )
+                for t2, host_ns, (turnaround_us, round_us) in rows
+            ]
+    return tuple(sorted(found, key=lambda trip: trip.host_received_ns))
+
+
+def _stepped(reader: RecordReader, info: StreamInfo) -> frozenset[int]:
+    found: set[int] = set()
+    for stream in reader.streams(device_id=_device(info), kind="event"):
+        if stream.info.boot == info.boot:
+            for chunk in reader.samples(stream.id):
+                flagged = chunk.data[:, 0] == EVENT_CLOCK_STEPPED
+                found.update(chunk.anchors.device_ticks[flagged].tolist())
+    return frozenset(found)
+
+
+def _device(info: StreamInfo) -> str:
+    """Return the sensor's id, where a stream sampled apart carries its name behind it."""
+    return info.device_id.split("/", 1)[0]
+
+
+def _layout(info: StreamInfo) -> Layout | None:
+    unit = UnitCalibration.from_record(info.calibration)
+    return layout_of(info.channels, info.dtype.name, info.rate_hz, unit)
+
+
+def _within(piece: Piece, t0_ns: int, t1_ns: int) -> Piece | None:
+    """Return the part of a piece inside the range."""
+    block = piece.block
+    a, b = (int(v) for v in np.searchsorted(block.t_ns, (t0_ns, t1_ns)))
+    if a >= b:
+        return None
+    if a == 0 and b == block.t_ns.shape[0]:
+        return piece
+    part = ImuBlock(
+        t_ns=block.t_ns[a:b],
+        acc=block.acc[a:b],
+        gyr=block.gyr[a:b],
+        valid=block.valid[a:b],
+        rate_hz=block.rate_hz,
+        mag=None if block.mag is None else block.mag[a:b],
+    )
+    return replace(piece, block=part)
