@@ -39,6 +39,12 @@ class JerkParams:
     reach_s: float = 0.5
     """How far from the peak onset and offset are looked for; a pulse that is still fast there is no
     jerk. Also the lag of this detector."""
+    neighbour_fraction: float = 0.6
+    """Other peaks of the speed within `reach_s` that are at least this part of the jerk's .."""
+    neighbours_max: int = 1
+    """.. may be at most so many: one is the way back, more are an oscillation, whose every half
+    cycle of 4° and more would otherwise pass (not in the specification: half of all jerks found in
+    a simulated patient with 6° of tremor were such cycles)."""
     burst_n: int = 3
     """Jerks that make a burst."""
     burst_window_s: float = 5.0
@@ -82,6 +88,8 @@ def scan(
     amplitude_min: float,
     amplitude_max: float,
     edge_fraction: float,
+    neighbour_fraction: float,
+    neighbours_max: int,
     out: FloatArray,
 ) -> int:
     """Judge rows begin..end-1 of filtered w (n, 3), deg/s, as peaks; return how many are jerks.
@@ -125,6 +133,14 @@ def scan(
                 offset = c + j
                 break
         if onset < 0 or offset < 0 or (left + right) / rate_hz > fwhm_max_s:
+            continue
+        neighbours = 0
+        rival = top * neighbour_fraction * neighbour_fraction
+        for j in range(c - reach + 1, c + reach - 1):
+            peak = square[j] >= rival and square[j - 1] < square[j] and square[j + 1] <= square[j]
+            if peak and j != c:
+                neighbours += 1
+        if neighbours > neighbours_max:
             continue
         clean = True
         accel = 0.0
@@ -194,6 +210,8 @@ def candidates(
         params.amplitude_min_deg,
         params.amplitude_max_deg,
         params.edge_fraction,
+        params.neighbour_fraction,
+        params.neighbours_max,
         out,
     )
     return [

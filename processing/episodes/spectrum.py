@@ -102,27 +102,34 @@ def find_peaks(
     low_bin: int,
     high_bin: int,
     half_band: int,
+    of_angle: bool,
     out: FloatArray,
 ) -> None:
     """Fill out (m, 4): frequency Hz, share of the 1-12 Hz power, p-p deg, band power (deg/s)².
 
     The peak is the highest bin of low_bin..high_bin (indices into psd); frequency 0 where that is
-    the lowest one, which only says that something slower is going on.
+    the lowest one, which only says that something slower is going on. With `of_angle` peak and
+    share are those of the angle's spectrum: a sawtooth has equal harmonics in its rate, but a clear
+    fundamental in its angle.
     """
     bins = psd.shape[1]
+    inverse = np.empty(bins)
+    for b in range(bins):
+        omega = 2.0 * np.pi * BIN_HZ * (b + FIRST_BIN)
+        inverse[b] = 1.0 / (omega * omega)
     for i in range(psd.shape[0]):
         best = low_bin
-        for b in range(low_bin, high_bin + 1):
-            if psd[i, b] > psd[i, best]:
-                best = b
-        total = 0.0
+        highest = total = 0.0
         for b in range(bins):
-            total += psd[i, b]
+            value = psd[i, b] * inverse[b] if of_angle else psd[i, b]
+            total += value
+            if low_bin <= b <= high_bin and value > highest:
+                highest = value
+                best = b
         power = angle = 0.0
         for b in range(max(0, best - half_band), min(bins, best + half_band + 1)):
             power += psd[i, b]
-            omega = 2.0 * np.pi * BIN_HZ * (b + FIRST_BIN)
-            angle += psd[i, b] / (omega * omega)
+            angle += psd[i, b] * inverse[b]
         # vertex of the parabola through the peak's logarithms
         shift = 0.0
         if 0 < best < bins - 1 and psd[i, best - 1] > 0.0 and psd[i, best + 1] > 0.0:
@@ -131,7 +138,7 @@ def find_peaks(
             if curve < 0.0:
                 shift = min(0.5, max(-0.5, 0.5 * (y0 - y2) / curve))
         out[i, 0] = 0.0 if best == low_bin else BIN_HZ * (best + FIRST_BIN + shift)
-        out[i, 1] = power / total if total > 0.0 else 0.0
+        out[i, 1] = (angle if of_angle else power) / total if total > 0.0 else 0.0
         out[i, 2] = 2.0 * np.sqrt(2.0 * angle * BIN_HZ)
         out[i, 3] = power * BIN_HZ
 

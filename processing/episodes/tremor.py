@@ -31,9 +31,13 @@ class TremorParams:
     """Upper end of the slow band. It overlaps walking and is never judged in a gated window."""
     peak_ratio_min: float = 0.45
     """Least share of the power at 1-12 Hz within 0.75 Hz of the peak. Smaller takes jerks and
-    movement for tremor (0 false windows in real walking at 0.45), larger loses irregular tremor."""
+    movement for tremor (0 false windows in real walking at 0.45), larger loses irregular tremor.
+    In the slow band the power is that of the angle, where a sawtooth has a clear fundamental."""
     pp_min_deg: float = 0.3
     """Least peak-to-peak angle. Quiet sitting reads up to 0.24°."""
+    slow_cv_max: float = 0.35
+    """Largest variation of the cycle periods of a slow window: a jerk or a glance alone has its
+    power there too, but no cycles (not in the specification)."""
     gated_max: float = 0.25
     """Largest share of gated or invalid rows in a window that is judged."""
     windows_min: int = 2
@@ -229,12 +233,10 @@ def judge(
     def bin_of(frequency_hz: float) -> int:
         return round(frequency_hz / spectrum.BIN_HZ) - first
 
-    spectrum.find_peaks(
-        psd, bin_of(params.regular_low_hz), bin_of(params.regular_high_hz), _HALF_BAND, figures
-    )
-    spectrum.find_peaks(
-        psd, bin_of(params.slow_low_hz), bin_of(params.slow_high_hz), _HALF_BAND, slow_figures
-    )
+    low, high = bin_of(params.regular_low_hz), bin_of(params.regular_high_hz)
+    spectrum.find_peaks(psd, low, high, _HALF_BAND, False, figures)  # noqa: FBT003 - kernel
+    low, high = bin_of(params.slow_low_hz), bin_of(params.slow_high_hz)
+    spectrum.find_peaks(psd, low, high, _HALF_BAND, True, slow_figures)  # noqa: FBT003 - kernel
 
     def passes(table: FloatArray) -> BoolArray:
         return np.asarray(
@@ -249,8 +251,6 @@ def judge(
     axis = np.empty(3)
     for at in np.flatnonzero(regular | slow):
         k = k_row0 + int(starts[judged[at]])
-        open_episode, closed = _close_before(open_episode, k, merge_rows)
-        ended.extend(closed)
         table = figures[at] if regular[at] else slow_figures[at]
         peak_bin = round(float(table[0]) / spectrum.BIN_HZ)
         spectrum.oscillation_axis(f[at], peak_bin, _HALF_BAND, axis)
@@ -258,6 +258,10 @@ def judge(
         cv, skew = spectrum.regularity(
             w_dps, int(starts[judged[at]]), spectrum.WINDOW_ROWS, axis, period_rows
         )
+        if slow[at] and not cv <= params.slow_cv_max:
+            continue
+        open_episode, closed = _close_before(open_episode, k, merge_rows)
+        ended.extend(closed)
         open_episode = _grown(open_episode, k, table, cv, skew, axis.copy(), slow=bool(slow[at]))
     k_next = k_row0 + int(starts[-1]) + spectrum.HOP_ROWS
     open_episode, closed = _close_before(open_episode, k_next, merge_rows)
