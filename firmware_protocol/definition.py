@@ -20,6 +20,8 @@ ATT_MAX_VALUE = 512
 """Longest attribute value that Bluetooth allows, bytes."""
 ATT_NOTIFY_OVERHEAD = 3
 """ATT opcode and handle in front of a notified value, bytes."""
+REQUEST_MAX = 244
+"""Longest request, bytes; a sensor refuses a longer one."""
 STATUS_PERIOD_US = 10_000_000
 """Status is notified at least this often, µs."""
 CONTROL_TIMEOUT_US = 5_000_000

@@ -10,6 +10,7 @@ from firmware_protocol.answers import DeviceConfig, RangeAnswer, StreamStarted
 from firmware_protocol.control import Answer, Request
 from firmware_protocol.definition import (
     ATT_NOTIFY_OVERHEAD,
+    REQUEST_MAX,
     ControlStatus,
     Feature,
     FrameType,
@@ -32,6 +33,20 @@ Reply = ControlStatus | tuple[Tlv, ...]
 Handler = Callable[["VirtualSensor", Values, int], Reply]
 
 _IDENTIFY_DEFAULT_S = 5
+_REQUEST_TLVS = frozenset(
+    {
+        TlvType.FRAME_TYPE,
+        TlvType.RATE,
+        TlvType.ACC_RANGE,
+        TlvType.GYR_RANGE,
+        TlvType.N_PER_FRAME,
+        TlvType.RANGE,
+        TlvType.WALL_TIME,
+        TlvType.RECORD,
+        TlvType.DURATION,
+    }
+)
+"""Parameters that a sensor reads in requests; others are unknown to it and ignored."""
 
 
 def handle(sensor: VirtualSensor, data: bytes, now_us: int) -> list[bytes]:
@@ -74,6 +89,8 @@ def finish_report(sensor: VirtualSensor, report: Report) -> bytes:
 
 
 def _parsed(data: bytes) -> tuple[int, int, Values | ControlStatus]:
+    if len(data) > REQUEST_MAX:
+        raise AttRejectedError(AttRejectedError.INVALID_LENGTH, "a request")
     try:
         request = Request.from_bytes(data)
     except LengthError as error:
@@ -84,7 +101,8 @@ def _parsed(data: bytes) -> tuple[int, int, Values | ControlStatus]:
             raise AttRejectedError(AttRejectedError.VALUE_NOT_ALLOWED, "a request") from error
         return op, token, ControlStatus.OPERAND_INVALID
     try:
-        return request.op, request.token, decode_tlvs(request.tlvs)
+        used = (tlv for tlv in request.tlvs if tlv.type in _REQUEST_TLVS)
+        return request.op, request.token, decode_tlvs(used)
     except ProtocolError:
         return request.op, request.token, ControlStatus.OPERAND_INVALID
 
@@ -101,7 +119,7 @@ def _answered(sensor: VirtualSensor, request: bytes, answer: Answer) -> bytes:
 
 
 def _config(sensor: VirtualSensor) -> DeviceConfig:
-    model, settings = sensor.model, sensor.settings
+    model, settings, measured = sensor.model, sensor.settings, sensor.measured_rate_mhz
     frame_type = FrameType.IMU9 if model.has_mag else FrameType.IMU6
     return DeviceConfig(
         rate_code=settings.rate,
@@ -111,7 +129,7 @@ def _config(sensor: VirtualSensor) -> DeviceConfig:
         boot_counter=sensor.boot_counter,
         n_per_frame=sensor.n_per_frame(frame_type),
         mag_range_ut=model.mag_range_ut if model.has_mag else None,
-        measured_rate_hz=sensor.measured_rate_hz,
+        measured_rate_hz=None if measured is None else measured / 1e3,
         acc_ranges_g=model.acc_ranges_g,
         gyr_ranges_dps=model.gyr_ranges_dps,
         gyr_noise_dps_rthz=model.gyr_noise_dps_rthz,

@@ -69,7 +69,7 @@ class Flash:
     @property
     def free_permille(self) -> int:
         """Return the free part, 0.1 %."""
-        return round(1000 * (1 - min(1.0, len(self._pages) / self._page_limit)))
+        return 1000 * (self._page_limit - len(self._pages)) // self._page_limit
 
     @property
     def _page_limit(self) -> int:

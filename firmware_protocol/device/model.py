@@ -38,7 +38,7 @@ class SensorModel:
     """Samples that fit the flash; the oldest are overwritten (720 000: two hours at 100 Hz)."""
     live_queue_frames: int = 32
     """Live frames that wait for the radio; when full, the newest is dropped and counted."""
-    backfill_frames_per_s: float = 200.0
+    backfill_frames_per_s: int = 200
     """How fast stored frames are sent when the radio has room."""
 
     @property

@@ -47,6 +47,8 @@ from firmware_protocol.timesync import TimeSync
 _NO_LINK_MTU = 23
 _SAMPLE_FLAGS = FrameFlag.CLOCK_STEPPED | FrameFlag.OVERRUN
 _BUTTON_HOLDS_US = 30_000_000
+_FRAME_COST = 1_000_000
+"""Credit for one stored frame: microseconds times frames per second."""
 
 
 class VirtualSensor:
@@ -93,8 +95,8 @@ class VirtualSensor:
         """When the button was pressed last."""
         self.live: LiveStream | None = None
         self.report: Report | None = None
-        self.measured_rate_hz: float | None = None
-        """Rate against the device clock; None until enough samples were taken."""
+        self.measured_rate_mhz: int | None = None
+        """Rate against the device clock, mHz; None until enough samples were taken."""
         self._clear_link()
         self.frames_dropped_before = 0
         self._rate_start: tuple[int, int] | None = None
@@ -114,7 +116,7 @@ class VirtualSensor:
         """Frames of an ended stream that are still to be sent."""
         self._status_due_us = 0
         self._status_told: bytes | None = None
-        self._backfill_credit = 0.0
+        self._backfill_credit = 0
         self._backfill_us: int | None = None
 
     # --- link -----------------------------------------------------------------------------
@@ -148,7 +150,7 @@ class VirtualSensor:
         self.wall_time = None
         self.button_us = None
         self.identify_until_us = 0
-        self.measured_rate_hz = None
+        self.measured_rate_mhz = None
         self._rate_start = None
 
     @property
@@ -310,17 +312,17 @@ class VirtualSensor:
     def _measure_rate(self, times: NDArray[np.uint64], *, stepped: bool) -> None:
         if self._rate_start is None or stepped:
             self._rate_start = (self.next_index, int(times[0]))
-            self.measured_rate_hz = None
+            self.measured_rate_mhz = None
         index0, start_us = self._rate_start
         taken = self.next_index + times.size - 1 - index0
         elapsed_us = int(times[-1]) - start_us
         if elapsed_us >= 1_000_000 and taken > 0:
-            self.measured_rate_hz = taken * 1e6 / elapsed_us
+            self.measured_rate_mhz = (taken * 1_000_000_000 + elapsed_us // 2) // elapsed_us
 
     def restart_rate_measurement(self) -> None:
         """Forget the measured rate: the rate was changed."""
         self._rate_start = None
-        self.measured_rate_hz = None
+        self.measured_rate_mhz = None
 
     # --- what is due ----------------------------------------------------------------------
 
@@ -351,17 +353,18 @@ class VirtualSensor:
             self._backfill_us = None
             return []
         rate = self.model.backfill_frames_per_s
-        elapsed_s = 0.0 if self._backfill_us is None else (now_us - self._backfill_us) / 1e6
+        elapsed_us = 0 if self._backfill_us is None else max(0, now_us - self._backfill_us)
         self._backfill_us = now_us
         # at most a second's worth at once, so that a late caller does not get a flood
-        self._backfill_credit = min(rate, self._backfill_credit + max(elapsed_s, 0.0) * rate)
+        earned = self._backfill_credit + elapsed_us * rate
+        self._backfill_credit = min(rate * _FRAME_COST, earned)
         sent: list[Outgoing] = []
-        while self._backfill_credit >= 1.0 and (frame := report.next_frame()) is not None:
+        while self._backfill_credit >= _FRAME_COST and (frame := report.next_frame()) is not None:
             sent.append(Outgoing(BACKFILL_UUID, frame))
-            self._backfill_credit -= 1.0
+            self._backfill_credit -= _FRAME_COST
         self.backfill_seq = report.seq
         if report.finished:
-            self._backfill_credit = 0.0
+            self._backfill_credit = 0
             answer = control_point.finish_report(self, report)
             sent.append(Outgoing(CONTROL_UUID, answer))
         return sent

@@ -124,7 +124,7 @@ MOVESENSE = DeviceDescription(
     gyr_ranges_dps=(),
     time_quality=TimeQuality.STAMPED_COARSE,
     has_mag=True,
-    battery="coin cell; streaming acceleration and angular rate empties it within days, not weeks",
+    battery="coin cell",
     limits=(
         "One stamp in milliseconds per packet and no counter.",
         "Answers are not acknowledged; a command may have to be repeated.",

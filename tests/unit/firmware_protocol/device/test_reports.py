@@ -93,7 +93,7 @@ def test_what_was_overwritten_is_missing_from_the_report() -> None:
 
 
 def test_a_report_overtaken_by_the_ring_is_not_completed() -> None:
-    bench = stored_bench(252 * 8, model=replace(MODEL, backfill_frames_per_s=20.0))
+    bench = stored_bench(252 * 8, model=replace(MODEL, backfill_frames_per_s=20))
     assert bench.ask(control.report(1, SampleRange.all_of(5))) == []
     bench.sample(252 * 8)
     bench.wait(20_000_000)
@@ -164,7 +164,7 @@ def test_a_repeated_report_is_neither_restarted_nor_answered_early() -> None:
 
 
 def test_abort_ends_the_report_and_both_are_answered() -> None:
-    bench = stored_bench(model=replace(MODEL, backfill_frames_per_s=10.0))
+    bench = stored_bench(model=replace(MODEL, backfill_frames_per_s=10))
     bench.ask(control.report(1, SampleRange.all_of(5)))
     bench.wait(1_000_000)
     ended, done = bench.ask(control.abort(2))
@@ -206,7 +206,7 @@ def test_live_frames_come_before_stored_ones() -> None:
 
 
 def test_backfill_is_paced() -> None:
-    bench = stored_bench(2000, model=replace(MODEL, backfill_frames_per_s=10.0))
+    bench = stored_bench(2000, model=replace(MODEL, backfill_frames_per_s=10))
     bench.ask(control.report(1, SampleRange.all_of(5)))
     bench.wait(2_000_000)
     assert 18 <= bench.frames(BACKFILL_UUID).n.size <= 21

@@ -462,9 +462,15 @@ def test_any_bytes_are_answered_or_rejected(writes: list[bytes]) -> None:
         bench.sensor.write(TIME_SYNC_UUID, data, 0)
 
 
-def test_short_requests_get_an_att_error() -> None:
+def test_impossible_requests_get_an_att_error() -> None:
     bench = Bench().connect()
-    for data, code in ((b"", 0x0D), (b"\x03", 0x0D), (b"\x03\x00", 0x13), (b"\x83\x01", 0x13)):
+    for data, code in (
+        (b"", 0x0D),
+        (b"\x03", 0x0D),
+        (b"\x03\x01" + bytes(243), 0x0D),
+        (b"\x03\x00", 0x13),
+        (b"\x83\x01", 0x13),
+    ):
         with pytest.raises(AttRejectedError) as refused:
             bench.sensor.write(CONTROL_UUID, data, 0)
         assert refused.value.code == code

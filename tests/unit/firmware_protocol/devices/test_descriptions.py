@@ -31,7 +31,7 @@ def test_every_description_is_complete(model: DeviceDescription) -> None:
 
 
 def test_full_scale_is_the_range_of_the_description() -> None:
-    assert ACC_SCALE_MS2 * 32768 / 9.81 == pytest.approx(CAPTURE2GO.acc_ranges_g[-1])
+    assert pytest.approx(CAPTURE2GO.acc_ranges_g[-1]) == ACC_SCALE_MS2 * 32768 / 9.81
     assert np.rad2deg(GYR_SCALE_RADS * 32768) == pytest.approx(CAPTURE2GO.gyr_ranges_dps[-1])
     full = b"\x55\x61" + b"\xff\x7f" * 9
     imu = witmotion.WitMotionDecoder().feed(full)[0]
