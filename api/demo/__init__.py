@@ -1,0 +1,1 @@
+"""The demonstration: a simulated patient with two virtual sensors, and a fortnight of history."""

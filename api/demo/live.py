@@ -1,0 +1,204 @@
+"""The live half of the demonstration: the collector with virtual sensors, and the poses it sees.
+
+The virtual person does what a guided calibration asks for; its prompts stand in for the wizard.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from api.demo.person import (
+    PATIENT_ID,
+    body_spec,
+    declared_alignment,
+    reference_rotation,
+)
+from ingest.candidates import SensorWish
+from ingest.live import LiveHub, TodayCounters
+from ingest.processor import PoseReset
+from ingest.service import Collector, CollectorSpec
+from ingest.sources.simulated import RadioSpec, SimulatedTransport
+from ingest.sources.virtual_body import VirtualBody
+from processing.errors import AlignmentError
+from processing.pipeline import PipelineParams, Setup
+from processing.types import Alignment, Span
+from storage.catalog import Catalog, StoredAlignment
+from storage.results import ResultStore
+
+_log = logging.getLogger(__name__)
+
+CALIBRATION_KINDS = ("neutral_pose", "nod", "shake", "trunk_bow")
+SETTLE_S = 3.0
+"""Time after the last movement until its samples have surely arrived."""
+LOOK_EVERY_S = 0.25
+RESET_SIGMA_DEG = 3.0
+"""A pose taken up at home with a mirror (NUMBERS.md)."""
+SIMULATED_RATE_HZ = 104.0
+
+
+class LiveDemo:
+    """Virtual sensors, the collector and the calibration, until stopped.
+
+    Parameters
+    ----------
+    folder : Path
+        Data folder.
+    zone : str
+        The patient's time zone.
+    boots : (int, int)
+        Boot counters of head and trunk for this start.
+    hub : LiveHub
+    store : ResultStore
+    catalog : Catalog
+    today : TodayCounters, optional
+        What of today's results was stored before.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        zone: str,
+        boots: tuple[int, int],
+        hub: LiveHub,
+        store: ResultStore,
+        catalog: Catalog,
+        today: TodayCounters | None = None,
+    ) -> None:
+        self._catalog = catalog
+        self._body = VirtualBody(body_spec(), boots=boots)
+        spec = CollectorSpec(
+            folder=folder,
+            patient=PATIENT_ID,
+            zone=ZoneInfo(zone),
+            setup=Setup(alignment=declared_alignment()),
+            wishes={
+                role: SensorWish(rate_hz=SIMULATED_RATE_HZ, name=worn.sensor.model.serial)
+                for role, worn in self._body.worn.items()
+            },
+            today=today,
+        )
+        transport = SimulatedTransport(self._body, RadioSpec())
+        self.collector = Collector(spec, transport, hub, store=store)
+        self._alignment = spec.setup.alignment
+        self._announced: set[int] = set()
+        self.calibrated = asyncio.Event()
+        """Set once the guided calibration has been used."""
+        self.calibration_error: str | None = None
+
+    @property
+    def alignment(self) -> Alignment:
+        """Alignment in force."""
+        return self._alignment
+
+    async def run(self) -> None:
+        """Record and process until `stop`."""
+        poses = asyncio.create_task(self._follow_poses())
+        try:
+            await self.collector.run()
+        finally:
+            poses.cancel()
+
+    def stop(self) -> None:
+        """Ask `run` to write everything and return."""
+        self.collector.stop()
+
+    async def _follow_poses(self) -> None:
+        """Announce reference poses before they begin, and calibrate when the movements are over."""
+        await self.collector.running.wait()
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            spans = self._body.spans(self.collector.utc_offset_ns)
+            for span in spans:
+                await self._announce(span)
+            if not self.calibrated.is_set() and self.calibration_error is None:
+                await self._calibrate_when_done(spans)
+
+    async def _announce(self, span: Span) -> None:
+        if span.kind != "neutral_pose" or span.start_ns in self._announced:
+            return
+        self._announced.add(span.start_ns)
+        await self.collector.add_reset(
+            PoseReset(
+                start_ns=span.start_ns,
+                end_ns=span.end_ns,
+                q_th_ref=reference_rotation(self._alignment),
+                sigma_deg=RESET_SIGMA_DEG,
+            )
+        )
+        self._catalog.add_span(
+            PATIENT_ID, span.kind, span.start_ns, span.end_ns, sigma_deg=RESET_SIGMA_DEG
+        )
+
+    async def _calibrate_when_done(self, spans: list[Span]) -> None:
+        bows = [span for span in spans if span.kind == "trunk_bow"]
+        if not bows or self.collector.now_utc_ns() < bows[0].end_ns + int(SETTLE_S * 1e9):
+            return
+        asked = [s for s in spans if s.kind in CALIBRATION_KINDS and s.end_ns <= bows[0].end_ns]
+        try:
+            plan = await self.collector.calibrate(asked)
+        except AlignmentError as error:
+            self.calibration_error = str(error)
+            _log.warning("calibration failed", extra={"reason": str(error)})
+            return
+        self._alignment = plan.setup.alignment
+        store_calibration(self._catalog, plan.setup.alignment, asked)
+        self.calibrated.set()
+
+
+def store_calibration(catalog: Catalog, alignment: Alignment, spans: Sequence[Span]) -> None:
+    """Keep a calibration, the movements it rests on, and the wear session it begins."""
+    start_ns = min(span.start_ns for span in spans)
+    catalog.save_alignment(
+        StoredAlignment(
+            patient=PATIENT_ID,
+            id=alignment.id,
+            n_id=alignment.n_id,
+            valid_from_ns=start_ns,
+            body=alignment_body(alignment),
+        )
+    )
+    for span in spans:
+        if span.kind != "neutral_pose":
+            catalog.add_span(PATIENT_ID, span.kind, span.start_ns, span.end_ns)
+    catalog.start_wear(PATIENT_ID, start_ns, alignment_id=alignment.id)
+
+
+def alignment_body(alignment: Alignment) -> dict[str, object]:
+    """Return an alignment as plain values."""
+    body = asdict(alignment)
+    return {
+        name: value.tolist() if hasattr(value, "tolist") else value for name, value in body.items()
+    }
+
+
+def warm_up(progress: Callable[[float], None]) -> None:
+    """Compile or load every kernel of the chain by running it on a few simulated seconds."""
+    from processing import pipeline, synthesis
+    from processing.types import ImuBlock
+
+    spec = replace(body_spec().patient, calibration=False)
+    made = synthesis.simulate(spec, seed=3, duration_s=3.0)
+    progress(0.3)
+    rate_hz = spec.rate_hz
+    blocks = []
+    for truth, counts in ((made.head, made.head_counts), (made.trunk, made.trunk_counts)):
+        blocks.append(
+            ImuBlock.checked(
+                made.t_ns,
+                np.multiply(counts[:, :3], truth.acc_per_count, dtype=np.float64),
+                np.multiply(counts[:, 3:], truth.gyr_per_count, dtype=np.float64),
+                rate_hz=rate_hz,
+            )
+        )
+    params = PipelineParams()
+    setup = Setup(alignment=declared_alignment())
+    state = pipeline.start(params, setup)
+    state, _ = pipeline.step(params, state, setup, blocks[0], blocks[1])
+    progress(0.9)
+    pipeline.step(params, state, setup, None, None, final=True)
+    progress(1.0)

@@ -1,0 +1,81 @@
+"""Who is simulated, and how the two virtual sensors are worn."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from ingest.sources.virtual_body import BodySpec
+from processing import quaternion
+from processing.alignment.mounting import Mounting, SensorMounting
+from processing.synthesis import PatientSpec, botulinum_factor, scaled
+from processing.types import Alignment, FloatArray
+
+PATIENT_ID = "demo"
+LABEL = "Simulated patient"
+SEED = 1
+"""Of the person and the sensors; the same at every start, so that it is the same person."""
+INJECTED_DAYS_AGO = 12
+"""A simulated injection, so that the history has something to show."""
+
+HEAD_WORN = SensorMounting(anterior="+z", up="+y")
+TRUNK_WORN = SensorMounting(anterior="+z", up="-x")
+MOUNTING = Mounting(head=HEAD_WORN, trunk=TRUNK_WORN)
+"""How the sensors are meant to be worn: what a person would read off a picture."""
+_HEAD_TILT_DEG = (6.0, -4.0, 3.0)
+_TRUNK_TILT_DEG = (-5.0, 7.0, -2.0)
+"""How crooked they really sit, which only the calibration finds out."""
+
+
+def _tilted(worn: SensorMounting, tilt_deg: tuple[float, float, float]) -> FloatArray:
+    x, y, z = (math.radians(angle) for angle in tilt_deg)
+    vector = np.array([x, y, z])
+    return quaternion.multiply(quaternion.from_rotation_vector(vector), worn.q_segment_sensor)
+
+
+def _four(q: FloatArray) -> tuple[float, float, float, float]:
+    w, x, y, z = (float(value) for value in q)
+    return w, x, y, z
+
+
+def patient_spec(days_ago: int = 0) -> PatientSpec:
+    """Return the simulated person so many days ago."""
+    spec = replace(
+        PatientSpec(),
+        head_mounting=_four(_tilted(HEAD_WORN, _HEAD_TILT_DEG)),
+        trunk_mounting=_four(_tilted(TRUNK_WORN, _TRUNK_TILT_DEG)),
+        rest_fraction=0.75,
+    )
+    return scaled(spec, botulinum_factor(INJECTED_DAYS_AGO - days_ago))
+
+
+def body_spec() -> BodySpec:
+    """Return the person of today with both virtual sensors."""
+    return BodySpec(patient=patient_spec(), seed=SEED)
+
+
+def declared_alignment() -> Alignment:
+    """Return the alignment that the declared mounting alone gives, until the calibration is done.
+
+    N is taken to be the head straight on the trunk, which no person holds exactly.
+    """
+    return Alignment(
+        id="declared",
+        n_id="declared",
+        method="mounting",
+        quality="low",
+        q_head_segment_sensor=HEAD_WORN.q_segment_sensor,
+        q_trunk_segment_sensor=TRUNK_WORN.q_segment_sensor,
+        neutral_q=np.array([1.0, 0.0, 0.0, 0.0]),
+        sigma_deg=8.0,
+        warnings=(
+            "The simulated patient is calibrating (about a minute): angles are rough until then.",
+        ),
+    )
+
+
+def reference_rotation(alignment: Alignment) -> FloatArray:
+    """Return the rotation from head sensor to trunk sensor that N stands for, (4,)."""
+    to_trunk = quaternion.conjugate(alignment.q_trunk_segment_sensor)
+    head = quaternion.multiply(alignment.neutral_q, alignment.q_head_segment_sensor)
+    return quaternion.multiply(to_trunk, head)

@@ -1,0 +1,356 @@
+"""`necktrace demo` from start to end."""
+
+import asyncio
+import contextlib
+import time
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from api.days import close_days, summarise_stored_day
+from api.demo.history import DAYS, held_days
+from api.demo.live import LiveDemo, warm_up
+from api.demo.person import LABEL, PATIENT_ID
+from api.demo.watch import follow_history
+from api.errors import DemoError
+from api.runtime import HistoryProgress, Runtime
+from api.server import address, bind, serving, stop_on_signals
+from api.settings import Settings
+from api.terminal import Progress
+from ingest.live import LiveFrame, LiveHub, TodayCounters
+from ingest.sources.virtual_body import next_boots
+from processing.pipeline import ALGORITHM_VERSION, PipelineParams
+from processing.state import encode
+from processing.summary import DaySummary
+from storage.catalog import Catalog, Patient
+from storage.embedded import EmbeddedStore
+from storage.errors import WriterLockedError
+from storage.record import RecordReader, lock_holder
+
+HISTORY_LIMIT_S = 180.0
+"""With a duration, the longest wait for the history after it."""
+CLOSE_EVERY_S = 600.0
+
+
+@dataclass(slots=True)
+class Observed:
+    """What was seen of the live frames, for the final summary."""
+
+    frames: int = 0
+    first_live_s: float | None = None
+    angles: dict[str, list[float]] = field(
+        default_factory=lambda: {"rotation": [], "lateral": [], "flexion": []}
+    )
+    """Smallest and largest value per axis."""
+    last: LiveFrame | None = None
+
+    def take(self, frame: LiveFrame, elapsed_s: float) -> None:
+        """Count a frame."""
+        self.last = frame
+        values = {
+            "rotation": frame.rotation_right_deg,
+            "lateral": frame.lateral_right_deg,
+            "flexion": frame.flexion_deg,
+        }
+        if frame.sample_utc_ns is None:
+            return
+        self.frames += 1
+        if self.first_live_s is None:
+            self.first_live_s = elapsed_s
+        for axis, value in values.items():
+            if value is not None:
+                seen = self.angles[axis] or [value, value]
+                self.angles[axis] = [min(seen[0], value), max(seen[1], value)]
+
+
+class Demo:
+    """One run of the demonstration.
+
+    Parameters
+    ----------
+    settings : Settings
+        `data_dir` is the demonstration's own folder.
+    say : callable
+        Prints a line for a person.
+    browser : bool
+        Open the page.
+    """
+
+    def __init__(self, settings: Settings, say: Callable[[str], None], *, browser: bool) -> None:
+        self._settings = settings
+        self._say = say
+        self._browser = browser
+        self._began_s = time.monotonic()
+        self.phases: dict[str, float] = {}
+        """Name of a phase to the seconds from the start to its end."""
+        self.observed = Observed()
+
+    def _note(self, phase: str) -> None:
+        self.phases[phase] = round(time.monotonic() - self._began_s, 2)
+
+    async def run(self, duration_s: float | None) -> dict[str, Any]:
+        """Run until Ctrl-C, or for a time and until the history is made; return the summary.
+
+        Raises
+        ------
+        DemoError
+            The folder holds a real person's record, or the live data stopped coming.
+        StorageError, AddressError
+        """
+        folder = self._settings.data_dir
+        zone = self._settings.zone_name
+        _refuse_second_collector(folder)
+        with Catalog(folder) as catalog:
+            patient = _demo_patient(catalog, folder, zone)
+            params = PipelineParams()
+            store = EmbeddedStore(folder)
+            store.book.register(
+                PATIENT_ID,
+                params.algorithm_id,
+                version=ALGORITHM_VERSION,
+                params_hash=params.hash,
+                params={"params": encode(params)},
+            )
+            try:
+                with RecordReader(folder) as record:
+                    hub = LiveHub(time.time_ns() // 1_000_000)
+                    runtime = Runtime(self._settings, "demo", record, store, catalog, hub)
+                    return await self._serve(runtime, patient, duration_s)
+            finally:
+                store.close()
+
+    async def _serve(
+        self, runtime: Runtime, patient: Patient, duration_s: float | None
+    ) -> dict[str, Any]:
+        listener = bind(self._settings)
+        stop = asyncio.Event()
+        with stop_on_signals(stop.set):
+            async with serving(runtime, listener):
+                url = address(self._settings, listener)
+                self._note("page_s")
+                self._say(f"necktrace demo: {url}")
+                await self._warm_up()
+                async with contextlib.AsyncExitStack() as tasks:
+                    history = await self._start_history(runtime, patient, tasks)
+                    live = await self._start_live(runtime, patient, tasks, stop)
+                    if self._browser:
+                        await asyncio.to_thread(webbrowser.open, url)
+                    await self._wait_for_live(stop)
+                    self._say("Live. Press Ctrl-C to stop." if duration_s is None else "Live.")
+                    await _until(stop, duration_s)
+                    self._note("live_end_s")
+                    if duration_s is not None and not stop.is_set():
+                        await self._wait_for_history(history, stop)
+                    live.stop()
+            self._note("end_s")
+            return self._summary(runtime, patient, url)
+
+    async def _warm_up(self) -> None:
+        with Progress("Compiling numeric kernels (first start only)") as progress:
+            await asyncio.to_thread(warm_up, progress.update)
+        self._note("kernels_s")
+
+    async def _start_live(
+        self,
+        runtime: Runtime,
+        patient: Patient,
+        tasks: contextlib.AsyncExitStack,
+        stop: asyncio.Event,
+    ) -> LiveDemo:
+        assert runtime.hub is not None
+        live = LiveDemo(
+            self._settings.data_dir,
+            patient.zone,
+            next_boots(runtime.catalog),
+            runtime.hub,
+            runtime.results,
+            runtime.catalog,
+            _today_so_far(runtime, patient),
+        )
+        collecting = asyncio.create_task(live.run())
+        watching = asyncio.create_task(self._watch(runtime.hub))
+        closing = asyncio.create_task(_keep_days(runtime, patient))
+        collecting.add_done_callback(lambda _: stop.set())
+
+        async def end() -> None:
+            live.stop()
+            try:
+                await collecting
+            finally:
+                watching.cancel()
+                closing.cancel()
+
+        tasks.push_async_callback(end)
+        return live
+
+    async def _watch(self, hub: LiveHub) -> None:
+        with hub.subscribe() as subscription:
+            async for frame in subscription:
+                self.observed.take(frame, time.monotonic() - self._began_s)
+
+    async def _wait_for_live(self, stop: asyncio.Event) -> None:
+        with Progress("Connecting to the two virtual sensors"):
+            while self.observed.first_live_s is None and not stop.is_set():  # noqa: ASYNC110  frames come as they come
+                await asyncio.sleep(0.02)
+        if self.observed.first_live_s is not None:
+            self.phases["live_s"] = round(self.observed.first_live_s, 2)
+
+    async def _start_history(
+        self, runtime: Runtime, patient: Patient, tasks: contextlib.AsyncExitStack
+    ) -> "asyncio.Task[None] | None":
+        assert isinstance(runtime.results, EmbeddedStore)
+        today = datetime.now(ZoneInfo(patient.zone)).date()
+        held = [day for day in held_days(runtime.results, patient, today) if day < today]
+        if len(held) >= DAYS:
+            runtime.history = HistoryProgress(state="done", days_done=DAYS, days=DAYS, fraction=1.0)
+            return None
+        progress = Progress("Making 14 days of history")
+
+        def report(latest: HistoryProgress) -> None:
+            runtime.history = latest
+            note = f"{latest.days_done} of {latest.days} days"
+            progress.update(latest.fraction, note)
+            if latest.state == "done":
+                progress.close()
+                self._note("history_s")
+                self._say(f"14 days of history are ready ({latest.elapsed_s:.0f} s).")
+            elif latest.state == "failed":
+                progress.close()
+                self._say(f"The history could not be made: {latest.reason}")
+
+        # past days come before the live start in the sensors' own count as well
+        first_boot, *_ = [next_boots(runtime.catalog)[0] for _ in range(DAYS)]
+        task = asyncio.create_task(
+            follow_history(self._settings.data_dir, patient.zone, first_boot, report)
+        )
+
+        async def end() -> None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+        tasks.push_async_callback(end)
+        return task
+
+    async def _wait_for_history(
+        self, task: "asyncio.Task[None] | None", stop: asyncio.Event
+    ) -> None:
+        if task is None or task.done():
+            return
+        waiting = asyncio.create_task(stop.wait())
+        await asyncio.wait(
+            {task, waiting}, timeout=HISTORY_LIMIT_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        waiting.cancel()
+
+    def _summary(self, runtime: Runtime, patient: Patient, url: str) -> dict[str, Any]:
+        frame = self.observed.last
+        if frame is None or self.observed.frames == 0:
+            raise DemoError(
+                "no live data came from the virtual sensors; run `necktrace --debug demo` and "
+                "`necktrace doctor`."
+            )
+        today = _today(patient)
+        summary = summarise_stored_day(runtime.results, patient, today)
+        held = [d for d in held_days(_embedded(runtime), patient, today) if d < today]
+        return {
+            "address": url,
+            "data_dir": str(self._settings.data_dir),
+            "zone": patient.zone,
+            "phases": self.phases,
+            "live_frames": self.observed.frames,
+            "sensors": {
+                sensor.role: {
+                    "samples": sensor.samples,
+                    "missing": sensor.missing,
+                    "duplicates": sensor.duplicates,
+                    "rate_hz": sensor.rate_hz,
+                    "battery_fraction": sensor.battery_fraction,
+                }
+                for sensor in (frame.head, frame.trunk)
+            },
+            "gaps": frame.head.missing + frame.trunk.missing,
+            "angles_seen_deg": {
+                axis: {"min": round(seen[0], 1), "max": round(seen[1], 1)} if seen else None
+                for axis, seen in self.observed.angles.items()
+            },
+            "heading_sigma_deg": frame.heading_sigma_deg,
+            "alignment": {"id": frame.alignment_id, "quality": frame.alignment_quality},
+            "episodes_today": _episodes(summary),
+            "worn_s_today": None if summary is None else summary.worn_s,
+            "history": {
+                "state": runtime.history.state,
+                "days": len(held),
+                "elapsed_s": runtime.history.elapsed_s,
+                "reason": runtime.history.reason,
+            },
+            "warnings": list(frame.warnings),
+        }
+
+
+def _episodes(summary: DaySummary | None) -> dict[str, int | None]:
+    return {
+        kind: None if summary is None else getattr(summary, f"{kind}_n")
+        for kind in ("jerk", "posture", "tremor")
+    }
+
+
+def _embedded(runtime: Runtime) -> EmbeddedStore:
+    assert isinstance(runtime.results, EmbeddedStore)
+    return runtime.results
+
+
+def _today(patient: Patient) -> date:
+    return datetime.now(ZoneInfo(patient.zone)).date()
+
+
+def _refuse_second_collector(folder: Path) -> None:
+    """Say at once who records, before anything is served."""
+    holder = lock_holder(folder) if folder.exists() else None
+    if holder is not None:
+        raise WriterLockedError(folder, holder.pid, holder.since, holder.command)
+
+
+def _demo_patient(catalog: Catalog, folder: Path, zone: str) -> Patient:
+    """Return the simulated patient of a folder that holds nobody else."""
+    for patient in catalog.patients():
+        if patient.id != PATIENT_ID:
+            raise DemoError(
+                f"{folder} holds the record of {patient.label or patient.id}; the demonstration "
+                "never mixes with it. Give another folder with --data-dir."
+            )
+        return patient
+    made = Patient(PATIENT_ID, LABEL, zone)
+    catalog.save_patient(made)
+    return made
+
+
+def _today_so_far(runtime: Runtime, patient: Patient) -> TodayCounters | None:
+    today = _today(patient)
+    summary = summarise_stored_day(runtime.results, patient, today)
+    if summary is None:
+        return None
+    return TodayCounters(
+        local_date=today.isoformat(),
+        recorded_s=summary.recorded_s,
+        worn_s=summary.worn_s,
+        evaluable_s=summary.evaluable_s,
+        episodes={kind: n for kind, n in _episodes(summary).items() if n},
+    )
+
+
+async def _keep_days(runtime: Runtime, patient: Patient) -> None:
+    """Keep the summaries of days that are over."""
+    algo = PipelineParams().algorithm_id
+    while True:
+        await asyncio.to_thread(close_days, runtime.results, patient, algo, _today(patient), 2)
+        await asyncio.sleep(CLOSE_EVERY_S)
+
+
+async def _until(stop: asyncio.Event, seconds: float | None) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
