@@ -186,7 +186,8 @@ class ResultBook:
         """Return the keys of the saved processing states."""
         with self.lock, folder_errors(self.folder):
             rows = self.connection.execute(
-                "SELECT key FROM cursor WHERE patient = ? AND algo = ? ORDER BY key",
+                "SELECT key FROM cursor WHERE patient = ? AND algo = ? "
+                "AND key NOT LIKE 'written_until/%' ORDER BY key",
                 (patient, algo),
             ).fetchall()
         return [str(row[0]) for row in rows]

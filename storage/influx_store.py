@@ -1,0 +1,554 @@
+"""`ResultStore` on InfluxDB 2.x: written through the outbox, read back by InfluxQL.
+
+Versions, provenance, saved states and texts stay in SQLite (`storage.result_book`); so does the
+outbox, in the same transaction. A field that is left out of a rewrite would keep its old value, so
+whatever is written again with fewer values is deleted first.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from processing.summary.types import CELL_SPAN_NS, PostureCell
+from processing.types import Episode, FloatArray
+from storage import result_book as book
+from storage.angle_grid import hide_invalid, step_for
+from storage.database import folder_errors, transaction
+from storage.errors import ResultStoreError
+from storage.full_rate import delete_full_rate
+from storage.influx import LIVE_BUCKET, RESULT_BUCKET, InfluxConnection, InfluxSettings
+from storage.line_protocol import columns_to_bodies, prefix, row_to_line, tag_value
+from storage.outbox import Entry, Sender, delivery, enqueue, wait_until_empty
+from storage.posture_cells import cell_number, summed_cells
+from storage.result_book import ResultBook
+from storage.results import (
+    ANGLE_FIELDS,
+    SECOND_NS,
+    AngleSeries,
+    Delivery,
+    ResultBatch,
+    StoredSummary,
+    split_fields,
+)
+
+Measurement = Literal["head_angle", "head_minute", "head_day", "episode", "head_cell"]
+
+_BUCKET: Final[Mapping[Measurement, str]] = {
+    "head_angle": LIVE_BUCKET,
+    "head_minute": RESULT_BUCKET,
+    "head_day": RESULT_BUCKET,
+    "episode": RESULT_BUCKET,
+    "head_cell": RESULT_BUCKET,
+}
+_TIER: Final[Mapping[str, Measurement]] = {"minute": "head_minute", "day": "head_day"}
+_PRESENT: Final = "present"
+"""A field that every summary has, whatever else is missing."""
+_LONGEST_NS: Final = 2**62
+_CELL_ROW: Final = 128
+_CELL_ZERO: Final = 64
+
+
+class InfluxStore:
+    """Results on a server. Thread-safe; one sender per data folder."""
+
+    def __init__(
+        self, data_dir: Path | str, settings: InfluxSettings, *, sending: bool = True
+    ) -> None:
+        """Open the folder and, where `sending`, start emptying its outbox.
+
+        The server need not be there: call `prepare` to check it.
+        """
+        self._book = ResultBook(data_dir)
+        self._sql = self._book.connection
+        self._lock = self._book.lock
+        self._folder = self._book.folder
+        self.server = InfluxConnection(settings)
+        self._sender = Sender(self._folder, self.server.send) if sending else None
+        self._written_until: dict[tuple[str, str, str], int] = {}
+
+    @property
+    def book(self) -> ResultBook:
+        """Versions, provenance and saved processing states."""
+        return self._book
+
+    def prepare(self) -> str:
+        """Check the server and create what is missing (see `InfluxConnection.prepare`)."""
+        version = self.server.prepare()
+        if self._sender is not None:
+            self._sender.wake()
+        return version
+
+    def put(self, batch: ResultBatch, *, replace_ns: tuple[int, int] | None = None) -> None:
+        """Queue a batch for delivery in one transaction (see `ResultStore.put`)."""
+        patient, algo = batch.patient, batch.algo
+        if batch.angles is not None and batch.angles.step_s != 1:
+            raise ResultStoreError("angles are stored on the 1 Hz grid; give step_s 1")
+        with self._lock, folder_errors(self._folder), transaction(self._sql):
+            book.ensure_version(self._sql, patient, algo)
+            entries: list[Entry] = []
+            if replace_ns is not None:
+                entries += _deletes(patient, algo, *replace_ns)
+                book.delete_texts(self._sql, patient, algo, *replace_ns)
+            if batch.angles is not None and len(batch.angles.t_ns):
+                entries += self._angle_entries(patient, algo, batch.angles)
+            for tier, rows in (("minute", batch.minutes), ("day", batch.days)):
+                entries += self._summary_entries(tier, patient, algo, rows)
+            entries += self._episode_entries(patient, algo, batch.episodes)
+            entries += self._cell_entries(patient, algo, batch.cells)
+            enqueue(self._sql, entries)
+            book.save_cursor(self._sql, patient, algo, batch.cursor)
+        if self._sender is not None:
+            self._sender.wake()
+
+    def angles(
+        self,
+        patient: str,
+        t0_ns: int,
+        t1_ns: int,
+        *,
+        max_points: int | None = None,
+        algo: str | None = None,
+    ) -> AngleSeries:
+        """Return the grid of [t0, t1) (see `ResultStore.angles`)."""
+        step = step_for(t0_ns, t1_ns, max_points)
+        if step == 1:
+            chosen = ", ".join(f'"{name}"' for name in ANGLE_FIELDS)
+            table = self._select("head_angle", chosen, patient, algo, t0_ns, t1_ns)
+            return _series(table, 1)
+        chosen = ", ".join(f'{_aggregate(name)}("{name}") AS "{name}"' for name in ANGLE_FIELDS)
+        table = self._select(
+            "head_angle",
+            chosen,
+            patient,
+            algo,
+            t0_ns,
+            t1_ns,
+            f"GROUP BY time({step}s) fill(none)",
+        )
+        series = _series(table, step)
+        series.values[:, -1] /= step
+        # The first slot is named by the time it would begin at, also where the range cuts it.
+        return series
+
+    def latest(self, patient: str, *, algo: str | None = None) -> AngleSeries:
+        """Return the newest second (one row, or none)."""
+        chosen = ", ".join(f'"{name}"' for name in ANGLE_FIELDS)
+        table = self._select(
+            "head_angle", chosen, patient, algo, 0, _LONGEST_NS, "ORDER BY time DESC LIMIT 1"
+        )
+        return _series(table, 1)
+
+    def episodes(
+        self,
+        patient: str,
+        t0_ns: int,
+        t1_ns: int,
+        *,
+        kind: str | None = None,
+        algo: str | None = None,
+    ) -> list[Episode]:
+        """Return the episodes that start in [t0, t1), by start."""
+        also = "" if kind is None else f" AND \"kind\" = '{tag_value(kind)}'"
+        table = self._select("episode", "*", patient, algo, t0_ns, t1_ns, where=also)
+        with self._lock, folder_errors(self._folder):
+            name = self._algo(patient, algo) or ""
+            texts = book.load_texts(self._sql, patient, name, "episode", t0_ns, t1_ns)
+        found = []
+        for row in _rows(table):
+            start, found_kind = int(row["time"]), str(row["kind"])
+            words = texts.get((start, found_kind))
+            if words is None:
+                continue
+            found.append(
+                Episode(
+                    kind=found_kind,  # type: ignore[arg-type]  # stored from an Episode
+                    label=words["label"],
+                    start_ns=start,
+                    end_ns=words["end_ns"],
+                    peak_ns=words["peak_ns"],
+                    amplitude_deg=float(row["amplitude_deg"]),
+                    confidence=float(row["confidence"]),
+                    detector=words["detector"],
+                    features={
+                        name.removeprefix("feature_"): float(value)
+                        for name, value in row.items()
+                        if name.startswith("feature_") and value is not None
+                    },
+                )
+            )
+        return sorted(found, key=lambda e: (e.start_ns, e.kind))
+
+    def minutes(
+        self, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None, texts: bool = True
+    ) -> list[StoredSummary]:
+        """Return the minutes of [t0, t1)."""
+        return self._summaries("minute", patient, t0_ns, t1_ns, algo, texts=texts)
+
+    def days(
+        self, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None
+    ) -> list[StoredSummary]:
+        """Return the days whose midnight lies in [t0, t1)."""
+        return self._summaries("day", patient, t0_ns, t1_ns, algo, texts=True)
+
+    def cells(
+        self, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None
+    ) -> list[PostureCell]:
+        """Return the posture map of [t0, t1), summed."""
+        table = self._select("head_cell", '"seconds"', patient, algo, t0_ns, t1_ns)
+        if not table.num_rows:
+            return []
+        number = table.column("time").to_numpy() % CELL_SPAN_NS
+        rows = np.column_stack(
+            (
+                number // _CELL_ROW - _CELL_ZERO,
+                number % _CELL_ROW - _CELL_ZERO,
+                table.column("seconds").to_numpy(),
+            )
+        ).astype(np.float64)
+        return summed_cells(rows, t0_ns)
+
+    def delete(self, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None) -> None:
+        """Queue the deletion of [t0, t1) of one version (current where None)."""
+        with self._lock, folder_errors(self._folder), transaction(self._sql):
+            name = self._algo(patient, algo)
+            if name is not None:
+                enqueue(self._sql, _deletes(patient, name, t0_ns, t1_ns))
+                book.delete_texts(self._sql, patient, name, t0_ns, t1_ns)
+
+    def delete_patient(self, patient: str) -> None:
+        """Queue the deletion of every version of everything."""
+        with self._lock, folder_errors(self._folder):
+            delete_full_rate(self._sql, self._folder, patient)
+            with transaction(self._sql):
+                # What still waits must not arrive after the deletion, nor linger here.
+                self._sql.execute("DELETE FROM outbox WHERE patient = ?", (patient,))
+                self._sql.execute("DELETE FROM dead_letter WHERE patient = ?", (patient,))
+                enqueue(self._sql, _deletes(patient, None, None, None))
+                book.forget_patient(self._sql, patient)
+            self._written_until.clear()
+
+    def remove_algorithm(self, patient: str, algo: str) -> None:
+        """Queue the deletion of one version that is not current.
+
+        Raises
+        ------
+        ResultStoreError
+            It is current.
+        """
+        with self._lock, folder_errors(self._folder):
+            with transaction(self._sql):
+                book.forget_algorithm(self._sql, patient, algo)
+                enqueue(self._sql, _deletes(patient, algo, None, None))
+            delete_full_rate(self._sql, self._folder, patient, algo)
+            self._written_until.clear()
+
+    def drain(self, timeout_s: float | None = None) -> bool:
+        """Wait until everything is delivered; False when time ran out."""
+        return wait_until_empty(self._sql, self._lock, self._sender, timeout_s)
+
+    def delivery(self) -> Delivery:
+        """Return what is not delivered yet."""
+        with self._lock, folder_errors(self._folder):
+            return delivery(self._sql, self._sender.error if self._sender else "")
+
+    def close(self) -> None:
+        """Stop sending and close; what is not delivered stays in the folder."""
+        if self._sender is not None:
+            self._sender.close()
+        self.server.close()
+        self._book.close()
+
+    def _algo(self, patient: str, algo: str | None) -> str | None:
+        return algo or self._book.current(patient)
+
+    def _select(
+        self,
+        measurement: Measurement,
+        chosen: str,
+        patient: str,
+        algo: str | None,
+        t0_ns: int,
+        t1_ns: int,
+        tail: str = "",
+        where: str = "",
+    ) -> pa.Table:
+        name = self._algo(patient, algo)
+        if name is None or t1_ns <= t0_ns:
+            return pa.table({})
+        return self.server.select(
+            _BUCKET[measurement],
+            f'SELECT {chosen} FROM "{measurement}" WHERE {_of(patient, name)}{where} '  # noqa: S608  # values are encoded
+            f"AND time >= {t0_ns} AND time < {t1_ns} {tail}",
+        )
+
+    def _until(self, patient: str, algo: str, measurement: Measurement) -> int:
+        """Return the newest time ever written; -1 where there is none."""
+        key = (patient, algo, measurement)
+        if key not in self._written_until:
+            stored = self._sql.execute(
+                "SELECT value FROM cursor WHERE patient = ? AND algo = ? AND key = ?",
+                (patient, algo, f"written_until/{measurement}"),
+            ).fetchone()
+            self._written_until[key] = -1 if stored is None else int(stored[0])
+        return self._written_until[key]
+
+    def _raise_until(self, patient: str, algo: str, measurement: Measurement, t_ns: int) -> None:
+        if t_ns > self._until(patient, algo, measurement):
+            self._written_until[(patient, algo, measurement)] = t_ns
+            book.save_cursor(
+                self._sql, patient, algo, (f"written_until/{measurement}", b"%d" % t_ns)
+            )
+
+    def _angle_entries(self, patient: str, algo: str, series: AngleSeries) -> list[Entry]:
+        values = hide_invalid(series.values)
+        until = self._until(patient, algo, "head_angle")
+        again = (series.t_ns <= until) & ~np.isfinite(values).all(axis=1)
+        entries = [
+            _delete_entry("head_angle", patient, algo, a, b)
+            for a, b in _second_runs(np.sort(series.t_ns[again]))
+        ]
+        entries += _column_entries("head_angle", patient, algo, ANGLE_FIELDS, values, series.t_ns)
+        self._raise_until(patient, algo, "head_angle", int(series.t_ns.max()))
+        return entries
+
+    def _summary_entries(
+        self, tier: str, patient: str, algo: str, rows: Sequence[Any]
+    ) -> list[Entry]:
+        measurement = _TIER[tier]
+        until = self._until(patient, algo, measurement)
+        head = prefix(measurement, {"patient": patient, "algo": algo})
+        entries: list[Entry] = []
+        lines: list[bytes] = []
+        texts: list[tuple[int, str, dict[str, Any]]] = []
+        newest = -1
+        for row in rows:
+            t = int(row.t_ns)
+            numbers, words = split_fields(row)
+            self._remember_fields(tier, numbers)
+            if t <= until and None in numbers.values():
+                entries.append(_delete_entry(measurement, patient, algo, t, t + 1))
+            lines.append(row_to_line(head, {**numbers, _PRESENT: 1.0}, t))
+            if words:
+                texts.append((t, "", words))
+            newest = max(newest, t)
+        if lines:
+            entries.append(_write_entry(measurement, patient, lines, newest))
+            book.save_texts(self._sql, patient, algo, tier, texts)
+            self._raise_until(patient, algo, measurement, newest)
+        return entries
+
+    def _episode_entries(self, patient: str, algo: str, episodes: Sequence[Episode]) -> list[Entry]:
+        until = self._until(patient, algo, "episode")
+        entries: list[Entry] = []
+        lines: list[bytes] = []
+        texts: list[tuple[int, str, dict[str, Any]]] = []
+        newest = -1
+        for e in episodes:
+            t = int(e.start_ns)
+            if t <= until:
+                entries.append(_delete_entry("episode", patient, algo, t, t + 1, e.kind))
+            head = prefix("episode", {"patient": patient, "algo": algo, "kind": e.kind})
+            fields = {
+                "duration_s": (e.end_ns - e.start_ns) / 1e9,
+                "amplitude_deg": e.amplitude_deg,
+                "confidence": e.confidence,
+                **{f"feature_{name}": value for name, value in e.features.items()},
+            }
+            lines.append(row_to_line(head, fields, t))
+            words = asdict(e)
+            texts.append(
+                (
+                    t,
+                    e.kind,
+                    {
+                        "label": e.label,
+                        "detector": e.detector,
+                        "end_ns": int(words["end_ns"]),
+                        "peak_ns": int(words["peak_ns"]),
+                    },
+                )
+            )
+            newest = max(newest, t)
+        if lines:
+            entries.append(_write_entry("episode", patient, lines, newest))
+            book.save_texts(self._sql, patient, algo, "episode", texts)
+            self._raise_until(patient, algo, "episode", newest)
+        return entries
+
+    def _cell_entries(self, patient: str, algo: str, cells: Sequence[PostureCell]) -> list[Entry]:
+        if not cells:
+            return []
+        until = self._until(patient, algo, "head_cell")
+        quarters = sorted({int(cell.t_ns) for cell in cells})
+        entries = [
+            _delete_entry("head_cell", patient, algo, t, t + CELL_SPAN_NS)
+            for t in quarters
+            if t <= until
+        ]
+        head = prefix("head_cell", {"patient": patient, "algo": algo, "plane": "rl"})
+        lines = []
+        for cell in cells:
+            first, second = cell_number(cell.rotation_deg), cell_number(cell.lateral_deg)
+            number = (first + _CELL_ZERO) * _CELL_ROW + second + _CELL_ZERO
+            fields = {
+                "rotation_bin": first,
+                "other_bin": second,
+                "seconds": float(np.float32(cell.seconds)),
+            }
+            lines.append(row_to_line(head, fields, int(cell.t_ns) + number))
+        entries.append(_write_entry("head_cell", patient, lines, quarters[-1]))
+        self._raise_until(patient, algo, "head_cell", quarters[-1])
+        return entries
+
+    def _remember_fields(self, tier: str, numbers: Mapping[str, float | None]) -> None:
+        """Keep the names of a tier's fields: InfluxDB knows only those that ever had a value."""
+        self._sql.execute(
+            "INSERT OR IGNORE INTO fieldset(names) VALUES (?)", (json.dumps([tier, *numbers]),)
+        )
+
+    def _fields(self, tier: str) -> list[str]:
+        names: dict[str, None] = {}
+        for (text,) in self._sql.execute("SELECT names FROM fieldset ORDER BY id"):
+            known = json.loads(text)
+            if known[:1] == [tier]:
+                names.update(dict.fromkeys(known[1:]))
+        return list(names)
+
+    def _summaries(
+        self, tier: str, patient: str, t0_ns: int, t1_ns: int, algo: str | None, *, texts: bool
+    ) -> list[StoredSummary]:
+        table = self._select(_TIER[tier], "*", patient, algo, t0_ns, t1_ns)
+        with self._lock, folder_errors(self._folder):
+            name = self._algo(patient, algo) or ""
+            words = book.load_texts(self._sql, patient, name, tier, t0_ns, t1_ns) if texts else {}
+            fields = self._fields(tier)
+        return [
+            StoredSummary(
+                int(row["time"]),
+                {field: _number(row.get(field)) for field in fields},
+                words.get((int(row["time"]), ""), {}),
+            )
+            for row in _rows(table)
+        ]
+
+
+def _of(patient: str, algo: str | None) -> str:
+    """Return the condition that picks a patient's points; tag values need no escaping."""
+    condition = f"\"patient\" = '{tag_value(patient)}'"
+    if algo is not None:
+        condition += f" AND \"algo\" = '{tag_value(algo)}'"
+    return condition
+
+
+def _delete_entry(
+    measurement: Measurement,
+    patient: str,
+    algo: str | None,
+    t0_ns: int | None,
+    t1_ns: int | None,
+    kind: str | None = None,
+) -> Entry:
+    condition = _of(patient, algo)
+    if kind is not None:
+        condition += f" AND \"kind\" = '{tag_value(kind)}'"
+    if t0_ns is not None and t1_ns is not None:
+        condition += f" AND time >= {t0_ns} AND time < {t1_ns}"
+    statement = f'DELETE FROM "{measurement}" WHERE {condition}'  # noqa: S608  # values are encoded
+    return Entry(
+        patient=patient,
+        target=_BUCKET[measurement],
+        action="delete",
+        body=statement.encode("ascii"),
+        points=0,
+        t_max_ns=0 if t1_ns is None else t1_ns,
+    )
+
+
+def _deletes(patient: str, algo: str | None, t0_ns: int | None, t1_ns: int | None) -> list[Entry]:
+    return [_delete_entry(name, patient, algo, t0_ns, t1_ns) for name in _BUCKET]
+
+
+def _write_entry(
+    measurement: Measurement, patient: str, lines: Iterable[bytes], newest_ns: int
+) -> Entry:
+    body = b"".join(lines)
+    return Entry(
+        patient=patient,
+        target=_BUCKET[measurement],
+        action="write",
+        body=body,
+        points=body.count(b"\n"),
+        t_max_ns=newest_ns,
+    )
+
+
+def _column_entries(
+    measurement: Measurement,
+    patient: str,
+    algo: str,
+    fields: Sequence[str],
+    values: FloatArray,
+    t_ns: NDArray[np.int64],
+) -> list[Entry]:
+    head = prefix(measurement, {"patient": patient, "algo": algo})
+    entries = []
+    at = 0
+    for body, taken in columns_to_bodies(head, fields, values, t_ns):
+        at += taken
+        entries.append(
+            Entry(
+                patient=patient,
+                target=_BUCKET[measurement],
+                action="write",
+                body=body,
+                points=taken,
+                t_max_ns=int(t_ns[at - 1]),
+            )
+        )
+    return entries
+
+
+def _second_runs(t_ns: NDArray[np.int64]) -> list[tuple[int, int]]:
+    if not len(t_ns):
+        return []
+    breaks = np.flatnonzero(np.diff(t_ns) > SECOND_NS) + 1
+    starts = t_ns[np.concatenate(([0], breaks))].tolist()
+    ends = t_ns[np.concatenate((breaks - 1, [len(t_ns) - 1]))].tolist()
+    return [(a, b + SECOND_NS) for a, b in zip(starts, ends, strict=True)]
+
+
+def _aggregate(name: str) -> str:
+    if name.endswith("_min_deg"):
+        return "min"
+    if name.endswith("_max_deg"):
+        return "max"
+    return "sum" if name == "valid" else "mean"
+
+
+def _series(table: pa.Table, step_s: int) -> AngleSeries:
+    if not table.num_rows:
+        return AngleSeries.empty(step_s)
+    values = np.full((table.num_rows, len(ANGLE_FIELDS)), np.nan)
+    for k, name in enumerate(ANGLE_FIELDS):
+        if name in table.column_names:
+            column = table.column(name)
+            if column.type != pa.null() and not pa.types.is_string(column.type):
+                values[:, k] = column.cast(pa.float64()).to_numpy()
+    t = table.column("time").to_numpy().astype(np.int64)
+    order = np.argsort(t, kind="stable")
+    return AngleSeries(t[order], step_s, hide_invalid(values[order]))
+
+
+def _rows(table: pa.Table) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return sorted(rows, key=lambda row: int(row["time"]))
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or value == "" else float(value)
