@@ -5,6 +5,8 @@ segment's tilt at N comes from gravity in its own sensor axes, and the relative 
 one in which the mediolateral axes of head (nod) and thorax (bow) agree horizontally.
 """
 
+from typing import Literal
+
 import numpy as np
 
 from processing import quaternion
@@ -14,7 +16,9 @@ from processing.types import FloatArray
 _TOO_CLOSE = np.sin(np.radians(5.0))
 
 
-def from_right_and_up(right: FloatArray, up: FloatArray, *, exact: str) -> FloatArray:
+def from_right_and_up(
+    right: FloatArray, up: FloatArray, *, exact: Literal["right", "up"]
+) -> FloatArray:
     """Return the sensor-to-segment rotation (4,) with Z along `right` and Y along `up`.
 
     Parameters

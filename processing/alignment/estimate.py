@@ -13,7 +13,7 @@ constant error of the head's rotation cancels in the angles, one of the thorax d
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -32,6 +32,8 @@ NOD_SHAKE_DEG: Final = 15.0
 """The axes of nod and shake may differ by this much from a right angle."""
 NOD_GRAVITY_DEG: Final = 20.0
 """So may the nod axis (and the bow axis) and gravity."""
+SHAKE_UP_DEG: Final = 45.0
+"""A shake axis further from gravity is not believed."""
 MIN_REPETITIONS: Final = 3
 MIN_RANGE_DEG: Final = 10.0
 SWAP_RATIO: Final = 2.0
@@ -59,9 +61,9 @@ class StoredReference:
     """The person's references from an earlier calibration; N belongs to the person."""
 
     n_id: str
-    rotations: dict[str, FloatArray]
+    rotations: Mapping[str, FloatArray]
     """`R_rel` (4,) of `neutral_pose`, and of `midline_pose` and `dystonic_pose` where known."""
-    sigma_deg: dict[str, float] = field(default_factory=dict)
+    sigma_deg: Mapping[str, float] = field(default_factory=dict)
     """Standard deviation with which each pose is taken up, where known."""
 
 
@@ -124,19 +126,18 @@ def estimate_alignment(
     right_head, head_source = _right(
         nod, declared.head, oriented.q_es_head, up_head, "head", verdict
     )
+    up_functional = up_head
     if head_source == "guided" and shake is not None:
-        # gravity knows which end of the shake axis is up
-        up_functional = shake.axis if shake.axis @ up_head > 0.0 else -shake.axis
         if shake.axis @ up_head < 0.0:
             verdict.warnings.append(
-                "the first shake went left, or the head sensor's data are mirrored: "
-                "start the shake to the right"
+                "the first shake went left: its axis was turned by gravity; start to the right"
             )
-    else:
-        up_functional = up_head
-    q_head = from_right_and_up(right_head, up_functional, exact="right")
-    if head_source != "guided":
-        q_head = from_right_and_up(right_head, up_head, exact="up")
+        # gravity knows which end of the axis is up; an axis far from it is no shake
+        axis = shake.axis * np.sign(shake.axis @ up_head)
+        if angle_deg(axis, up_head) < SHAKE_UP_DEG:
+            up_functional = axis
+    exact: Literal["right", "up"] = "right" if head_source == "guided" else "up"
+    q_head = from_right_and_up(right_head, up_functional, exact=exact)
     if head_only:
         n = (
             stored_n.rotations["neutral_pose"]

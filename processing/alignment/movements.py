@@ -14,10 +14,10 @@ from processing.types import FloatArray
 SMOOTHING_S: Final = 0.24
 """Two moving means of this length before the axis is sought. Shorter lets a tremor of 4 Hz, whose
 rate can exceed that of the movement, turn the axis; longer blunts a quick nod."""
-SWING_SHARE: Final = 0.3
+SWING_SHARE: Final = 0.2
 """A swing counts from this share of the largest one on. Smaller counts wobbles, larger misses
 uneven repetitions."""
-MIN_SWING_DEG: Final = 4.0
+MIN_SWING_DEG: Final = 5.0
 """...and never below this."""
 
 
@@ -64,7 +64,8 @@ def movement_axis(gyr: FloatArray, rate_hz: float) -> MovementAxis | None:
     axes = np.array([w[a:b].sum(axis=0) for a, b, _ in swings])
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     across = axes - np.outer(axes @ direction, direction)
-    scatter = np.sqrt(np.mean(np.sum(across**2, axis=1)) / len(swings))
+    # swings of one repetition share its error
+    scatter = np.sqrt(np.mean(np.sum(across**2, axis=1)) / max(1, back))
     return MovementAxis(
         axis=np.ascontiguousarray(-first * direction),
         explained=explained,

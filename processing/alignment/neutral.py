@@ -13,8 +13,11 @@ from processing.types import BoolArray, FloatArray, PairBlock, PairOrientation, 
 HOLD_S: Final = 5.0
 GYR_LIMIT_DPS: Final = 3.0
 """Most angular rate, RMS, of a held pose (clinical specification, section 3)."""
-ACC_LIMIT_MS2: Final = 0.3
-"""Most deviation of the mean specific force from gravity."""
+ACC_SPREAD_MS2: Final = 0.3
+"""Most standard deviation of the specific force of a held pose (there the limit is on the deviation
+from gravity, but the offset of an uncalibrated sensor is not motion)."""
+ACC_OFFSET_MS2: Final = 0.6
+"""Most deviation of its mean from gravity: boards are off by up to 40 mg."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,12 @@ def held_in(pair: PairBlock, span: Span, *, head_only: bool = False) -> Held | N
     passed = True
     for gyr, acc in _sensors(pair, head_only=head_only):
         rms = np.degrees(np.sqrt(np.mean(np.sum(gyr[start:stop][rows] ** 2, axis=1))))
-        force = np.mean(np.linalg.norm(acc[start:stop][rows], axis=1))
-        passed &= bool(rms < GYR_LIMIT_DPS and abs(force - STANDARD_GRAVITY_MS2) < ACC_LIMIT_MS2)
+        force = np.linalg.norm(acc[start:stop][rows], axis=1)
+        passed &= bool(
+            rms < GYR_LIMIT_DPS
+            and np.std(force) < ACC_SPREAD_MS2
+            and abs(np.mean(force) - STANDARD_GRAVITY_MS2) < ACC_OFFSET_MS2
+        )
     return Held(start, stop, passed)
 
 
@@ -83,8 +90,12 @@ def find_held(pair: PairBlock, *, head_only: bool = False) -> Held:
         square = np.where(ok, np.sum(gyr**2, axis=1), 0.0)
         mean_square = np.maximum(_window_mean(square, width), 0.0)
         rms = np.degrees(np.sqrt(mean_square))
-        force = _window_mean(np.where(ok, np.linalg.norm(acc, axis=1), 0.0), width)
-        passed &= (rms < GYR_LIMIT_DPS) & (np.abs(force - STANDARD_GRAVITY_MS2) < ACC_LIMIT_MS2)
+        # about gravity, so that the difference of squares below keeps its digits
+        excess = np.where(ok, np.linalg.norm(acc, axis=1) - STANDARD_GRAVITY_MS2, 0.0)
+        mean = _window_mean(excess, width)
+        spread = np.sqrt(np.maximum(_window_mean(excess**2, width) - mean**2, 0.0))
+        passed &= rms < GYR_LIMIT_DPS
+        passed &= (spread < ACC_SPREAD_MS2) & (np.abs(mean) < ACC_OFFSET_MS2)
         unrest += mean_square
     if passed.any():
         first = int(np.argmax(passed))

@@ -153,8 +153,8 @@ def heading_resets(
             continue
         if span.kind != "neutral_pose" and span.end_ns <= references.learnt_until_ns:
             continue
-        k_start = int(np.ceil((span.start_ns - t0_ns) * 1e-9 * rate_hz))
-        k_end = int(np.floor((span.end_ns - t0_ns) * 1e-9 * rate_hz))
+        k_start = round((span.start_ns - t0_ns) * 1e-9 * rate_hz)
+        k_end = round((span.end_ns - t0_ns) * 1e-9 * rate_hz)
         if k_start < 0 or k_end <= k_start or (resets and k_start < resets[-1].k_end + rate_hz):
             continue
         sigma = (
