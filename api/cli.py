@@ -11,6 +11,8 @@ COMMANDS: dict[str, str] = {
     "demo": "Try everything without hardware: two virtual sensors and a page with live data.",
     "up": "Record from two real sensors and serve the pages on this computer.",
     "serve": "Serve the pages and the API on a data folder, without recording.",
+    "process": "Turn a recording into neck angles, candidate episodes and a summary.",
+    "validate": "Measure accuracy beside VQF, on BROAD and on simulated patients.",
     "doctor": "Check this computer and name what is missing, with the remedy.",
 }
 """Every command with its one-line help, so that `--help` imports none of them."""

@@ -6,13 +6,15 @@ Rows before N use the same N and alignment.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from processing import alignment, orientation, pipeline
+import numpy as np
+
+from processing import alignment, orientation, pipeline, quaternion
 from processing.alignment import Mounting
 from processing.rows import orientation_rows, pair_rows
-from processing.types import Alignment, HeadingReset, PairBlock, PairOrientation, Span
+from processing.types import FloatArray, HeadingReset, PairBlock, PairOrientation, Span
 
 Mode = Literal["online", "offline"]
 
@@ -22,12 +24,45 @@ SURVEY_AFTER_S = 150.0
 """How far the survey goes on after the calibration: M and D held within 2 min belong to it."""
 
 
+HEADING_UNKNOWN_DEG = 90.0
+"""A causal filter that has met no reset yet reports more than this; after one it never does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facing:
+    """Relative heading before the pose that defines N, known from that pose backwards."""
+
+    turn: FloatArray
+    """(4,) about the vertical, makes the head sensor's heading agree with N at the pose."""
+    pose_sigma_deg: float
+    """Standard deviation of the pose."""
+    unknown_variance_deg2: float
+    """Variance of relative heading that the filter without resets reports at the pose."""
+
+    def apply(self, oriented: PairOrientation) -> PairOrientation:
+        """Return orientations in which no row has an unknown relative heading."""
+        sigma = oriented.heading_sigma_deg
+        before = sigma > HEADING_UNKNOWN_DEG
+        if not before.any():
+            return oriented
+        drift = np.maximum(0.0, self.unknown_variance_deg2 - np.square(sigma))
+        known = np.sqrt(self.pose_sigma_deg**2 + drift)
+        turned = quaternion.multiply(self.turn, oriented.q_es_head)
+        return replace(
+            oriented,
+            q_es_head=np.where(before[:, None], turned, oriented.q_es_head),
+            heading_sigma_deg=np.where(before, known, sigma),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is settled before the chain runs over a session."""
 
     setup: pipeline.Setup
     resets: tuple[HeadingReset, ...]
+    facing: Facing | None
+    """None for a head sensor alone."""
     warnings: tuple[str, ...]
 
 
@@ -86,7 +121,8 @@ def plan(
         low_rate=low_rate,
         direction=references.direction,
     )
-    return Plan(setup=setup, resets=tuple(resets), warnings=found.warnings)
+    facing = _facing(oriented, resets[0]) if resets else None
+    return Plan(setup=setup, resets=tuple(resets), facing=facing, warnings=found.warnings)
 
 
 def run(
@@ -121,19 +157,32 @@ def run(
             filter_state, here = orientation.step(
                 params.orientation, filter_state, chunk, settled.resets
             )
+            if settled.facing is not None:
+                here = settled.facing.apply(here)
         state, output = pipeline.follow(params, state, settled.setup, chunk, here, final=end == n)
         yield output
-
-
-def neutral_rotation(found: Alignment) -> tuple[float, float, float, float]:
-    """Return N as plain numbers, for summaries."""
-    w, x, y, z = (float(value) for value in found.neutral_q)
-    return w, x, y, z
 
 
 def _survey(params: pipeline.PipelineParams, pair: PairBlock) -> PairOrientation:
     state = orientation.start(params.orientation, pair.rate_hz)
     return orientation.step(params.orientation, state, pair)[1]
+
+
+def _facing(oriented: PairOrientation, defining: HeadingReset) -> Facing | None:
+    rows = slice(defining.k_start - oriented.k0, defining.k_end - oriented.k0)
+    head, trunk = oriented.q_es_head[rows], oriented.q_es_trunk[rows]
+    turn = quaternion.multiply(
+        quaternion.multiply(trunk, defining.q_th_ref), quaternion.conjugate(head)
+    )
+    turn = turn[np.isfinite(turn).all(axis=1)]
+    if turn.shape[0] == 0:
+        return None
+    mean = quaternion.mean(turn)
+    return Facing(
+        turn=quaternion.normalize(mean * np.array([1.0, 0.0, 0.0, 1.0])),
+        pose_sigma_deg=defining.sigma_deg,
+        unknown_variance_deg2=float(np.nanmax(np.square(oriented.heading_sigma_deg[rows]))),
+    )
 
 
 def _survey_rows(pair: PairBlock, spans: Sequence[Span]) -> int:
