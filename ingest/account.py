@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ingest.drivers.driver import SensorPacket
+from ingest.drivers.driver import PacketKind, SensorPacket
 from ingest.ledger import IndexRanges
 
 
@@ -17,7 +17,7 @@ class SampleCounts:
     missing: int = 0
     """Known by index, not received so far."""
     backfilled: int = 0
-    """Different samples that came after later ones."""
+    """Different samples that came from the sensor's memory, or after later ones."""
     reboots: int = 0
 
 
@@ -59,10 +59,11 @@ class SampleAccount:
         ahead = max(0, end - max(known_end, packet.first_index))
         if packet.boot != self._boot:
             ahead = 0
+        stored = packet.kind is PacketKind.BACKFILL
         self._counts = replace(
             counts,
             samples=counts.samples + fresh,
             duplicates=counts.duplicates + packet.n - fresh,
-            backfilled=counts.backfilled + fresh - ahead,
+            backfilled=counts.backfilled + (fresh if stored else fresh - ahead),
         )
         return packet.n - ahead if ahead else None
