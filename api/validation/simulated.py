@@ -7,12 +7,13 @@ worn sensor (rest bias off, the bias of the held neutral pose given at the start
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from processing import angles, grid, quaternion, session
 from processing.pipeline import PipelineParams
+from processing.session import Mode
 from processing.synthesis import SENSOR_A, SENSOR_B, PatientSpec, SimulatedRecording, simulate
 from processing.types import FloatArray, ImuBlock, PairBlock, PairOrientation, Span
 
@@ -57,12 +58,37 @@ SCENARIOS = (
 def validate_simulated(patients: int) -> dict[str, Any]:
     """Return scores of every sensor, scenario, patient and method."""
     scores: list[AngleScore] = []
+    modes: tuple[Mode, ...] = ("online", "offline")
+    examples = [_example(SCENARIOS[0].spec, mode) for mode in modes]
     for sensor, kind in SENSORS.items():
         for scenario in SCENARIOS if sensor == "A" else SCENARIOS[:1]:
             spec = replace(scenario.spec, head_sensor=kind, trunk_sensor=kind)
             for patient in range(patients):
                 scores.extend(score_patient(spec, sensor, scenario.name, patient))
-    return {"patients": patients, "scores": [asdict(score) for score in scores]}
+    return {
+        "patients": patients,
+        "scores": [asdict(score) for score in scores],
+        "examples": examples,
+    }
+
+
+def _example(spec: PatientSpec, mode: Mode) -> dict[str, Any]:
+    """Return the error of rotation of one patient over time, a point every two seconds."""
+    recording = simulate(spec, 0, DURATION_S)
+    params = PipelineParams()
+    pair = on_grid(recording, params.grid)
+    settled = session.plan(params, pair, recording.spans)
+    shown, sigma = _ours(params, settled, pair, mode)
+    t_s = (pair.k0 + np.arange(shown.shape[0])) / pair.rate_hz
+    truth = np.interp(t_s, recording.t_ns * 1e-9, recording.angles()[2])
+    every = slice(round(calibration_end_s(recording.spans) * pair.rate_hz), None, 200)
+    return {
+        "title": f"patient 0, sensor A, {mode}",
+        "t_s": t_s[every].tolist(),
+        "error_deg": (shown[:, 2] - truth)[every].tolist(),
+        "sigma_deg": sigma[every].tolist(),
+        "truth_deg": truth[every].tolist(),
+    }
 
 
 def score_patient(
@@ -78,7 +104,8 @@ def score_patient(
         [np.interp(t_s, recording.t_ns * 1e-9, angle) for angle in recording.angles()]
     )
     after = t_s > calibration_end_s(recording.spans)
-    for mode in ("online", "offline"):
+    modes: tuple[Mode, ...] = ("online", "offline")
+    for mode in modes:
         shown, sigma = _ours(params, settled, pair, mode)
         error = shown - truth
         rotation = np.abs(error[after, 2])
@@ -121,7 +148,7 @@ def _ours(
     params: PipelineParams,
     settled: session.Plan,
     pair: PairBlock,
-    mode: Literal["online", "offline"],
+    mode: Mode,
 ) -> tuple[FloatArray, FloatArray]:
     outputs = [out.angles for out in session.run(params, settled, pair, mode=mode)]
     shown = np.concatenate(
