@@ -27,7 +27,8 @@ def write_report(path: Path, result: dict[str, Any]) -> None:
     parts = [
         "<h1>necktrace: validation</h1>",
         f"<p>necktrace {escape(version('necktrace'))}. Errors in degrees. Every number on this "
-        "page was measured by the run that wrote it; VQF ran on the same samples in the same run.</p>",
+        "page was measured by the run that wrote it; VQF ran on the same samples in the same "
+        "run.</p>",
     ]
     if "broad" in result:
         parts.extend(_broad(result["broad"]))
