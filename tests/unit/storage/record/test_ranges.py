@@ -1,6 +1,6 @@
 import itertools
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.record.ranges import RangeSet
@@ -8,6 +8,7 @@ from storage.record.ranges import RangeSet
 pairs = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 12)).map(lambda p: (p[0], sum(p))))
 
 
+@settings(deadline=None)
 @given(pairs, st.integers(0, 60), st.integers(0, 30))
 def test_behaves_like_a_set_of_integers(ranges: list[tuple[int, int]], a: int, n: int) -> None:
     oracle = {i for low, high in ranges for i in range(low, high)}
@@ -18,6 +19,7 @@ def test_behaves_like_a_set_of_integers(ranges: list[tuple[int, int]], a: int, n
     assert missing == set(range(a, a + n)) - oracle
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_ranges_stay_sorted_and_never_touch(ranges: list[tuple[int, int]]) -> None:
     bounds = list(RangeSet(ranges))

@@ -43,7 +43,7 @@ def chunk_of(index: list[int], dtype: ChannelDtype, columns: int) -> tuple[Strea
     )
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     st.sets(st.integers(0, 2**40), min_size=1, max_size=60),
     st.sampled_from(("int16", "int32", "float32")),
