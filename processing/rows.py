@@ -1,6 +1,9 @@
-"""Cut stretches of grid rows out of longer ones, without copying."""
+"""Cut stretches of grid rows out of longer ones, and join them."""
 
 import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
 
 from processing.types import PairBlock, PairOrientation
 
@@ -27,4 +30,15 @@ def orientation_rows(oriented: PairOrientation, start: int, stop: int) -> PairOr
         q_es_head=oriented.q_es_head[start:stop],
         q_es_trunk=oriented.q_es_trunk[start:stop],
         heading_sigma_deg=oriented.heading_sigma_deg[start:stop],
+    )
+
+
+def join_orientations(parts: Sequence[PairOrientation]) -> PairOrientation:
+    """Return consecutive blocks (at least one) as one; biases are those of the last."""
+    return dataclasses.replace(
+        parts[-1],
+        k0=parts[0].k0,
+        q_es_head=np.concatenate([part.q_es_head for part in parts]),
+        q_es_trunk=np.concatenate([part.q_es_trunk for part in parts]),
+        heading_sigma_deg=np.concatenate([part.heading_sigma_deg for part in parts]),
     )

@@ -13,15 +13,22 @@ import numpy as np
 
 from processing import alignment, orientation, pipeline, quaternion
 from processing.alignment import Mounting
-from processing.rows import orientation_rows, pair_rows
+from processing.alignment.neutral import find_held
+from processing.rows import join_orientations, orientation_rows, pair_rows
 from processing.types import FloatArray, HeadingReset, PairBlock, PairOrientation, Span
 
 Mode = Literal["online", "offline"]
 
 CHUNK_ROWS = 60_000
 """Rows per step of a batch run, ten minutes at 100 Hz; bounds memory, changes no result."""
+SURVEY_BEFORE_S = 60.0
+"""How long before the calibration the survey begins."""
 SURVEY_AFTER_S = 150.0
 """How far the survey goes on after the calibration: M and D held within 2 min belong to it."""
+SURVEY_UNGUIDED_S = 3600.0
+"""How much of a recording without guided movements is surveyed from its neutral pose on."""
+SEARCH_NEUTRAL_S = 4 * 3600.0
+"""How far a neutral pose that nobody declared is looked for; bounds memory."""
 
 
 HEADING_UNKNOWN_DEG = 90.0
@@ -101,9 +108,9 @@ def plan(
     declared = list(spans)
     if neutral is not None and not any(span.kind == "neutral_pose" for span in declared):
         declared.insert(0, neutral)
-    rows = _survey_rows(pair, declared)
-    surveyed = pair_rows(pair, 0, rows)
-    oriented = _survey(params, surveyed)
+    begin, end = _survey_rows(pair, declared, head_only=head_only)
+    surveyed = pair_rows(pair, begin, end)
+    oriented = _survey(params, pair, begin, end)
     found = alignment.estimate_alignment(
         surveyed, oriented, declared, mounting=mounting, head_only=head_only
     )
@@ -163,9 +170,18 @@ def run(
         yield output
 
 
-def _survey(params: pipeline.PipelineParams, pair: PairBlock) -> PairOrientation:
+def _survey(
+    params: pipeline.PipelineParams, pair: PairBlock, begin: int, end: int
+) -> PairOrientation:
+    """Return rows begin..end of the filter without resets, run from the first row on."""
     state = orientation.start(params.orientation, pair.rate_hz)
-    return orientation.step(params.orientation, state, pair)[1]
+    kept: list[PairOrientation] = []
+    for first in range(0, end, CHUNK_ROWS):
+        last = min(end, first + CHUNK_ROWS)
+        state, rows = orientation.step(params.orientation, state, pair_rows(pair, first, last))
+        if last > begin:
+            kept.append(orientation_rows(rows, max(0, begin - first), last - first))
+    return join_orientations(kept)
 
 
 def _facing(oriented: PairOrientation, defining: HeadingReset) -> Facing | None:
@@ -185,11 +201,24 @@ def _facing(oriented: PairOrientation, defining: HeadingReset) -> Facing | None:
     )
 
 
-def _survey_rows(pair: PairBlock, spans: Sequence[Span]) -> int:
-    """Rows that the alignment needs to see: to a little after the last movement, else all."""
-    movements = [span for span in spans if span.kind in ("nod", "shake", "trunk_bow")]
+def _survey_rows(pair: PairBlock, spans: Sequence[Span], *, head_only: bool) -> tuple[int, int]:
+    """Return the rows that the alignment needs to see: the calibration, or an hour."""
     n = int(pair.head_gyr.shape[0])
-    if not movements:
-        return n
-    last_ns = max(span.end_ns for span in movements) - pair.t0_ns
-    return min(n, round((last_ns * 1e-9 + SURVEY_AFTER_S) * pair.rate_hz))
+
+    def row(t_ns: int) -> int:
+        return round((t_ns - pair.t0_ns) * 1e-9 * pair.rate_hz) - pair.k0
+
+    def cut(first: int, last: int, before_s: float, after_s: float) -> tuple[int, int]:
+        return (
+            max(0, first - round(before_s * pair.rate_hz)),
+            min(n, last + round(after_s * pair.rate_hz)),
+        )
+
+    movements = [row(s.end_ns) for s in spans if s.kind in ("nod", "shake", "trunk_bow")]
+    neutral = next((row(s.start_ns) for s in spans if s.kind == "neutral_pose"), None)
+    if movements:
+        return cut(min(*movements, neutral or 0), max(movements), SURVEY_BEFORE_S, SURVEY_AFTER_S)
+    if neutral is None:
+        searched = pair_rows(pair, 0, min(n, round(SEARCH_NEUTRAL_S * pair.rate_hz)))
+        neutral = find_held(searched, head_only=head_only).start
+    return cut(neutral, neutral, SURVEY_BEFORE_S, SURVEY_UNGUIDED_S)
