@@ -13,8 +13,11 @@ import pytest
 
 from ingest.candidates import SensorWish
 from ingest.drivers import PacketKind, SensorPacket
+from ingest.drivers.capture2go import CAPTURE2GO, Capture2GoDriver
 from ingest.drivers.catalogue import SUPPORTED
-from ingest.drivers.registry import Registry
+from ingest.drivers.movesense import MOVESENSE, MovesenseDriver
+from ingest.drivers.polar import POLAR, PolarDriver
+from ingest.drivers.registry import DriverEntry, DriverFactory, Registry
 from ingest.drivers.v1 import V1, V1Driver
 from ingest.drivers.v1_control import ControlLimits
 from ingest.ledger import SampleLedger
@@ -42,8 +45,15 @@ FAST = LinkLimits(
     backfill_retry_s=0.3,
 )
 
-IMPATIENT_V1 = replace(V1, make=partial(V1Driver, control_limits=ControlLimits(answer_s=0.4)))
-REGISTRY = Registry((IMPATIENT_V1, *(e for e in SUPPORTED.entries if e is not V1)))
+IMPATIENT: dict[DriverEntry, DriverFactory] = {
+    V1: partial(V1Driver, control_limits=ControlLimits(answer_s=0.4)),
+    MOVESENSE: partial(MovesenseDriver, answer_s=0.4),
+    CAPTURE2GO: partial(Capture2GoDriver, answer_s=0.4),
+    POLAR: partial(PolarDriver, answer_s=0.4),
+}
+REGISTRY = Registry(
+    tuple(replace(e, make=IMPATIENT[e]) if e in IMPATIENT else e for e in SUPPORTED.entries)
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,31 +63,45 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.ble)
 
 
-@pytest.fixture
-def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateBus]:
+@pytest.fixture(scope="session")
+def _shared_bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBus]:
     if not available():
         pytest.skip("dbus-daemon is not installed; it carries the emulated Bluetooth daemon")
-    with private_bus(tmp_path) as private:
-        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", private.address)
+    with private_bus(tmp_path_factory.mktemp("bus")) as private:
         yield private
+
+
+@pytest.fixture(scope="session")
+def _shared_daemon(_shared_bus: PrivateBus) -> Iterator[EmulatedBluez]:
+    daemon = EmulatedBluez({**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": _shared_bus.address})
+    yield daemon
+    daemon.kill()
+
+
+@pytest.fixture
+def bus(
+    _shared_bus: PrivateBus, _shared_daemon: EmulatedBluez, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PrivateBus]:
+    """The private bus without a Bluetooth daemon; a test may kill it."""
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", _shared_bus.address)
+    yield _shared_bus
+    if not _shared_bus.running:
+        _shared_daemon.kill()
+        _shared_bus.start()
 
 
 Bluez = Callable[..., EmulatedBluez]
 
 
 @pytest.fixture
-def bluez(bus: PrivateBus) -> Iterator[Bluez]:
-    started: list[EmulatedBluez] = []
+def bluez(bus: PrivateBus, _shared_daemon: EmulatedBluez) -> Bluez:
+    """Start the emulated daemon with the devices given; one process serves many tests."""
 
     def start(*devices: dict[str, Any]) -> EmulatedBluez:
-        daemon = EmulatedBluez(list(devices), dict(os.environ))
-        daemon.start()
-        started.append(daemon)
-        return daemon
+        _shared_daemon.populate(list(devices))
+        return _shared_daemon
 
-    yield start
-    for daemon in started:
-        daemon.kill()
+    return start
 
 
 def v1(address: str, device_id: str = "", **more: Any) -> dict[str, Any]:

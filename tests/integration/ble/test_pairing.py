@@ -75,6 +75,7 @@ async def test_scan_names_what_it_hears(bluez: Bluez) -> None:
 
 
 async def test_adapter_state_names_what_is_missing(bus: PrivateBus, bluez: Bluez) -> None:
+    bluez().kill()
     assert (await adapter_state()).state is AdapterState.NO_SERVICE
     daemon = bluez(v1(HEAD))
     status = await adapter_state()

@@ -7,8 +7,8 @@ from tests.integration.ble.conftest import HEAD, TRUNK, Bluez, Rig, assert_recor
 
 async def test_two_sensors_stream_and_stop(bluez: Bluez, rig: Rig) -> None:
     daemon = bluez(v1(HEAD), v1(TRUNK, boot=4, index=1000))
-    rig.link("head", SensorWish(rate_hz=100.0, device_id="v1-0000000000000001"))
-    rig.link("trunk", SensorWish(rate_hz=52.0, device_id="v1-0000000000000002"))
+    rig.link("head", SensorWish(rate_hz=100.0, device_id="v1-0000000000000001", address=HEAD))
+    rig.link("trunk", SensorWish(rate_hz=52.0, device_id="v1-0000000000000002", address=TRUNK))
     await rig.streaming("head", packets=4)
     await rig.streaming("trunk", packets=4)
     await rig.stop()

@@ -44,6 +44,10 @@ class PrivateBus:
         assert self._process.stdout is not None
         assert self._process.stdout.readline(), "dbus-daemon did not start"
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
     def kill(self) -> None:
         if self._process is not None:
             _end(self._process)
@@ -53,10 +57,18 @@ class PrivateBus:
 class EmulatedBluez:
     """The emulated daemon's process and its fault commands."""
 
-    def __init__(self, devices: list[dict[str, Any]], environment: dict[str, str]) -> None:
-        self._devices = devices
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._devices: list[dict[str, Any]] = []
         self._environment = environment
         self._process: subprocess.Popen[str] | None = None
+
+    def populate(self, devices: list[dict[str, Any]]) -> None:
+        """Begin afresh with these devices, in the running process if there is one."""
+        self._devices = devices
+        if self._process is None:
+            self.start()
+        else:
+            self.command("world", devices=devices)
 
     def start(self) -> None:
         self._process = subprocess.Popen(

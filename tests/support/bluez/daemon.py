@@ -58,9 +58,25 @@ class Daemon:
             reply = Message.new_error(message, error.name, error.text)
         await self.bus.send(reply)
 
+    def populate(self, devices: list[dict[str, Any]]) -> None:
+        """Begin a new world with these devices; the old one is gone without a word."""
+        self.world.end()
+        self.world = World(self.bus)
+        for device in devices:
+            spec = dict(device)
+            kind, address, mtu = spec.pop("kind"), spec.pop("address"), spec.pop("mtu", 247)
+            faults = spec.pop("faults", {})
+            self.world.add_device(address, make_peripheral(kind, spec), mtu=mtu)
+            for key, value in faults.items():
+                setattr(self.world.devices[address].faults, key, value)
+        self.world.start()
+
     def command(self, name: str, **arguments: Any) -> Any:
         """Do what a test asks."""
         world = self.world
+        if name == "world":
+            self.populate(arguments["devices"])
+            return None
         if name == "calls":
             return world.calls
         if name == "power":
@@ -103,13 +119,7 @@ async def main() -> None:
         )
     )
     daemon = Daemon(bus)
-    for spec in json.loads(sys.argv[1]):
-        kind, address, mtu = spec.pop("kind"), spec.pop("address"), spec.pop("mtu", 247)
-        faults = spec.pop("faults", {})
-        daemon.world.add_device(address, make_peripheral(kind, spec), mtu=mtu)
-        for key, value in faults.items():
-            setattr(daemon.world.devices[address].faults, key, value)
-    daemon.world.start()
+    daemon.populate(json.loads(sys.argv[1]))
     await bus.request_name("org.bluez")
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(

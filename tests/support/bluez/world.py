@@ -95,6 +95,10 @@ class World:
         self._spawn(self._advertise())
         self._spawn(self._poll())
 
+    def end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)

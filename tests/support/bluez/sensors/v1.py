@@ -54,7 +54,7 @@ class V1Peripheral:
         name: str = "necktrace",
         flash_samples: int = 720_000,
         index: int = 0,
-        backfill_frames_per_s: float = 2000.0,
+        backfill_frames_per_s: int = 2000,
         n_per_frame: int | None = None,
     ) -> None:
         model = SensorModel(

@@ -1,0 +1,231 @@
+"""Driver of Capture2Go sensors: packed counts at 100 Hz, clock round trips, status.
+
+Quirks: messages are cut at notification ends and overtaken by real-time ones (the decoder's
+matter), samples that the sensor's queue lost are flagged but not counted, and a sensor that was
+left streaming must be stopped and cleared first.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from firmware_protocol.devices import capture2go as c2g
+from firmware_protocol.devices import capture2go_layouts as wire
+from firmware_protocol.devices.samples import SampleBlock, axes
+from ingest.drivers.driver import (
+    BackfillOutcome,
+    SensorEvent,
+    SensorIdentity,
+    StatusReport,
+    StreamStarted,
+    TimeSyncReport,
+)
+from ingest.drivers.exchange import Exchange
+from ingest.drivers.inbox import Inbox, MonotonicNs, Notification
+from ingest.drivers.numbering import HostNumbering, connection_boot, stream_of
+from ingest.drivers.registry import DriverEntry
+from ingest.errors import CommandRefusedError, UnknownSensorError
+from ingest.transport import Connection
+
+_DATA = 0
+_SYNC_EARLY_S, _SYNC_EARLY_FOR_S, _SYNC_S = 10.0, 120.0, 60.0
+_STATES = {0: "off", 1: "idle", 2: "streaming", 3: "recording"}
+
+
+class Capture2GoDriver:
+    """One Capture2Go sensor."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        inbox: Inbox,
+        monotonic_ns: MonotonicNs,
+        *,
+        answer_s: float = 3.0,
+    ) -> None:
+        self._connection = connection
+        self._now = monotonic_ns
+        self._append = inbox.callback(_DATA)
+        self._answers = c2g.Capture2GoDecoder()
+        self._decoder = c2g.Capture2GoDecoder()
+        self._exchange: Exchange[c2g.Message] = Exchange(answer_s=answer_s)
+        self._numbering = HostNumbering("", 0)
+        self._identity: SensorIdentity | None = None
+        self._running = False
+        self._asking = False
+        self._period_s = 0.0
+        self._started_ns = 0
+        self._synced_ns = 0
+
+    @property
+    def packet_period_s(self) -> float:
+        """Time between two packets of eight samples."""
+        return self._period_s
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What the decoder discarded, gaps, repeated commands."""
+        return {
+            "malformed": 0,
+            **self._decoder.counts,
+            **self._numbering.counts,
+            "commands_repeated": self._exchange.repeated,
+        }
+
+    async def identify(self) -> SensorIdentity:
+        """Stop what may be running and ask for the device information."""
+        if not self._connection.has_characteristic(c2g.NOTIFY_UUID):
+            raise UnknownSensorError("The device is named like a Capture2Go but lacks its service.")
+        await self._connection.subscribe(c2g.NOTIFY_UUID, self._on_notification)
+        await self._acknowledged(
+            "STOP", c2g.stop_streaming_and_clear(), wire.ID_STOPPED_AND_CLEARED
+        )
+        info = await self._ask(
+            "GET_INFO", c2g.get_device_info(), lambda m: isinstance(m, c2g.DeviceInfo)
+        )
+        assert isinstance(info, c2g.DeviceInfo)
+        identity = SensorIdentity(
+            device_id=f"capture2go-{info.serial}",
+            model="Capture2Go",
+            driver=CAPTURE2GO.name,
+            serial=info.serial,
+            firmware=f"{info.firmware_revision} {info.firmware}".strip(),
+            hardware=info.hardware,
+            protocol=str(info.protocol),
+            boot=connection_boot(),
+        )
+        self._identity = identity
+        self._numbering = HostNumbering(identity.device_id, identity.boot)
+        return identity
+
+    async def start(self, rate_hz: float) -> StreamStarted:
+        """Choose packed counts without magnetometer at the nearest rate and start."""
+        identity = self._known()
+        rate = min(wire.RATES_HZ, key=lambda each: abs(each - rate_hz))
+        mode = c2g.set_measurement_mode(full_packed_hz=rate, status_s=10, with_mag=False)
+        await self._write(mode)
+        self._numbering.begin("imu", rate)
+        self._period_s = wire.PACKED_N / rate
+        await self._acknowledged("START", c2g.start_streaming(), wire.ID_STARTED)
+        self._running = True
+        self._started_ns = self._now()
+        columns = (*axes("acc", wire.ACC_SCALE_MS2), *axes("gyr", wire.GYR_SCALE_RADS))
+        empty = SampleBlock("imu", columns, np.zeros((0, 6), np.int16))
+        return StreamStarted(
+            device_id=identity.device_id,
+            boot=identity.boot,
+            next_index=0,
+            streams=(stream_of(empty, rate_hz=rate, stamped=True),),
+            host_mono_ns=self._now(),
+            identity=identity,
+        )
+
+    async def stop(self) -> None:
+        """Stop streaming."""
+        if self._running:
+            self._running = False
+            await self._acknowledged("STOP", c2g.stop_streaming(), wire.ID_STOPPED)
+
+    async def tend(self) -> None:
+        """Begin the clock round trip that is due."""
+        if not self._running:
+            return
+        now = self._now()
+        young = (now - self._started_ns) / 1e9 < _SYNC_EARLY_FOR_S
+        if (now - self._synced_ns) / 1e9 >= (_SYNC_EARLY_S if young else _SYNC_S):
+            self._synced_ns = now
+            await self._write(c2g.clock_round_trip(now))
+
+    def decode(self, notifications: Sequence[Notification]) -> list[SensorEvent]:
+        """Turn notifications into packets, statuses and round trips."""
+        identity = self._known()
+        events: list[SensorEvent] = []
+        for item in notifications:
+            for message in self._decoder.feed(item.data):
+                event = self._event(identity, message, item)
+                if event is not None:
+                    events.append(event)
+        return events
+
+    async def backfill(
+        self, boot: int, first_index: int, last_index: int | None
+    ) -> BackfillOutcome:
+        """Refuse: recordings on the sensor are files, which this program does not fetch yet."""
+        del boot, first_index, last_index
+        return "refused"
+
+    def _event(
+        self, identity: SensorIdentity, message: c2g.Message, item: Notification
+    ) -> SensorEvent | None:
+        if isinstance(message, SampleBlock):
+            return self._numbering.packet(message, item)
+        if isinstance(message, c2g.C2gStatus):
+            return StatusReport(
+                device_id=identity.device_id,
+                boot=identity.boot,
+                host_mono_ns=item.host_mono_ns,
+                battery_percent=message.battery_percent,
+                charging=message.charging,
+                flash_free_fraction=message.free_percent / 100,
+                state=_STATES.get(message.state, str(message.state)),
+            )
+        if isinstance(message, c2g.ClockRoundTrip):
+            return TimeSyncReport(
+                device_id=identity.device_id,
+                boot=identity.boot,
+                host_mono_ns=item.host_mono_ns,
+                t1_us=message.host_send_ns // 1000,
+                t2_us=message.sensor_receive_ns // 1000,
+                t3_us=message.sensor_send_ns // 1000,
+                t4_us=item.host_mono_ns // 1000,
+            )
+        return None
+
+    def _on_notification(self, data: bytes) -> None:
+        # answers must be seen at once; while none is awaited, decoding waits for the batch
+        if self._asking:
+            for message in self._answers.feed(data):
+                self._exchange.offer(message)
+        if self._identity is not None:
+            self._append(data)
+
+    async def _ask(
+        self, name: str, command: bytes, matches: Callable[[c2g.Message], bool]
+    ) -> c2g.Message:
+        self._asking = True
+        try:
+            answer = await self._exchange.ask(
+                name,
+                lambda: self._write(command),
+                lambda m: matches(m) or isinstance(m, c2g.Refused),
+            )
+        finally:
+            self._asking = False
+        if isinstance(answer, c2g.Refused):
+            raise CommandRefusedError(
+                f"The sensor refused {name} with error {answer.code}.",
+                command=name,
+                status=answer.code,
+            )
+        return answer
+
+    async def _acknowledged(self, name: str, command: bytes, wanted: int) -> None:
+        await self._ask(name, command, lambda m: isinstance(m, c2g.Acknowledged) and m.id == wanted)
+
+    async def _write(self, command: bytes) -> None:
+        await self._connection.write(c2g.WRITE_UUID, command, response=True)
+
+    def _known(self) -> SensorIdentity:
+        if self._identity is None:
+            raise RuntimeError("identify() comes before everything else")
+        return self._identity
+
+
+CAPTURE2GO = DriverEntry(
+    name="capture2go",
+    model="Capture2Go",
+    service_uuids=frozenset({c2g.SERVICE_UUID}),
+    make=Capture2GoDriver,
+    name_prefixes=(c2g.NAME_PREFIX,),
+)
+"""How a collector recognises a Capture2Go."""
