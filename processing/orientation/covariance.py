@@ -4,6 +4,8 @@ All work is done on whole rows of P, because rows are contiguous and the compile
 ``row += c * row``. With the row operation L, ``L(L P)ᵀ`` is ``L P Lᵀ`` as P is symmetric.
 """
 
+import numpy as np
+
 from processing._jit import kernel
 from processing.orientation.layout import AO, BI, MG, N_TRANSITION, PO, TH, VE
 from processing.types import FloatArray, IntArray
@@ -11,7 +13,8 @@ from processing.types import FloatArray, IntArray
 # Offsets into the transition of a window: the integrals that `layout` lists from SUM_R on, then T.
 _R = 0
 _RW = 9
-_F = 36
+GRAVITY_MS2 = 9.81
+"""Standard gravity; a local value off by 0.3 % looks like an offset and is learnt as one."""
 T_S = N_TRANSITION
 """Place of the window's length behind the integrals."""
 
@@ -27,14 +30,15 @@ def add_row(P: FloatArray, to: int, c: float, source: int) -> None:
 def apply_transition(P: FloatArray, r: int, t: FloatArray, d: FloatArray) -> None:
     """Multiply the rows of one sensor, starting at row r, by its transition over a window.
 
-    `t` holds the integrals ∫R dt, ∫R[i, j] ω[k] dt and ∫f dt (earth axes) of a window and its
-    length T; `d` is scratch of three rows::
+    `t` holds the integrals ∫R dt and ∫R[i, j] ω[k] dt of a window and its length T; `d` is scratch
+    of three rows::
 
-        θ' = R (M ω - b)          v' = θ × f - R o          p' = v
+        θ' = R (M ω - b)          v' = θ × g - R o          p' = v
 
-    θ acts on v at the middle of the window. The vertical component of θ is left out of v': turning
-    attitude, velocity and position about the vertical together changes no measurement, so a
-    heading error must not look like an acceleration (invariant error, Barrau and Bonnabel 2017).
+    θ acts on v at the middle of the window, and through gravity g only, not through the whole
+    specific force: the motion model is the same in all directions, so turning the motion along with
+    the attitude changes no measurement, and an attitude error must not look like a correlation
+    between the axes of the motion (invariant error, Barrau and Bonnabel 2017). Heading drops out.
     """
     n = P.shape[1]
     half = 0.5 * t[T_S]
@@ -55,10 +59,8 @@ def apply_transition(P: FloatArray, r: int, t: FloatArray, d: FloatArray) -> Non
             P[r + TH + i, j] += d[i, j]
         for j in range(3):
             add_row(P, r + VE + i, -t[_R + 3 * i + j], r + AO + j)
-    add_row(P, r + VE, t[_F + 2], r + TH + 1)
-    add_row(P, r + VE + 1, -t[_F + 2], r + TH)
-    add_row(P, r + VE + 2, t[_F + 1], r + TH)
-    add_row(P, r + VE + 2, -t[_F], r + TH + 1)
+    add_row(P, r + VE, GRAVITY_MS2 * t[T_S], r + TH + 1)
+    add_row(P, r + VE + 1, -GRAVITY_MS2 * t[T_S], r + TH)
     for i in range(3):
         add_row(P, r + PO + i, half, r + VE + i)
         for j in range(n):
@@ -72,10 +74,8 @@ def apply_adjoint(L: FloatArray, r: int, t: FloatArray) -> None:
     for i in range(3):
         add_row(L, r + VE + i, half, r + PO + i)
         _adjoint_of_attitude(L, r, t, i)
-    add_row(L, r + TH + 1, t[_F + 2], r + VE)
-    add_row(L, r + TH, -t[_F + 2], r + VE + 1)
-    add_row(L, r + TH, t[_F + 1], r + VE + 2)
-    add_row(L, r + TH + 1, -t[_F], r + VE + 2)
+    add_row(L, r + TH + 1, GRAVITY_MS2 * t[T_S], r + VE)
+    add_row(L, r + TH, -GRAVITY_MS2 * t[T_S], r + VE + 1)
     for i in range(3):
         for j in range(3):
             add_row(L, r + AO + j, -t[_R + 3 * i + j], r + VE + i)
@@ -101,6 +101,21 @@ def transpose(P: FloatArray) -> None:
             swap = P[i, j]
             P[i, j] = P[j, i]
             P[j, i] = swap
+
+
+@kernel()
+def symmetrise(P: FloatArray) -> None:
+    """Replace P by the mean of P and its transpose.
+
+    Rounding would make P asymmetric, and no measurement corrects the antisymmetric part: the
+    double integrator of velocity and position would let it grow without bound.
+    """
+    n = P.shape[0]
+    for i in range(n):
+        for j in range(i):
+            mean = 0.5 * (P[i, j] + P[j, i])
+            P[i, j] = mean
+            P[j, i] = mean
 
 
 @kernel()
@@ -135,9 +150,12 @@ def measure(
     for i in range(n):
         s += h[i] * gain[i]
     weight = 1.0 / s
+    root = np.sqrt(weight)
     for i in range(n):
-        c = gain[i] * weight
-        dx[i] += c * y
+        dx[i] += gain[i] * weight * y
+        gain[i] *= root
+    for i in range(n):
+        c = gain[i]
         for j in range(n):
             P[i, j] -= c * gain[j]
     if tape.shape[0] > 0:
@@ -145,7 +163,7 @@ def measure(
         used[0] = row + 1
         for i in range(n):
             tape[row, i] = h[i]
-            tape[row, n + i] = gain[i] * weight
+            tape[row, n + i] = gain[i] * root
         tape[row, 2 * n] = y * weight
         tape[row, 2 * n + 1] = weight
     for i in range(n):

@@ -80,11 +80,17 @@ FIELD: Final = 96
 """Reference of the magnetic field: norm, dip (rad), seconds of trust."""
 STARTED: Final = 99
 """1 once the first valid sample has set the attitude."""
-N_STATE: Final = 100
+LEAD: Final = 100
+"""Lead of the accelerometer over the gyroscope, s."""
+SLOW: Final = 101
+"""Mean over the last seconds of what `SUM_R` and `SUM_RW` gather per second."""
+SLOW_AGE: Final = 137
+"""Seconds that `SLOW` has averaged over."""
+N_STATE: Final = 138
 
 WINDOW_START: Final = SUM_R
 WINDOW_STOP: Final = REF_W
 """[WINDOW_START, WINDOW_STOP) is cleared at the end of a window."""
 
-N_TRANSITION: Final = SUM_F + 3 - SUM_R
+N_TRANSITION: Final = SUM_F - SUM_R
 """Numbers from SUM_R on that the transition of a window depends on."""

@@ -1,43 +1,33 @@
 """Gravity from a coloured model of motion acceleration.
 
 The earth-frame specific force is gravity plus the acceleration of a body that stays within reach.
-Its position is modelled as white acceleration w through two real poles::
+Its position is modelled as white acceleration w through a double real pole p::
 
-    w = a + (p₁ + p₂) v + p₁ p₂ p        (Gauss-Markov position of second order, Gelb 1974, ch. 3)
+    w = a + 2 p v + p² x        (Gauss-Markov position of second order, Gelb 1974, ch. 3)
 
-so the spectrum of a is flat above the poles and falls by 12 dB per octave below them: slow
+so the spectrum of a is flat above the pole and falls by 12 dB per octave below it: slow
 acceleration must be tilt. Every window measures w = 0 with the variance that recent windows had.
 Velocity and position come from integrating a, so a tilt error shows first in w, then grows in v and
-p: the filter sees it at every time scale at once, where a low-pass filter sees it at one.
+x: the filter sees it at every time scale at once, where a low-pass filter sees it at one.
 """
 
 from processing._jit import kernel
-from processing.orientation.covariance import measure
+from processing.orientation.covariance import GRAVITY_MS2, measure
 from processing.orientation.layout import (
     AO,
     COUNT,
     PO,
     POS,
     POWER,
+    SLOW,
     SUM_F,
     SUM_P,
-    SUM_R,
     TH,
     VE,
     VEL,
 )
-from processing.orientation.tuning import (
-    POLE_1,
-    POLE_2,
-    POSITION_0,
-    POWER_FLOOR,
-    POWER_MEMORY,
-    VELOCITY_0,
-)
+from processing.orientation.tuning import POLE, POSITION_0, POWER_FLOOR, POWER_MEMORY, VELOCITY_0
 from processing.types import FloatArray, IntArray
-
-GRAVITY_MS2 = 9.81
-"""Standard gravity; a local value off by 0.3 % looks like an offset and is learnt as one."""
 
 
 @kernel()
@@ -83,27 +73,26 @@ def measure_motion(
     must not be believed because the ones before were calm.
     """
     T = s[COUNT] * dt
-    c1 = k[POLE_1] + k[POLE_2]
-    c0 = k[POLE_1] * k[POLE_2]
+    keep = min(1.0, T / k[POWER_MEMORY])
+    c1 = 2.0 * k[POLE]
+    c0 = k[POLE] * k[POLE]
     wx = s[SUM_F] / T + c1 * s[VEL] + c0 * s[POS]
     wy = s[SUM_F + 1] / T + c1 * s[VEL + 1] + c0 * s[POS + 1]
     wz = s[SUM_F + 2] / T - GRAVITY_MS2 + c1 * s[VEL + 2] + c0 * s[POS + 2]
     power = (wx * wx + wy * wy + wz * wz) * T / 3.0
-    s[POWER] = max(power, s[POWER] + min(1.0, T / k[POWER_MEMORY]) * (power - s[POWER]))
+    s[POWER] = max(power, s[POWER] + keep * (power - s[POWER]))
     variance = max(s[POWER], k[POWER_FLOOR]) / T
     for j in range(3):
         for m in range(3):
-            h[r + AO + m] = -s[SUM_R + 3 * j + m] / T
+            h[r + AO + m] = -s[SLOW + 3 * j + m]
         h[r + VE + j] = c1
         h[r + PO + j] = c0
         if j == 0:
             w = wx
-            h[r + TH + 1] = s[SUM_F + 2] / T
+            h[r + TH + 1] = GRAVITY_MS2
         elif j == 1:
             w = wy
-            h[r + TH] = -s[SUM_F + 2] / T
+            h[r + TH] = -GRAVITY_MS2
         else:
             w = wz
-            h[r + TH] = s[SUM_F + 1] / T
-            h[r + TH + 1] = -s[SUM_F] / T
         measure(P, h, -w, variance, dx, gain, tape, used)

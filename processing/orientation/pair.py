@@ -13,7 +13,7 @@ import numpy as np
 from processing import quaternion
 from processing.errors import InputError, StateError
 from processing.orientation.heading import heading_sigma, reset_heading, sum_pose_error
-from processing.orientation.layout import BIAS, N_ERROR, N_STATE, STARTED, Q
+from processing.orientation.layout import BIAS, LEAD, N_ERROR, N_STATE, STARTED, Q
 from processing.orientation.params import PairParams, constants, initial_state, initial_variances
 from processing.orientation.recording import WORK_SHAPE, Recording, smooth_rows, swept
 from processing.orientation.window import LOG_TURN, log_attitude, run
@@ -46,10 +46,12 @@ def start(params: PairParams, rate_hz: float) -> PairState:
     if not (np.isfinite(rate_hz) and rate_hz > 0.0):
         raise InputError(f"rate_hz is {rate_hz}; give the grid rate in hertz")
     sensors = (params.head, params.trunk)
+    x = np.stack([initial_state(s, rate_hz) for s in sensors])
+    x[:, LEAD] += 0.5 / rate_hz  # the grid's specific force is that at the row, not a mean
     return PairState(
         k=0,
         rate_hz=rate_hz,
-        x=np.stack([initial_state(s, rate_hz) for s in sensors]),
+        x=x,
         P=np.diag(np.concatenate([initial_variances(s, params.filter) for s in sensors])),
         pose_start=-1,
         pose=np.zeros(4),

@@ -15,6 +15,7 @@ from processing.orientation.layout import (
     BIAS,
     FLOOR_A,
     FLOOR_W,
+    LEAD,
     MG,
     N_ERROR,
     N_STATE,
@@ -38,14 +39,17 @@ class SensorParams:
     heading at the start. 0.5 °/s covers an uncalibrated consumer gyroscope."""
     offset_ms2: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Accelerometer offset from calibration, m/s²."""
-    offset_sigma_ms2: float = 0.06
-    """Its standard deviation per axis. Small: offset is mistaken for tilt and gyroscope bias;
-    large: tilt is mistaken for offset where the sensor hardly turns."""
+    offset_sigma_ms2: float = 0.15
+    """Its standard deviation per axis; 15 mg covers an uncalibrated consumer accelerometer. Small:
+    offset is mistaken for tilt and gyroscope bias; large: tilt is mistaken for offset where the sensor hardly turns."""
     gyro_noise_dps: float | None = None
     """Standard deviation of the gyroscope at rest at the filter's rate, °/s; None: learnt from the
     quietest 2 s so far. Rest is recognised by it, so too large a value mistakes a quiet wearer for
     a table."""
-    gain_sigma: float = 0.004
+    acc_lead_s: float = 0.0
+    """How much later than the middle of the rate's interval a specific force was taken, s, the
+    delay of the gyroscope's low-pass included. Wrong by 1 ms at 4 rad/s and 10 m/s²: 0.04 m/s²."""
+    gain_sigma: float = 0.003
     """Standard deviation of every entry of the gyroscope's scale and misalignment matrix. Typical
     of consumer sensors: scale 0.5 %, misalignment 0.3 %."""
 
@@ -59,11 +63,11 @@ class FilterParams:
     window blurs what the accelerometer says."""
     gyro_density_dps: float = 0.007
     """Gyroscope white noise, °/s/√Hz."""
-    bias_walk_dps: float = 0.003
+    bias_walk_dps: float = 0.004
     """Random walk of gyroscope bias, °/s/√s (reference: 0.003 to 0.004; 0.008 was worse)."""
     offset_walk_ms2: float = 0.0005
     """Random walk of accelerometer offset, m/s²/√s."""
-    scale_density: float = 0.001
+    gyro_share: float = 0.0005
     """Random part of gyroscope error in proportion to rate, 1/√Hz: what the constant matrix of
     scale and misalignment does not explain (nonlinearity, g-sensitivity)."""
     acc_density_ms2: float = 0.01
@@ -72,13 +76,17 @@ class FilterParams:
     """Error of acceleration in proportion to its own spectral density: scale errors of the
     accelerometer and motion that leaves its bounds. Small: gravity is trusted over minutes; large:
     only over seconds."""
-    fast_pole_rad: float = 1.0
-    """Poles of the position model, rad/s. Above the faster one motion acceleration is white..."""
-    slow_pole_rad: float = 1.0
-    """...below the slower one it falls by 12 dB per octave, because position is bounded."""
+    pole_rad: float = 1.5
+    """Double pole of the position model, rad/s. Above it motion acceleration is white, below it
+    falls by 12 dB per octave, because position is bounded. Small: slow motion passes for tilt;
+    large: gravity is trusted over more seconds than the gyroscope is good for."""
+    coherence_s: float = 1.0
+    """Bias, gyroscope matrix and accelerometer offset act through the rotation averaged over this
+    time. A limb turns in step with its acceleration, and that coherence must not pass for an
+    error of the sensor. Small: it does; large: quick turns teach nothing."""
     power_floor: float = 1e-4
     """Least spectral density of motion acceleration, (m/s²)² s."""
-    power_memory_s: float = 3.0
+    power_memory_s: float = 2.0
     """How long a burst of acceleration is remembered."""
     gap_rate_rad: float = 0.5
     """Rotation assumed while samples are missing, rad/√s."""
@@ -129,11 +137,11 @@ def constants(sensor: SensorParams, shared: FilterParams) -> FloatArray:
     c[tuning.BIAS_WALK] = np.radians(shared.bias_walk_dps)
     c[tuning.OFFSET_WALK] = shared.offset_walk_ms2
     c[tuning.GYRO_DENSITY] = np.radians(shared.gyro_density_dps)
-    c[tuning.GYRO_SHARE] = shared.scale_density
+    c[tuning.GYRO_SHARE] = shared.gyro_share
     c[tuning.ACC_DENSITY] = shared.acc_density_ms2
     c[tuning.ACC_SHARE] = shared.acc_share
-    c[tuning.POLE_1] = shared.fast_pole_rad
-    c[tuning.POLE_2] = shared.slow_pole_rad
+    c[tuning.POLE] = shared.pole_rad
+    c[tuning.COHERENCE] = shared.coherence_s
     c[tuning.POWER_FLOOR] = shared.power_floor
     c[tuning.POWER_MEMORY] = shared.power_memory_s
     c[tuning.GAP_RATE] = shared.gap_rate_rad
@@ -158,6 +166,7 @@ def initial_state(sensor: SensorParams, rate_hz: float) -> FloatArray:
     s = np.zeros(N_STATE)
     s[BIAS : BIAS + 3] = np.radians(sensor.bias_dps)
     s[OFFSET : OFFSET + 3] = sensor.offset_ms2
+    s[LEAD] = sensor.acc_lead_s
     s[POWER] = 1.0
     noise = sensor.gyro_noise_dps
     half_band = np.sqrt(0.5 * rate_hz)

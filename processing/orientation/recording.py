@@ -11,7 +11,7 @@ from processing.types import FloatArray, IntArray
 
 MEASUREMENTS_PER_WINDOW = 7
 """Most scalar measurements of one sensor in a window: motion 3, rest 3, field or reset 1."""
-WORK_SHAPE = (8, 2 * N_ERROR)
+WORK_SHAPE = (8, 64)
 """Scratch of the window filter."""
 
 

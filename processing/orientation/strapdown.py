@@ -7,6 +7,7 @@ from processing.orientation.layout import (
     BIAS,
     COUNT,
     GAIN,
+    LEAD,
     MISSING,
     OFFSET,
     PHI,
@@ -80,6 +81,7 @@ def integrate(
     sx, sy, sz, ss = s[SUM_A], s[SUM_A + 1], s[SUM_A + 2], s[SUM_A2]
     cx, cy, cz = s[REF_A], s[REF_A + 1], s[REF_A + 2]
     count = s[COUNT]
+    lead = s[LEAD] / dt
     for i in range(start, stop):
         if not valid[i]:
             s[MISSING] += 1.0
@@ -174,6 +176,8 @@ def integrate(
         s[SUM_RW + 25] += r22 * ly
         s[SUM_RW + 26] += r22 * lz
         ax, ay, az = ax - ox, ay - oy, az - oz
+        dx, dy, dz = lead * lx, lead * ly, lead * lz
+        ax, ay, az = ax + dy * az - dz * ay, ay + dz * ax - dx * az, az + dx * ay - dy * ax
         fx += (r00 * ax + r01 * ay + r02 * az) * dt
         fy += (r10 * ax + r11 * ay + r12 * az) * dt
         fz += (r20 * ax + r21 * ay + r22 * az) * dt

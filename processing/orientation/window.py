@@ -11,7 +11,7 @@ import numpy as np
 
 from processing._jit import kernel
 from processing.orientation.correction import apply_correction
-from processing.orientation.covariance import T_S, apply_transition, transpose
+from processing.orientation.covariance import T_S, apply_transition, symmetrise, transpose
 from processing.orientation.heading import heading_sigma
 from processing.orientation.layout import (
     AO,
@@ -23,6 +23,8 @@ from processing.orientation.layout import (
     N_TRANSITION,
     POWER,
     REF_W,
+    SLOW,
+    SLOW_AGE,
     STARTED,
     SUM_R,
     SUM_W,
@@ -41,6 +43,7 @@ from processing.orientation.tuning import (
     ACC_DENSITY,
     ACC_SHARE,
     BIAS_WALK,
+    COHERENCE,
     GAP_RATE,
     GYRO_DENSITY,
     GYRO_SHARE,
@@ -88,13 +91,21 @@ def predict(
     t = work[6:8, : T_S + 1]
     for i in range(sensors):
         s = x[i]
+        T = s[COUNT] * dt
+        t[i, T_S] = T
+        if T > 0.0:
+            s[SLOW_AGE] += T
+            keep = min(1.0, T / min(s[SLOW_AGE], c[i, COHERENCE]))
+            for j in range(N_TRANSITION):
+                s[SLOW + j] += keep * (s[SUM_R + j] / T - s[SLOW + j])
         for j in range(N_TRANSITION):
-            t[i, j] = s[SUM_R + j]
-        t[i, T_S] = s[COUNT] * dt
-    for _ in range(2):
-        for i in range(sensors):
-            apply_transition(P, i * N_ERROR, t[i], work[3:6, : P.shape[0]])
-        transpose(P)
+            t[i, j] = s[SLOW + j] * T
+    for i in range(sensors):
+        apply_transition(P, i * N_ERROR, t[i], work[3:6, : P.shape[0]])
+    transpose(P)
+    for i in range(sensors):
+        apply_transition(P, i * N_ERROR, t[i], work[3:6, : P.shape[0]])
+    symmetrise(P)
     for i in range(sensors):
         s, k, r = x[i], c[i], i * N_ERROR
         if s[STARTED] == 0.0:
