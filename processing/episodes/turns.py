@@ -42,6 +42,7 @@ TURN_DEG = 30.0
 AXES = ("lateral", "rotation", "flexion")
 _SIGNS = (1.0, -1.0, -1.0)
 _FIELDS = 7
+_CUT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class TurnState:
     """The movement under way about each axis."""
 
     moving: FloatArray
-    """(3, 7): sign (0 idle), first row, last moving row, excursion times the grid rate, peak speed,
+    """(3, 7): sign (0 idle, 2 cut off), first row, last moving row, excursion times rate, peak,
     slow rows at the end, pauses."""
 
 
@@ -83,7 +84,12 @@ def _follow(
             v = w[i, a]
             speed = abs(v)
             if bad[i]:
-                sign = 0.0
+                sign = _CUT
+                continue
+            if sign == _CUT:
+                # what goes on from inside a gate began there: wait for its end
+                if speed < rate_min:
+                    sign = 0.0
                 continue
             if sign != 0.0:
                 turned = speed >= rate_min and v * sign < 0.0

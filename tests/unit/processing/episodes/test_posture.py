@@ -1,0 +1,126 @@
+"""Sustained postures: hysteresis, duration, merging, labels, and when nothing can be said."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from processing.types import BoolArray, CervicalAngles, Episode, FloatArray
+from tests.support.detection import final, run
+from tests.support.motion import add_tremor, angles, quiet
+
+N = 6000
+
+
+def ramp(*knots: tuple[float, float]) -> FloatArray:
+    """Return a signal over 60 s that is linear between (time s, value)."""
+    return np.interp(np.arange(N) / 100.0, [k[0] for k in knots], [k[1] for k in knots])
+
+
+def held(begin_s: float, end_s: float, value: float) -> FloatArray:
+    return ramp(
+        (begin_s - 0.5, 0.0), (begin_s + 0.5, value), (end_s - 0.5, value), (end_s + 0.5, 0)
+    )
+
+
+def turned(rotation: FloatArray, flexion: FloatArray | None = None) -> CervicalAngles:
+    zero = np.zeros(N)
+    return angles(zero if flexion is None else flexion, zero, rotation)
+
+
+def postures(
+    block: CervicalAngles,
+    *,
+    gated: BoolArray | None = None,
+    direction: FloatArray | None = None,
+    w: FloatArray | None = None,
+) -> list[Episode]:
+    rates = quiet(60.0, sd_dps=1.0) if w is None else w
+    return final(run(rates, block, gated=gated, direction=direction), "posture")
+
+
+def test_bounds_lie_where_the_smoothed_deviation_crosses_the_thresholds() -> None:
+    (episode,) = postures(turned(ramp((10.0, 0.0), (20.0, 20.0), (40.0, 20.0), (50.0, 0.0))))
+    # a Gaussian leaves straight lines alone: 15° on the way up, 10° on the way down
+    assert episode.start_ns * 1e-9 == pytest.approx(17.5, abs=0.15)
+    assert episode.end_ns * 1e-9 == pytest.approx(45.0, abs=0.15)
+    assert episode.features["deviation_max_deg"] == pytest.approx(20.0, abs=0.1)
+    assert episode.features["deviation_p95_deg"] == pytest.approx(20.0, abs=0.5)
+    assert episode.features["rotation_right_median_deg"] == pytest.approx(20.0, abs=0.5)
+    mean = episode.features["deviation_mean_deg"]
+    assert episode.features["dose_deg_min"] == pytest.approx(mean * 27.5 / 60.0, rel=0.01)
+    assert episode.amplitude_deg == mean
+
+
+def test_between_the_thresholds_nothing_begins() -> None:
+    assert postures(turned(held(10.0, 40.0, 13.0))) == []
+
+
+def test_five_seconds_are_needed() -> None:
+    assert postures(turned(held(10.0, 14.5, 20.0))) == []
+    assert len(postures(turned(held(10.0, 16.5, 20.0)))) == 1
+
+
+def test_short_returns_are_bridged_and_long_ones_are_not() -> None:
+    def with_break(seconds: float) -> FloatArray:
+        return np.maximum(held(5.0, 20.0, 20.0), held(20.0 + seconds, 40.0, 20.0))
+
+    assert len(postures(turned(with_break(1.5)))) == 1
+    assert len(postures(turned(with_break(4.0)))) == 2
+
+
+def test_labels_follow_the_direction_of_dystonia() -> None:
+    block = turned(held(10.0, 40.0, 25.0))
+    assert postures(block)[0].label == "unspecified"
+    right, left = np.array([0.0, 5.0, 20.0]), np.array([0.0, 5.0, -20.0])
+    assert postures(block, direction=right)[0].label == "dystonic"
+    (away,) = postures(block, direction=left)
+    assert away.label == "off_neutral"
+    assert away.features["direction_cos"] == pytest.approx(-0.97, abs=0.02)
+    assert away.features["direction_estimated"] == 0.0
+
+
+def test_reading_needs_more_and_stays_unspecified() -> None:
+    d = np.array([0.0, 0.0, 25.0])
+    assert postures(turned(np.zeros(N), held(10.0, 40.0, 22.0)), direction=d) == []
+    (episode,) = postures(turned(np.zeros(N), held(10.0, 40.0, 30.0)), direction=d)
+    assert episode.label == "unspecified"
+    anterocollis = np.array([20.0, 2.0, 0.0])
+    bent = turned(np.zeros(N), held(10.0, 40.0, 30.0))
+    assert postures(bent, direction=anterocollis)[0].label == "dystonic"
+    assert len(postures(turned(np.zeros(N), held(10.0, 40.0, -20.0)))) == 1, "retrocollis is not"
+
+
+def test_a_head_that_keeps_moving_is_no_posture_but_a_trembling_one_is() -> None:
+    block = turned(held(10.0, 40.0, 25.0))
+    moving = quiet(60.0, sd_dps=1.0)
+    moving[:, 1] += 15.0
+    assert postures(block, w=moving) == []
+    trembling = quiet(60.0, sd_dps=1.0)
+    add_tremor(trembling, 0.0, 60.0, 4.0, 5.0)
+    assert len(postures(block, w=trembling)) == 1
+
+
+def test_poor_heading_a_gate_and_missing_samples_end_an_episode() -> None:
+    block = turned(held(5.0, 55.0, 25.0))
+    sigma = block.heading_sigma_deg.copy()
+    sigma[2000:3000] = 12.0
+    first, second = postures(replace(block, heading_sigma_deg=sigma))
+    assert first.end_ns * 1e-9 == pytest.approx(20.0, abs=0.2)
+    assert second.start_ns * 1e-9 == pytest.approx(30.0, abs=0.2)
+    gated = np.zeros(N, dtype=np.bool_)
+    gated[2000:3000] = True
+    assert len(postures(block, gated=gated)) == 2
+    valid = block.valid.copy()
+    valid[2000:2300] = False
+    rotation = block.rotation_right_deg.copy()
+    rotation[2000:2300] = np.nan
+    holed = replace(block, valid=valid, rotation_right_deg=rotation)
+    assert len(postures(holed)) == 2
+    valid[2100:2300] = True
+    assert len(postures(replace(block, valid=valid))) == 1, "a hole of 1 s is bridged"
+
+
+def test_the_end_of_a_recording_ends_the_episode() -> None:
+    (episode,) = postures(turned(ramp((10.0, 0.0), (11.0, 30.0))))
+    assert episode.end_ns * 1e-9 == pytest.approx(60.0, abs=0.2)
