@@ -15,10 +15,10 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from ingest.candidates import Candidates, SensorWish
 from ingest.drivers.driver import Driver, SensorEvent, SensorIdentity, SensorPacket
@@ -36,6 +36,7 @@ from ingest.errors import (
     WrongSensorError,
 )
 from ingest.fetch import fetch_missing
+from ingest.interrupt import Interrupt, StopRequestedError
 from ingest.ledger import SampleLedger
 from ingest.link_counters import LinkCounters
 from ingest.link_failures import Outcome, outcome_of
@@ -44,7 +45,6 @@ from ingest.radio import Radio
 from ingest.transport import AdapterState, Advertisement, Connection
 
 _log = logging.getLogger("ingest.link")
-_T = TypeVar("_T")
 
 LinkOutput = SensorEvent | LinkEvent
 Emit = Callable[[Sequence[LinkOutput]], None]
@@ -55,10 +55,6 @@ _ADAPTER_REASONS = {
     AdapterState.NO_ADAPTER: LinkReason.ADAPTER_MISSING,
     AdapterState.DENIED: LinkReason.DENIED,
 }
-
-
-class _StopRequestedError(Exception):
-    """The link is to end; private to this module."""
 
 
 class SensorLink:
@@ -108,7 +104,7 @@ class SensorLink:
         self._now = monotonic_ns
         # jitter spreads reconnections; it needs no secrecy
         self._rng = rng or random.Random()  # noqa: S311
-        self._stop = asyncio.Event()
+        self._interrupt = Interrupt()
         self._retry = asyncio.Event()
         self._candidates = Candidates(registry, lambda a: radio.claimed_by_other(a, role))
         self._failures = 0
@@ -119,7 +115,7 @@ class SensorLink:
 
     def stop(self) -> None:
         """Ask the link to end; `run` returns within `LinkLimits.stop_s`."""
-        self._stop.set()
+        self._interrupt.request()
         if self._inbox is not None:
             self._inbox.wake()
 
@@ -131,10 +127,10 @@ class SensorLink:
     async def run(self) -> None:
         """Keep the sensor streaming until `stop`; failures are events, never exceptions."""
         self._enter(LinkState.SCANNING, LinkReason.WANTED)
-        while not self._stop.is_set():
+        while not self._interrupt.requested:
             try:
                 await self._once()
-            except _StopRequestedError:
+            except StopRequestedError:
                 break
             except Exception as error:
                 outcome = outcome_of(error)
@@ -160,7 +156,7 @@ class SensorLink:
 
     async def _wait_for_adapter(self) -> None:
         while True:
-            status = await self._unless_stopped(self._radio.transport.adapter_state())
+            status = await self._interrupt.unless(self._radio.transport.adapter_state())
             if status.ready:
                 if self.state is LinkState.NO_ADAPTER:
                     self._enter(LinkState.SCANNING, LinkReason.ADAPTER_READY)
@@ -170,7 +166,7 @@ class SensorLink:
                 self._enter(
                     LinkState.NO_ADAPTER, reason, message=status.detail, remedy=status.remedy
                 )
-            await self._unless_stopped(asyncio.sleep(self._limits.adapter_recheck_s))
+            await self._interrupt.unless(asyncio.sleep(self._limits.adapter_recheck_s))
 
     async def _seek_and_connect(self) -> tuple[DriverEntry, Connection, asyncio.Event]:
         """Scan and connect; each scan and each attempt holds the radio for itself."""
@@ -182,7 +178,7 @@ class SensorLink:
             if self.wish.address:
                 # a link that a killed process left up keeps the sensor from advertising
                 await self._radio.transport.disconnect_stale([self.wish.address])
-            heard = await self._unless_stopped(
+            heard = await self._interrupt.unless(
                 self._radio.transport.scan(
                     self._registry.service_uuids(names),
                     duration_s=limits.scan_s,
@@ -211,7 +207,7 @@ class SensorLink:
             lost = asyncio.Event()
             try:
                 async with self._holding_radio():
-                    connection = await self._unless_stopped(
+                    connection = await self._interrupt.unless(
                         self._radio.transport.connect(
                             advertisement,
                             timeout_s=limits.connect_s,
@@ -231,7 +227,7 @@ class SensorLink:
                 )
                 if attempt == limits.connect_attempts or spent_s >= limits.connect_total_s:
                     raise
-                await self._unless_stopped(asyncio.sleep(limits.connect_pause_s))
+                await self._interrupt.unless(asyncio.sleep(limits.connect_pause_s))
             else:
                 self.counters.connections += 1
                 return connection, lost
@@ -254,7 +250,7 @@ class SensorLink:
         self._inbox = inbox
         driver = entry.make(connection, inbox, self._now)
         identify_s = limits.pairing_s if entry.may_pair else limits.identify_s
-        identity = await self._unless_stopped(driver.identify(), timeout_s=identify_s)
+        identity = await self._interrupt.unless(driver.identify(), timeout_s=identify_s)
         if self.wish.device_id and identity.device_id != self.wish.device_id:
             raise WrongSensorError(
                 f"This is {identity.model} {identity.serial or identity.device_id}, "
@@ -263,7 +259,7 @@ class SensorLink:
             )
         self.identity = identity
         self._enter(LinkState.SUBSCRIBING, LinkReason.IDENTIFIED)
-        started = await self._unless_stopped(
+        started = await self._interrupt.unless(
             driver.start(self.wish.rate_hz), timeout_s=limits.start_s
         )
         # the device may have been recognised by address before; from now on it must be this one
@@ -304,11 +300,11 @@ class SensorLink:
         began = last_turn = self._now()
         patience_s = max(limits.watchdog_s, 5 * driver.packet_period_s)
         trust_from = began
-        while not self._stop.is_set():
+        while not self._interrupt.requested:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(limits.watchdog_tick_s):
                     await inbox.wait()
-            if not (lost.is_set() or self._stop.is_set()):
+            if not (lost.is_set() or self._interrupt.requested):
                 await asyncio.sleep(limits.drain_s)
             now = self._now()
             if (now - last_turn) / 1e9 > limits.watchdog_tick_s + limits.late_loop_s:
@@ -385,13 +381,13 @@ class SensorLink:
         try:
             if outcome.refused:
                 self._enter(LinkState.REFUSED, outcome.reason, error=error)
-                await self._unless_stopped(self._retry.wait())
+                await self._interrupt.unless(self._retry.wait())
             else:
                 self._failures += 1
                 self._enter(LinkState.BACKOFF, outcome.reason, error=error)
                 with contextlib.suppress(TimeoutError):
-                    await self._unless_stopped(self._retry.wait(), timeout_s=self._pause_s())
-        except _StopRequestedError:
+                    await self._interrupt.unless(self._retry.wait(), timeout_s=self._pause_s())
+        except StopRequestedError:
             return
         self._retry.clear()
 
@@ -400,36 +396,9 @@ class SensorLink:
         step_s = steps[min(self._failures, len(steps)) - 1]
         return step_s * (1 + self._limits.backoff_jitter * (2 * self._rng.random() - 1))
 
-    async def _unless_stopped(
-        self, operation: Awaitable[_T], *, timeout_s: float | None = None
-    ) -> _T:
-        """Await an operation; a stop request cancels it and ends the link.
-
-        Raises
-        ------
-        TimeoutError
-            `timeout_s` passed first.
-        """
-        work = asyncio.ensure_future(operation)
-        stop = asyncio.ensure_future(self._stop.wait())
-        try:
-            await asyncio.wait({work, stop}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return work.result()
-            work.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await work
-            if self._stop.is_set():
-                self._enter(LinkState.STOPPING, LinkReason.STOP_REQUESTED)
-                raise _StopRequestedError
-            raise TimeoutError(f"{self.state} took longer than {timeout_s:.0f} s")
-        finally:
-            stop.cancel()
-            work.cancel()
-
     @contextlib.asynccontextmanager
     async def _holding_radio(self) -> AsyncIterator[None]:
-        await self._unless_stopped(self._radio.lock.acquire())
+        await self._interrupt.unless(self._radio.lock.acquire())
         try:
             yield
         finally:
