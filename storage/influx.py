@@ -35,6 +35,8 @@ LONGEST_OFFLINE_S: Final = 35 * DAY_S
 
 _FINAL = (400, 413, 422)
 _DENIED = (401, 403)
+_NO_BUCKET = ("database not found", "retention policy not set")
+"""What InfluxQL says of a missing bucket, with status 200."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +136,7 @@ class InfluxConnection:
         """
         version = self.server_version()
         try:
-            # `find_organizations(org=..)` answers 404 for an unknown name and for a token that
-            # may not see it.
             found = self._client.organizations_api().find_organizations(org=self.settings.org)
-            org_id = found[0].id
         except ApiException as error:
             if error.status in _DENIED:
                 raise ServerSetupError(
@@ -145,16 +144,18 @@ class InfluxConnection:
                     f"organisation {self.settings.org!r} (`influx auth create --all-access`) and "
                     "put it into the settings"
                 ) from error
-            if error.status == 404:
-                raise ServerSetupError(
-                    f"{self.settings.url} has no organisation {self.settings.org!r} that this "
-                    "token may see; check the name (`influx org list`) or create it"
-                ) from error
-            self._failed(error)
+            if error.status != 404:
+                self._failed(error)
+            found = []
         except (urllib3.exceptions.HTTPError, OSError) as error:
             self._unreachable(error)
+        if not found:
+            raise ServerSetupError(
+                f"{self.settings.url} has no organisation {self.settings.org!r} that this "
+                "token may see; check the name (`influx org list`) or create it"
+            )
         for name in RETENTION_S:
-            self._prepare_bucket(name, org_id)
+            self._prepare_bucket(name, found[0].id)
         return version
 
     def retention_s(self, name: str) -> int:
@@ -224,16 +225,18 @@ class InfluxConnection:
             )
         except httpx.HTTPError as error:
             self._unreachable(error)
-        if answer.status_code in _DENIED:
-            raise ServerSetupError(self._explain(answer.status_code, answer.text, target))
-        if answer.status_code != 200:
-            if "database not found" in answer.text or answer.status_code == 404:
-                raise ServerSetupError(self._explain(404, answer.text, target))
-            raise ServerRefusedError(
-                f"InfluxDB refused a query ({answer.status_code}): {answer.text[:300]}",
-                answer.status_code,
-            )
+        self._check_query(answer, target)
         if not answer.content.strip():
+            # No rows; or an error, which only the JSON form of the answer would say.
+            try:
+                answer = self._http.get(
+                    "/query",
+                    params={"db": self.settings.bucket(target), "epoch": "ns", "q": query},
+                    headers={"Accept": "application/json"},
+                )
+            except httpx.HTTPError as error:
+                self._unreachable(error)
+            self._check_query(answer, target)
             return pa.table({})
         return pcsv.read_csv(
             io.BytesIO(answer.content),
@@ -242,6 +245,25 @@ class InfluxConnection:
             ),
         )
 
+    def _check_query(self, answer: httpx.Response, target: str) -> None:
+        status, text = answer.status_code, answer.text[:500] if answer.is_error else ""
+        if not answer.is_error and answer.headers.get("content-type", "").startswith(
+            "application/json"
+        ):
+            results = answer.json().get("results", [])
+            text = "; ".join(str(r["error"]) for r in results if "error" in r)
+            status = 400 if text else 200
+        if status in _DENIED:
+            raise ServerSetupError(self._explain(status, text, target))
+        if status == 404 or any(words in text for words in _NO_BUCKET):
+            raise ServerSetupError(self._explain(404, text, self.settings.bucket(target)))
+        if status >= 500:
+            raise ServerUnreachableError(
+                f"InfluxDB at {self.settings.url} cannot answer now ({status}: {text}); try again"
+            )
+        if status != 200:
+            raise ServerRefusedError(f"InfluxDB refused a query ({status}): {text}", status)
+
     def _delete(self, bucket: str, statement: str) -> None:
         try:
             answer = self._admin.post("/query", params={"db": bucket}, data={"q": statement})
@@ -249,6 +271,8 @@ class InfluxConnection:
             raise RetryLaterError(f"{self.settings.url} does not answer: {error}") from error
         if answer.status_code == 200 and '"error"' not in answer.text:
             return
+        if any(words in answer.text for words in _NO_BUCKET):
+            raise RetryLaterError(self._explain(404, answer.text, bucket))
         if answer.status_code in _FINAL or answer.status_code == 200:
             raise RefusedError(answer.status_code, answer.text[:300])
         raise RetryLaterError(

@@ -24,7 +24,7 @@ from storage.errors import ResultStoreError
 from storage.full_rate import delete_full_rate
 from storage.influx import LIVE_BUCKET, RESULT_BUCKET, InfluxConnection, InfluxSettings
 from storage.line_protocol import columns_to_bodies, prefix, row_to_line, tag_value
-from storage.outbox import Entry, Sender, delivery, enqueue, wait_until_empty
+from storage.outbox import BACKOFF_S, Entry, Sender, delivery, enqueue, wait_until_empty
 from storage.posture_cells import cell_number, summed_cells
 from storage.result_book import ResultBook
 from storage.results import (
@@ -58,18 +58,33 @@ class InfluxStore:
     """Results on a server. Thread-safe; one sender per data folder."""
 
     def __init__(
-        self, data_dir: Path | str, settings: InfluxSettings, *, sending: bool = True
+        self,
+        data_dir: Path | str,
+        settings: InfluxSettings,
+        *,
+        sending: bool = True,
+        backoff_s: tuple[float, float] = BACKOFF_S,
     ) -> None:
         """Open the folder and, where `sending`, start emptying its outbox.
 
-        The server need not be there: call `prepare` to check it.
+        The server need not be there: call `prepare` to check it. `backoff_s` are the first and
+        the longest pause after a failure.
         """
         self._book = ResultBook(data_dir)
         self._sql = self._book.connection
         self._lock = self._book.lock
         self._folder = self._book.folder
         self.server = InfluxConnection(settings)
-        self._sender = Sender(self._folder, self.server.send) if sending else None
+        self._sender = (
+            Sender(
+                self._folder,
+                self.server.send,
+                first_backoff_s=backoff_s[0],
+                longest_backoff_s=backoff_s[1],
+            )
+            if sending
+            else None
+        )
         self._written_until: dict[tuple[str, str, str], int] = {}
 
     @property

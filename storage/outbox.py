@@ -27,8 +27,8 @@ Action = Literal["write", "delete"]
 
 LOCK_FILE: Final = "outbox.lock"
 MAX_REQUEST_BYTES: Final = 1 << 20
-_FIRST_BACKOFF_S: Final = 0.5
-_LONGEST_BACKOFF_S: Final = 60.0
+BACKOFF_S: Final = (0.5, 60.0)
+"""First and longest pause after a failure."""
 _IDLE_S: Final = 1.0
 
 
@@ -147,8 +147,8 @@ class Sender:
         send: Send,
         *,
         rng: random.Random | None = None,
-        first_backoff_s: float = _FIRST_BACKOFF_S,
-        longest_backoff_s: float = _LONGEST_BACKOFF_S,
+        first_backoff_s: float = BACKOFF_S[0],
+        longest_backoff_s: float = BACKOFF_S[1],
     ) -> None:
         """Start sending.
 
