@@ -21,6 +21,8 @@ _LOOSE = 0.1
 """Relative error of a nominal rate that is still the rate: clocks are off by up to 3 %."""
 _LEARN = 0.1
 """Share of each packet in the learnt spacing. Larger follows jitter, smaller learns slowly."""
+_WHOLE = 0.2
+"""What gets lost is a packet: a step this near to whole packets (of this size) is taken as them."""
 
 
 def connection_boot() -> int:
@@ -135,4 +137,7 @@ class HostNumbering:
             if n > 0 and abs(spacings - n) <= _LOOSE * n:
                 axis.period_ns += _LEARN * (step_ns / n - axis.period_ns)
             return 0
+        packets = round(spacings / n)
+        if abs(spacings / n - packets) <= _WHOLE:
+            return (packets - 1) * n
         return max(0, round(spacings) - n)
