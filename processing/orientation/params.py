@@ -41,7 +41,8 @@ class SensorParams:
     """Accelerometer offset from calibration, m/s²."""
     offset_sigma_ms2: float = 0.15
     """Its standard deviation per axis; 15 mg covers an uncalibrated consumer accelerometer. Small:
-    offset is mistaken for tilt and gyroscope bias; large: tilt is mistaken for offset where the sensor hardly turns."""
+    offset is mistaken for tilt and gyroscope bias; large: tilt is mistaken for offset where the
+    sensor hardly turns."""
     gyro_noise_dps: float | None = None
     """Standard deviation of the gyroscope at rest at the filter's rate, °/s; None: learnt from the
     quietest 2 s so far. Rest is recognised by it, so too large a value mistakes a quiet wearer for
@@ -63,8 +64,10 @@ class FilterParams:
     window blurs what the accelerometer says."""
     gyro_density_dps: float = 0.007
     """Gyroscope white noise, °/s/√Hz."""
-    bias_walk_dps: float = 0.004
+    bias_walk_dps: float = 0.001
     """Random walk of gyroscope bias, °/s/√s (reference: 0.003 to 0.004; 0.008 was worse)."""
+    bias_share_dps: float = 0.003
+    """What motion adds to that walk, °/s/√s per m/s²/√Hz of motion acceleration."""
     offset_walk_ms2: float = 0.0005
     """Random walk of accelerometer offset, m/s²/√s."""
     gyro_share: float = 0.0005
@@ -135,6 +138,7 @@ def constants(sensor: SensorParams, shared: FilterParams) -> FloatArray:
     """Return one sensor's constants as the kernels read them, SI and radians."""
     c = np.zeros(tuning.N_TUNING)
     c[tuning.BIAS_WALK] = np.radians(shared.bias_walk_dps)
+    c[tuning.BIAS_SHARE] = np.radians(shared.bias_share_dps)
     c[tuning.OFFSET_WALK] = shared.offset_walk_ms2
     c[tuning.GYRO_DENSITY] = np.radians(shared.gyro_density_dps)
     c[tuning.GYRO_SHARE] = shared.gyro_share

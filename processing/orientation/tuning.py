@@ -24,4 +24,5 @@ MAG_NORM: Final = 18
 MAG_DIP: Final = 19
 MAG_MEMORY: Final = 20
 COHERENCE: Final = 21
-N_TUNING: Final = 22
+BIAS_SHARE: Final = 22
+N_TUNING: Final = 23

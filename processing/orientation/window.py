@@ -42,6 +42,7 @@ from processing.orientation.strapdown import integrate
 from processing.orientation.tuning import (
     ACC_DENSITY,
     ACC_SHARE,
+    BIAS_SHARE,
     BIAS_WALK,
     COHERENCE,
     GAP_RATE,
@@ -117,7 +118,7 @@ def predict(
             turn += (k[GYRO_DENSITY] ** 2 + k[GYRO_SHARE] ** 2 * rate_rms2(s)) * T
         for j in range(3):
             P[r + TH + j, r + TH + j] += turn
-            P[r + BI + j, r + BI + j] += k[BIAS_WALK] ** 2 * span
+            P[r + BI + j, r + BI + j] += (k[BIAS_WALK] ** 2 + k[BIAS_SHARE] ** 2 * s[POWER]) * span
             P[r + AO + j, r + AO + j] += k[OFFSET_WALK] ** 2 * span
             P[r + VE + j, r + VE + j] += (k[ACC_DENSITY] ** 2 + k[ACC_SHARE] ** 2 * s[POWER]) * T
         move(s, T)
