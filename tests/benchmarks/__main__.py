@@ -2,9 +2,9 @@
 
 import sys
 
-from tests.benchmarks import orientation
+from tests.benchmarks import chain, orientation
 
-MEASUREMENTS = {"orientation": orientation.measure}
+MEASUREMENTS = {"orientation": orientation.measure, "chain": chain.measure}
 
 
 def main(names: list[str]) -> int:
