@@ -32,31 +32,6 @@ async def test_link_loss_reconnects_and_backfills(bluez: Bluez, rig: Rig) -> Non
     assert_recorded(packets, 1, started[0].next_index, end)
 
 
-async def test_two_hours_away_with_a_reboot_in_between(bluez: Bluez, rig: Rig) -> None:
-    daemon = bluez(v1(HEAD, flash_samples=3_000_000))
-    rig.link("head", WISH, backfill=True)
-    await rig.streaming(packets=2)
-    daemon.faults(HEAD, hidden=True)
-    daemon.command("lose_link", address=HEAD)
-    daemon.command("pass_time", address=HEAD, seconds=60)
-    end_of_boot_1 = daemon.command("state", address=HEAD)["next_index"]
-    daemon.command("reboot", address=HEAD)
-    daemon.command("pass_time", address=HEAD, seconds=120)
-    daemon.faults(HEAD, hidden=False)
-
-    def caught_up() -> bool:
-        done = rig.ledger.is_closed(DEVICE, 1)
-        return done and rig.ledger.missing(DEVICE, 2, 0, rig.ledger.held(DEVICE, 2).end) == []
-
-    await rig.listener.until(caught_up, within_s=15)
-    await rig.stop()
-    first, second = rig.listener.of(StreamStarted)
-    assert (first.boot, second.boot) == (1, 2)
-    packets = rig.listener.packets()
-    assert_recorded(packets, 1, first.next_index, end_of_boot_1)
-    assert_recorded(packets, 2, 0, second.next_index)
-
-
 async def test_daemon_killed_is_noticed_only_by_the_watchdog(bluez: Bluez, rig: Rig) -> None:
     daemon = bluez(v1(HEAD))
     rig.link("head", WISH)
