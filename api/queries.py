@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from api.days import summarise_stored_day
 from api.problems import problem
 from api.runtime import Runtime
 from processing.summary.types import DaySummary
@@ -80,10 +81,19 @@ def today_in(zone: str) -> date:
 
 
 def days(runtime: Runtime, patient: Patient, first: date, last: date) -> list[DaySummary]:
-    """Return the day summaries of [first, last], those that exist, in order."""
+    """Return the day summaries of [first, last], those that exist, in order.
+
+    The day under way is summarised afresh from its minutes, so that it is never behind.
+    """
     span = day_range(first, last, patient.zone)
     rows = runtime.results.days(patient.id, span.t0_ns, span.t1_ns)
-    return [restore(DaySummary, row) for row in rows]
+    found = [restore(DaySummary, row) for row in rows]
+    today = today_in(patient.zone)
+    if first <= today <= last:
+        fresh = summarise_stored_day(runtime.results, patient, today)
+        if fresh is not None:
+            found = [day for day in found if day.date < fresh.date] + [fresh]
+    return found
 
 
 @dataclass(frozen=True, slots=True)

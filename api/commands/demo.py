@@ -34,6 +34,9 @@ def command(
     """
     import asyncio
     import json
+    import time
+
+    began_s = time.monotonic()
 
     from api.logs import configure_logging
     from api.settings import load_settings
@@ -45,7 +48,12 @@ def command(
 
     from api.demo.run import Demo
 
-    demo = Demo(settings, lambda line: click.echo(line, err=as_json), browser=not no_browser)
+    demo = Demo(
+        settings,
+        lambda line: click.echo(line, err=as_json),
+        browser=not no_browser,
+        began_s=began_s,
+    )
     summary = asyncio.run(demo.run(duration))
     if as_json:
         click.echo(json.dumps(summary, indent=2))

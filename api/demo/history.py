@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -156,6 +156,11 @@ class _Sensor:
         return pieces
 
 
+def _one_axis(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return a day's first blocks as the beginning of its axis: nothing came before them."""
+    return [replace(piece, new_axis=False) for piece in pieces]
+
+
 def _chunks(state: synthesis.SimulatorState, length_s: float) -> Iterator[synthesis.SimulatedChunk]:
     made_s = 0.0
     while made_s < length_s:
@@ -202,6 +207,7 @@ def make_day(
                 pieces[role] = sensors[role].read(first, first + n)
             spans = [Span(s.kind, start_ns + s.start_ns, start_ns + s.end_ns) for s in chunk.spans]
             if chain is None:
+                pieces = {role: _one_axis(found) for role, found in pieces.items()}
                 chain = _Chain(params, patient, store, catalog, pieces, spans)
             else:
                 chain.add_resets(spans)

@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 CALIBRATION_KINDS = ("neutral_pose", "nod", "shake", "trunk_bow")
 SETTLE_S = 3.0
 """Time after the last movement until its samples have surely arrived."""
+HOLD_NS = 500_000_000
+"""The first half second of a pose is still settling."""
 LOOK_EVERY_S = 0.25
 RESET_SIGMA_DEG = 3.0
 """A pose taken up at home with a mirror (NUMBERS.md)."""
@@ -138,7 +140,11 @@ class LiveDemo:
         bows = [span for span in spans if span.kind == "trunk_bow"]
         if not bows or self.collector.now_utc_ns() < bows[0].end_ns + int(SETTLE_S * 1e9):
             return
-        asked = [s for s in spans if s.kind in CALIBRATION_KINDS and s.end_ns <= bows[0].end_ns]
+        asked = [
+            replace(s, start_ns=s.start_ns + HOLD_NS) if s.kind == "neutral_pose" else s
+            for s in spans
+            if s.kind in CALIBRATION_KINDS and s.end_ns <= bows[0].end_ns
+        ]
         try:
             plan = await self.collector.calibrate(asked)
         except AlignmentError as error:

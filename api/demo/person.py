@@ -15,7 +15,7 @@ PATIENT_ID = "demo"
 LABEL = "Simulated patient"
 SEED = 1
 """Of the person and the sensors; the same at every start, so that it is the same person."""
-INJECTED_DAYS_AGO = 12
+INJECTED_DAYS_AGO = 11
 """A simulated injection, so that the history has something to show."""
 
 HEAD_WORN = SensorMounting(anterior="+z", up="+y")
@@ -44,7 +44,12 @@ def patient_spec(days_ago: int = 0) -> PatientSpec:
         PatientSpec(),
         head_mounting=_four(_tilted(HEAD_WORN, _HEAD_TILT_DEG)),
         trunk_mounting=_four(_tilted(TRUNK_WORN, _TRUNK_TILT_DEG)),
-        rest_fraction=0.75,
+        rest_fraction=0.3,
+        tonic_gap_s=(60.0, 240.0),
+        jerks_per_min=1.5,
+        tremor_gap_s=(120.0, 600.0),
+        turns_per_min=3.0,
+        glances_per_min=6.0,
     )
     return scaled(spec, botulinum_factor(INJECTED_DAYS_AGO - days_ago))
 

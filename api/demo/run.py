@@ -78,13 +78,17 @@ class Demo:
         Prints a line for a person.
     browser : bool
         Open the page.
+    began_s : float
+        `time.monotonic` when the command began.
     """
 
-    def __init__(self, settings: Settings, say: Callable[[str], None], *, browser: bool) -> None:
+    def __init__(
+        self, settings: Settings, say: Callable[[str], None], *, browser: bool, began_s: float
+    ) -> None:
         self._settings = settings
         self._say = say
         self._browser = browser
-        self._began_s = time.monotonic()
+        self._began_s = began_s
         self.phases: dict[str, float] = {}
         """Name of a phase to the seconds from the start to its end."""
         self.observed = Observed()
