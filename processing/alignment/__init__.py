@@ -2,6 +2,7 @@
 
 from processing.alignment.estimate import StoredReference, estimate_alignment
 from processing.alignment.mounting import Mounting, SensorMounting, parse_mounting
+from processing.alignment.neutral import find_held, neutral_span
 from processing.alignment.references import (
     ReferencePoses,
     heading_resets,
@@ -16,7 +17,9 @@ __all__ = [
     "SensorMounting",
     "StoredReference",
     "estimate_alignment",
+    "find_held",
     "heading_resets",
+    "neutral_span",
     "parse_mounting",
     "reference_poses",
     "sensor_rotation",

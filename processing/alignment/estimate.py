@@ -24,7 +24,7 @@ from processing.alignment import neutral
 from processing.alignment.axes import angle_deg, from_right_and_up, level, neutral_rotation, unit
 from processing.alignment.mounting import Mounting, SensorMounting
 from processing.alignment.movements import MovementAxis, motion_deg, movement_axis
-from processing.alignment.passive import right_from_tilt
+from processing.alignment.passive import forward_from_posture, forward_from_walking
 from processing.types import Alignment, BoolArray, FloatArray, PairBlock, PairOrientation, Span
 
 MIN_EXPLAINED: Final = 0.85
@@ -124,7 +124,7 @@ def estimate_alignment(
         _check_head(nod, shake, up_head, verdict)
     declared = mounting or Mounting()
     right_head, head_source = _right(
-        nod, declared.head, oriented.q_es_head, up_head, "head", verdict
+        nod, declared.head, _Worn("head", pair, oriented, up_head), verdict
     )
     up_functional = up_head
     if head_source == "guided" and shake is not None:
@@ -156,7 +156,7 @@ def estimate_alignment(
             "the trunk bow's axis is not level: repeat the trunk bow straight forward from the hips"
         )
     right_trunk, trunk_source = _right(
-        bow, declared.trunk, oriented.q_es_trunk, up_trunk, "trunk", verdict
+        bow, declared.trunk, _Worn("trunk", pair, oriented, up_trunk), verdict
     )
     q_trunk = from_right_and_up(right_trunk, up_trunk, exact="up")
     if stored_n is None:
@@ -281,15 +281,40 @@ def _check_swap(pair: PairBlock, spans: Sequence[Span], verdict: _Verdict) -> No
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Worn:
+    """One sensor over the rows that alignment sees."""
+
+    point: Literal["head", "trunk"]
+    pair: PairBlock
+    oriented: PairOrientation
+    up: FloatArray
+
+    def guessed_right(self, verdict: _Verdict) -> FloatArray:
+        """Return the wearer's right as walking, else posture, has it; say which."""
+        head = self.point == "head"
+        q_es = self.oriented.q_es_head if head else self.oriented.q_es_trunk
+        acc = self.pair.head_acc if head else self.pair.trunk_acc
+        valid = self.pair.head_valid if head else self.pair.trunk_valid
+        forward = forward_from_walking(acc, q_es, valid, self.up, self.pair.rate_hz)
+        source = "walking"
+        if forward is None:
+            forward, source = forward_from_posture(q_es, self.up), "posture, a mere guess"
+        verdict.doubt(
+            f"nothing declares which way the {self.point} sensor faces; it was taken from "
+            f"{source}: {_REMEDY}"
+        )
+        return np.cross(forward, self.up)
+
+
 def _right(
     movement: MovementAxis | None,
     declared: SensorMounting | None,
-    q_es: FloatArray,
-    up: FloatArray,
-    point: str,
+    worn: _Worn,
     verdict: _Verdict,
 ) -> tuple[FloatArray, Source]:
     """Return the person's right in sensor axes and where it comes from."""
+    point, up = worn.point, worn.up
     from_mounting = None if declared is None else _declared_right(declared, up, point, verdict)
     usable = (
         movement is not None
@@ -305,8 +330,7 @@ def _right(
         return movement.axis, "guided"
     if from_mounting is not None:
         return from_mounting, "mounting"
-    verdict.doubt(f"nothing says which way the {point} sensor faces, a guess was made: {_REMEDY}")
-    return right_from_tilt(q_es, up), "passive"
+    return worn.guessed_right(verdict), "passive"
 
 
 def _declared_right(

@@ -1,5 +1,6 @@
 """The neutral pose: which stretch, was it held, and where is up in each sensor."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -102,6 +103,22 @@ def find_held(pair: PairBlock, *, head_only: bool = False) -> Held:
         return Held(first, first + width, passed=True)
     first = int(np.argmin(np.where(whole, unrest, np.inf)))
     return Held(first, first + width, passed=False)
+
+
+def neutral_span(pair: PairBlock, spans: Sequence[Span], *, head_only: bool = False) -> Span:
+    """Return the first neutral pose declared inside the block, else the one that is found.
+
+    Where nothing is declared, the span found is what `estimate_alignment` takes for N; as a span
+    it can define the heading too.
+    """
+    for span in sorted(spans, key=lambda s: s.start_ns):
+        if span.kind == "neutral_pose" and held_in(pair, span, head_only=head_only) is not None:
+            return span
+    held = find_held(pair, head_only=head_only)
+    start_ns, end_ns = (
+        pair.t0_ns + round((pair.k0 + row) * 1e9 / pair.rate_hz) for row in (held.start, held.stop)
+    )
+    return Span("neutral_pose", start_ns, end_ns)
 
 
 def up_in_sensor(q_es: FloatArray) -> FloatArray:

@@ -82,11 +82,14 @@ def walk(rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
     amplitude[0, [1, 3, 5]] = 0.012, 0.0012, 0.0003
     amplitude[1, [1, 3, 5]] = 0.022, 0.0025, 0.0004
     amplitude[2, [0, 2, 4]] = 0.020, 0.0030, 0.0006
-    amplitude[3, [1, 3]] = 1.5, 0.4
+    amplitude[3, [1, 3]] = 0.7, 0.2
     amplitude[4, [0, 2]] = 2.0, 0.5
     amplitude[5, [0, 2]] = 4.0, 0.6
     amplitude[6, [1, 3]] = 1.2, 0.3
     amplitude[7, [0, 2]] = 1.5, 0.4
     amplitude[8, [0, 2]] = -3.0, 0.4
     amplitude *= rng.uniform(0.8, 1.2, size=amplitude.shape)
-    return amplitude, rng.uniform(0.0, 2 * np.pi, size=amplitude.shape)
+    phase = rng.uniform(0.0, 2 * np.pi, size=amplitude.shape)
+    # inverted pendulum: fastest forward where the body is lowest
+    phase[0, 1] = phase[1, 1] + 0.5 * np.pi + rng.normal(0.0, 0.3)
+    return amplitude, phase
