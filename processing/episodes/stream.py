@@ -1,244 +1,32 @@
-"""All detectors on one stream: buffering, precedence, finality at a fixed lag.
+"""All detectors on one stream: precedence, and finality at a fixed lag.
 
 Precedence is invalid, gate, tremor, jerk; posture stands beside them. An episode is reported final
 at a fixed number of rows after its end, whatever the cut of the stream, and never changed again.
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
-from processing._jit import kernel
 from processing.episodes import jerk, posture, spectrum, tremor, turns
-from processing.episodes.jerk import JerkCandidate, JerkParams
-from processing.episodes.posture import PostureParams, PostureState
+from processing.episodes.jerk import JerkCandidate
+from processing.episodes.posture import PostureState
 from processing.episodes.reports import jerk_episode, recovery_s
-from processing.episodes.tremor import TremorEpisode, TremorParams
-from processing.episodes.turns import TurnParams, TurnState
+from processing.episodes.rows import Rows, grow
+from processing.episodes.state import EpisodeParams, EpisodesState
 from processing.episodes.types import EpisodesOut, unit_direction
-from processing.errors import InputError
-from processing.filters import fir, lowpass_taps, near_bad
 from processing.gates import GateBlock
-from processing.types import BoolArray, CervicalAngles, Episode, FloatArray, IntArray
-
-
-@dataclass(frozen=True, slots=True)
-class EpisodeParams:
-    """Everything that decides what is a candidate episode."""
-
-    jerk: JerkParams = field(default_factory=JerkParams)
-    posture: PostureParams = field(default_factory=PostureParams)
-    tremor: TremorParams = field(default_factory=TremorParams)
-    turn: TurnParams = field(default_factory=TurnParams)
-    lowpass_hz: float = 20.0
-    """Half-power frequency of the relative rate. Lower widens jerks, higher lets strap noise in."""
-    lowpass_half_rows: int = 8
-    """Taps on each side of that filter; its lag."""
-    decide_s: float = 7.3
-    """A jerk is decided this long after its end, once the gate is known: any tremor episode that
-    covers it has shown itself by then. With the gate's 2 s it stays below the 10 s allowed."""
-    rate_hz: float = 100.0
-    """Grid rate; the windows of the tremor detector are laid out for 100 Hz."""
-
-
-@dataclass(frozen=True, slots=True)
-class EpisodesState:
-    """What all detectors remember."""
-
-    k_raw: int
-    """Grid index of the first row of `raw_w`."""
-    raw_w: FloatArray
-    """(2 half, 3) at most: rates that the filter still needs."""
-    raw_invalid: BoolArray
-    k_rows: int
-    """Grid index of the first row of the arrays below."""
-    w: FloatArray
-    """(m, 3) filtered rates."""
-    invalid: BoolArray
-    """(m,) rows within reach of an invalid one."""
-    gated: BoolArray
-    """(g,) gate of the first g of these rows."""
-    k_angles: int
-    """Grid index of the first row of `angles`."""
-    angles: FloatArray
-    """(a, 5) flexion, lateral, rotation, deviation, heading sigma; NaN where not usable."""
-    k_scanned: int
-    """First row not yet judged as the peak of a jerk."""
-    k_window: int
-    """First row of the next tremor window."""
-    found: tuple[JerkCandidate, ...]
-    """Jerks whose gate is not known yet."""
-    kept: tuple[JerkCandidate, ...]
-    """Jerks outside gates, refractory time applied; decided ones stay for the bursts of others."""
-    decided: int
-    """How many of `kept` have been decided."""
-    tremor: TremorEpisode | None
-    covered: tuple[tuple[int, int], ...]
-    """Row bounds of tremor episodes that ended lately."""
-    posture: PostureState
-    turns: TurnState
-
+from processing.types import CervicalAngles, Episode, FloatArray, IntArray
 
 _HISTORY_ROWS = 900
 """Rows kept behind the gate: an undecided jerk and its recovery, the window under way."""
 LOW_RATE_NOTE = (
     "jerks and tremor are not judged: the sensors sample below 50 Hz; record at 50 Hz or more"
 )
-_TAIL_ROWS = 120
-"""Unknown rows that follow the last one, so that all filters can run out."""
 _BURST_ROWS = 2000
 """Decided jerks are remembered this long for the bursts of later ones."""
 
 
-@kernel()
-def _prepare(
-    flexion: FloatArray,
-    lateral: FloatArray,
-    rotation: FloatArray,
-    deviation: FloatArray,
-    sigma: FloatArray,
-    valid: BoolArray,
-    w: FloatArray,
-    sigma_max: float,
-    raw_w: FloatArray,
-    invalid: BoolArray,
-    angles: FloatArray,
-) -> None:
-    """Fill finite rates, validity and the usable angles (n, 5)."""
-    for i in range(valid.shape[0]):
-        total = w[i, 0] + w[i, 1] + w[i, 2]
-        fine = valid[i] and np.isfinite(total)
-        invalid[i] = not fine
-        for j in range(3):
-            raw_w[i, j] = w[i, j] if fine else 0.0
-        usable = fine and sigma[i] <= sigma_max and np.isfinite(deviation[i])
-        angles[i, 0] = flexion[i] if usable else np.nan
-        angles[i, 1] = lateral[i]
-        angles[i, 2] = rotation[i]
-        angles[i, 3] = deviation[i]
-        angles[i, 4] = sigma[i]
-
-
-def start(params: EpisodeParams) -> EpisodesState:
-    """Return the state before the first row.
-
-    Raises
-    ------
-    InputError
-        The grid has another rate than the detectors are laid out for.
-    """
-    if params.rate_hz != 100.0:
-        raise InputError(f"the detectors work on a 100 Hz grid, not at {params.rate_hz} Hz")
-    none = np.empty(0, dtype=np.bool_)
-    half = params.lowpass_half_rows
-    return EpisodesState(
-        # what lies before the first row is not known: the filter's reach of it is invalid
-        k_raw=-half,
-        raw_w=np.zeros((half, 3)),
-        raw_invalid=np.ones(half, dtype=np.bool_),
-        k_rows=0,
-        w=np.empty((0, 3)),
-        invalid=none,
-        gated=none,
-        k_angles=0,
-        angles=np.empty((0, 5)),
-        k_scanned=round(params.jerk.reach_s * params.rate_hz),
-        k_window=0,
-        found=(),
-        kept=(),
-        decided=0,
-        tremor=None,
-        covered=(),
-        posture=posture.start(),
-        turns=turns.start(),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The rows at hand: filtered rates, flags, and where the known ones end."""
-
-    k0: int
-    w: FloatArray
-    invalid: BoolArray
-    gated: BoolArray
-    k_real: int
-    """First index behind the rows that really exist and whose gate is known."""
-
-    @property
-    def k_gate(self) -> int:
-        return self.k0 + int(self.gated.shape[0])
-
-    @property
-    def k_w(self) -> int:
-        return self.k0 + int(self.w.shape[0])
-
-    def bad(self, begin: int, end: int) -> BoolArray:
-        """Return where rows begin..end-1 are invalid or gated."""
-        span = slice(begin - self.k0, end - self.k0)
-        return np.asarray(self.invalid[span] | self.gated[span])
-
-
-def _grow(
-    params: EpisodeParams,
-    state: EpisodesState,
-    angles: CervicalAngles,
-    w_rel_dps: FloatArray,
-    gate: GateBlock,
-    *,
-    head_only: bool,
-    final: bool,
-) -> tuple[_Rows, FloatArray, FloatArray, BoolArray]:
-    """Return rows, usable angles, and the raw rates and flags that the next step needs."""
-    n = angles.valid.shape[0]
-    k_new = state.k_raw + state.raw_w.shape[0]
-    if n and angles.k0 != k_new:
-        raise InputError(f"angles begin at row {angles.k0}, expected {k_new}: rows were skipped")
-    k_gate = state.k_rows + state.gated.shape[0]
-    if gate.gated.shape[0] and gate.k0 != k_gate:
-        raise InputError(f"the gate begins at row {gate.k0}, expected {k_gate}: rows were skipped")
-    half = params.lowpass_half_rows
-    tail = _TAIL_ROWS + half if final else 0
-    m = state.raw_w.shape[0]
-    raw_w = np.zeros((m + n + tail, 3))
-    raw_invalid = np.ones(m + n + tail, dtype=np.bool_)
-    raw_w[:m], raw_invalid[:m] = state.raw_w, state.raw_invalid
-    a = state.angles.shape[0]
-    all_angles = np.full((a + n + tail, 5), np.nan)
-    all_angles[:a] = state.angles
-    _prepare(
-        angles.flexion_deg,
-        angles.lateral_right_deg,
-        angles.rotation_right_deg,
-        angles.deviation_deg,
-        angles.heading_sigma_deg,
-        angles.valid,
-        w_rel_dps,
-        -np.inf if head_only else params.posture.sigma_max_deg,
-        raw_w[m:],
-        raw_invalid[m:],
-        all_angles[a:],
-    )
-    fresh = max(0, raw_w.shape[0] - 2 * half)
-    old = state.w.shape[0]
-    w = np.empty((old + fresh, 3))
-    invalid = np.empty(old + fresh, dtype=np.bool_)
-    w[:old], invalid[:old] = state.w, state.invalid
-    if fresh:
-        fir(raw_w, lowpass_taps(params.lowpass_hz, params.rate_hz, half), w[old:])
-        near_bad(raw_invalid, half, invalid[old:])
-    known = gate.gated
-    k_real = k_gate + known.shape[0]
-    if final:
-        if k_real != k_new + n:
-            raise InputError("the gate of the last rows is missing: flush the gate first")
-        known = np.concatenate((known, np.zeros(_TAIL_ROWS, dtype=np.bool_)))
-    gated = np.concatenate((state.gated, known))
-    return _Rows(state.k_rows, w, invalid, gated, k_real), all_angles, raw_w, raw_invalid
-
-
 def _jerks(
-    params: EpisodeParams, state: EpisodesState, rows: _Rows, *, low_rate: bool
+    params: EpisodeParams, state: EpisodesState, rows: Rows, *, low_rate: bool
 ) -> tuple[tuple[JerkCandidate, ...], tuple[JerkCandidate, ...], int]:
     """Return jerks whose gate is unknown, those outside gates, and the next row to scan."""
     reach = round(params.jerk.reach_s * params.rate_hz)
@@ -268,7 +56,7 @@ def _jerks(
     return tuple(found[ready:]), tuple(kept), end
 
 
-def _windows(rows: _Rows, k_window: int) -> tuple[IntArray, int]:
+def _windows(rows: Rows, k_window: int) -> tuple[IntArray, int]:
     """Return the first rows of the tremor windows that are complete, and the next one."""
     count = max(0, (rows.k_real - spectrum.WINDOW_ROWS - k_window) // spectrum.HOP_ROWS + 1)
     starts = k_window - rows.k0 + spectrum.HOP_ROWS * np.arange(count, dtype=np.int64)
@@ -278,7 +66,7 @@ def _windows(rows: _Rows, k_window: int) -> tuple[IntArray, int]:
 def _postures(
     params: EpisodeParams,
     state: EpisodesState,
-    rows: _Rows,
+    rows: Rows,
     angles: FloatArray,
     t0_ns: int,
     direction: FloatArray,
@@ -373,7 +161,7 @@ def step(
     InputError
         Rows were skipped.
     """
-    rows, all_angles, raw_w, raw_invalid = _grow(
+    rows, all_angles, raw_w, raw_invalid = grow(
         params, state, angles, w_rel_dps, gate, head_only=head_only, final=final
     )
     d = unit_direction(direction)
