@@ -39,6 +39,12 @@ class SampleAccount:
         )
         return replace(self._counts, missing=missing)
 
+    def begin(self, boot: int) -> None:
+        """Note that the sensor runs in this boot now; samples of earlier ones are late."""
+        if self._boot is not None and boot != self._boot:
+            self._counts = replace(self._counts, reboots=self._counts.reboots + 1)
+        self._boot = boot
+
     def enter(self, packet: SensorPacket) -> int | None:
         """Enter a packet.
 
@@ -48,10 +54,9 @@ class SampleAccount:
             How many of its first samples are known already, where the rest is ahead of everything
             of the newest boot; None where nothing of it is ahead.
         """
-        counts = self._counts
         if self._boot is None or packet.boot > self._boot:
-            counts = replace(counts, reboots=counts.reboots + (self._boot is not None))
-            self._boot = packet.boot
+            self.begin(packet.boot)
+        counts = self._counts
         held = self._held.setdefault(packet.boot, IndexRanges())
         end = packet.first_index + packet.n
         known_end = held.end

@@ -178,7 +178,10 @@ class Timeline:
 
     @property
     def last_t_ns(self) -> int | None:
-        """UTC of the newest sample."""
+        """UTC of the newest live sample; a later boot's are later.
+
+        Backfilled ones do not count: live and replay must agree on where a boot begins.
+        """
         return self._last_ns
 
     @property
@@ -228,8 +231,10 @@ class Timeline:
         self._clock, timed = clock.step(
             self._params, state, _anchors(runs), nominal_period_s=1.0 / self.layout.rate_hz
         )
-        if timed.t_ns.size:
-            self._last_ns = self._clock.last_t_ns
+        live = [i for i, run in enumerate(runs) if run.live and run.samples.shape[0]]
+        if live:
+            rows = sum(run.samples.shape[0] for run in runs[: live[-1] + 1])
+            self._last_ns = int(timed.t_ns[rows - 1])
         return timed
 
     def _state(self, boot: int, device_us: int, host_ns: int) -> clock.ClockState:
@@ -276,14 +281,30 @@ def round_trip(report: TimeSyncReport, utc_offset_ns: int) -> clock.RoundTrip:
     )
 
 
+def part_of(packet: SensorPacket, begin: int, end: int, rate_hz: float) -> SensorPacket:
+    """Return rows begin..end of a packet as a packet of its own, with the time of its first row."""
+    if packet.device_us is None and packet.last_device_us is None:
+        device_us = None
+    else:
+        device_us = device_time_us(packet, rate_hz) + round(begin * 1e6 / rate_hz)
+    return replace(
+        packet,
+        first_index=packet.first_index + begin,
+        device_us=device_us,
+        last_device_us=None,
+        samples=packet.samples[begin:end],
+        clock_stepped=packet.clock_stepped and begin == 0,
+    )
+
+
 def live_run(packet: SensorPacket, skip: int, rate_hz: float, utc_offset_ns: int) -> Run:
     """Return the part of a packet that is ahead of everything before it, as a live run."""
-    device_us = device_time_us(packet, rate_hz) + round(skip * 1e6 / rate_hz)
+    part = packet if skip == 0 else part_of(packet, skip, packet.n, rate_hz)
     return Run(
-        first_index=packet.first_index + skip,
-        device_us=device_us,
-        host_ns=arrival_ns(packet.host_mono_ns, utc_offset_ns),
-        samples=packet.samples[skip:],
+        first_index=part.first_index,
+        device_us=device_time_us(part, rate_hz),
+        host_ns=arrival_ns(part.host_mono_ns, utc_offset_ns),
+        samples=part.samples,
         live=True,
-        stepped=packet.clock_stepped,
+        stepped=part.clock_stepped,
     )

@@ -67,6 +67,7 @@ def build_frame(
     recorder: RecorderHealth,
 ) -> LiveFrame:
     """Return the present as one frame; the hub gives it its number."""
+    alignment = alignment if angles is None else angles.alignment
     sensors = {role: _sensor(views.get(role), facts[role], role, now_ns) for role in facts}
     frame = LiveFrame(
         event_id=0,

@@ -110,6 +110,7 @@ class Intake:
             self._device_id = event.device_id
             self._description = None
             self._account = SampleAccount()
+        self._account.begin(event.boot)
         for stream in event.streams:
             unit = UnitCalibration.from_record(self._calibration_of(event.device_id))
             layout = layout_of(stream.channels, stream.dtype, stream.rate_hz, unit)

@@ -19,7 +19,7 @@ from ingest.today import Today
 from processing import pipeline, quaternion
 from processing.errors import InputError
 from processing.pipeline import PipelineOutput, PipelineParams, PipelineState, Setup
-from processing.types import Episode, FloatArray, HeadingReset, ImuBlock
+from processing.types import Alignment, Episode, FloatArray, HeadingReset, ImuBlock
 from storage.angle_grid import SecondsState, full_rate_of, seconds_step
 from storage.results import ResultBatch
 
@@ -64,6 +64,8 @@ class LiveAngles:
     gated: bool | None
     provisional: tuple[Episode, ...]
     today: TodayCounters
+    alignment: Alignment
+    """What the angles rest on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +249,7 @@ class Processor:
                 self._setup,
                 head,
                 trunk,
-                resets=self._on_grid(),
+                resets=self._on_grid(head),
                 complete_until_ns=horizon_ns,
             )
         except InputError as error:
@@ -262,9 +264,11 @@ class Processor:
             return Processed(self._live(out), _merged([*finished, *([batch] if batch else [])]))
         return Processed(self._live(out), self._batch(out, final=False))
 
-    def _on_grid(self) -> list[HeadingReset]:
-        """Return the resets as grid rows of the present stretch."""
+    def _on_grid(self, head: ImuBlock | None = None) -> list[HeadingReset]:
+        """Return the resets as grid rows of the stretch, which may begin with this head block."""
         t0_ns = self._state.grid.t0_ns
+        if t0_ns is None and head is not None and head.valid.any():
+            t0_ns = int(head.t_ns[head.valid.argmax()])
         if t0_ns is None:
             return []
         period = self._params.grid.period_ns
@@ -334,6 +338,7 @@ class Processor:
             gated=self._gated,
             provisional=out.episodes.provisional,
             today=self._today.counters(out.minutes.current),
+            alignment=self._setup.alignment,
         )
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ingest.assemble import part_of
 from ingest.drivers.driver import (
     SensorEvent,
     SensorPacket,
@@ -20,6 +21,7 @@ from ingest.drivers.driver import (
     TimeSyncReport,
 )
 from ingest.drivers.driver import StreamInfo as DriverStream
+from ingest.ledger import SampleLedger
 from ingest.record_rows import (
     EVENT_CLOCK_STEPPED,
     EVENT_LOST_BEFORE,
@@ -73,6 +75,8 @@ class Recorder:
         What turns the collector's monotonic clock into UTC; whole microseconds.
     on_committed : callable
         Told, in the recorder's thread, the highest ticket whose samples are durable.
+    held : SampleLedger, optional
+        What the record holds already; the recorder keeps it up to date and shares it with nobody.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class Recorder:
         patient: str,
         utc_offset_ns: int,
         on_committed: Callable[[int], None] | None = None,
+        held: SampleLedger | None = None,
         commit_every_s: float = COMMIT_EVERY_S,
     ) -> None:
         self._writer = writer
@@ -93,6 +98,7 @@ class Recorder:
         self._held: list[_Batch] = []
         self._started: dict[tuple[str, str], tuple[Role, DriverStream, StreamStarted]] = {}
         self._streams: dict[tuple[str, int, str], int] = {}
+        self._ledger = held or SampleLedger()
         self._ticket = 0
         self._appended = 0
         self._unrecorded = 0
@@ -209,8 +215,8 @@ class Recorder:
                 if started is None:
                     raise RecordError(f"samples of {event.device_id} came before its description")
                 key = (event.device_id, event.boot, event.stream)
-                waiting.setdefault(self._stream_id(key), []).append(
-                    imu_packet(event, started[1], self._offset_ns)
+                waiting.setdefault(self._stream_id(key), []).extend(
+                    self._new_parts(event, started[1])
                 )
                 self._note_flags(event, waiting)
             elif isinstance(event, TimeSyncReport):
@@ -221,6 +227,26 @@ class Recorder:
                 waiting.setdefault(self._side_stream(event, "status"), []).append(packet)
         for stream_id, packets in waiting.items():
             self._writer.append(stream_id, packets)
+
+    def _new_parts(self, event: SensorPacket, stream: DriverStream) -> list[Packet]:
+        """Return what of a packet is not held, each part with an anchor of its own.
+
+        The record would drop repeats by itself, but then the rest of a packet whose beginning was
+        a repeat has no time of its own, and a replay cannot tell where a packet ends.
+        """
+        if stream.index_source == "host":
+            return [imu_packet(event, stream, self._offset_ns)]
+        device = event.device_id if stream.stream == "imu" else f"{event.device_id}/{stream.stream}"
+        held = self._ledger.held(device, event.boot)
+        first, end = event.first_index, event.first_index + event.n
+        parts = []
+        for a, b in list(held.missing(first, end)):
+            part = event
+            if (a, b) != (first, end):
+                part = part_of(event, a - first, b - first, stream.rate_hz)
+            parts.append(imu_packet(part, stream, self._offset_ns))
+        held.add(first, end)
+        return parts
 
     def _note_flags(self, event: SensorPacket, waiting: dict[int, list[Packet]]) -> None:
         for flag, code in (

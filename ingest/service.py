@@ -213,12 +213,14 @@ class Collector:
         writer = await asyncio.to_thread(RecordWriter, self.spec.folder, background=False)
         try:
             ledger = await asyncio.to_thread(ledger_of, self.spec.folder)
+            held = await asyncio.to_thread(ledger_of, self.spec.folder)
             worker = self._make_worker()
             recorder = Recorder(
                 writer,
                 patient=self.spec.patient,
                 utc_offset_ns=self.utc_offset_ns,
                 on_committed=worker.committed,
+                held=held,
             )
         except BaseException:
             writer.close()

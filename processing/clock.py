@@ -90,7 +90,8 @@ class ClockState:
     scalars: FloatArray
     """(N_SCALARS,) the current line, knot and counters; meanings in `processing.clock_kernel`."""
     buckets: FloatArray
-    """(m, 3) lowest points, one row a bucket: device s, arrival - device s, sample index."""
+    """(m, 4) one row a bucket: device s and arrival - device s of the lowest point, device s and
+    sample index of the first packet."""
     syncs: FloatArray
     """(64, 3) recent round trips: device s, lower bound of the offset s, round trip s."""
     last_t_ns: int
@@ -184,7 +185,7 @@ def start(
         origin_device_us=int(device_us),
         origin_host_ns=int(host_ns),
         scalars=scalars,
-        buckets=np.zeros((rows, 3)),
+        buckets=np.zeros((rows, 4)),
         syncs=np.full((_SYNCS, 3), np.nan),
         last_t_ns=np.iinfo(np.int64).min if after_ns is None else int(after_ns),
     )

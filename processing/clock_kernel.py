@@ -134,7 +134,9 @@ def _store(p: FloatArray, s: FloatArray, buckets: FloatArray, x: float, d: float
         return False
     if n > 0 and key == s[S_KEY]:
         if level < buckets[n - 1, 1] - s[S_SLOPE] * buckets[n - 1, 0]:
-            buckets[n - 1, 0], buckets[n - 1, 1], buckets[n - 1, 2] = x, d, i
+            buckets[n - 1, 0], buckets[n - 1, 1] = x, d
+        if np.isnan(buckets[n - 1, 3]):
+            buckets[n - 1, 2], buckets[n - 1, 3] = x, i
         return False
     settled = n > 0 and x - s[S_FIRST_X] >= p[P_SETTLE]
     if settled:
@@ -144,11 +146,10 @@ def _store(p: FloatArray, s: FloatArray, buckets: FloatArray, x: float, d: float
         old += 1
     if old > 0:
         for row in range(n - old):
-            buckets[row, 0] = buckets[row + old, 0]
-            buckets[row, 1] = buckets[row + old, 1]
-            buckets[row, 2] = buckets[row + old, 2]
+            for column in range(buckets.shape[1]):
+                buckets[row, column] = buckets[row + old, column]
         n -= old
-    buckets[n, 0], buckets[n, 1], buckets[n, 2] = x, d, i
+    buckets[n, 0], buckets[n, 1], buckets[n, 2], buckets[n, 3] = x, d, x, i
     s[S_BUCKETS] = n + 1
     s[S_KEY] = key
     return settled
@@ -194,15 +195,15 @@ def _begin(s: FloatArray, syncs: FloatArray, x: float, d: float) -> None:
 
 @kernel()
 def _period(p: FloatArray, s: FloatArray, buckets: FloatArray, x: float, i: float) -> None:
-    """Update the sample period from the oldest point within the window."""
+    """Update the sample period from the oldest packet within the window."""
     row = int(s[S_BUCKETS]) - 1
     found = -1
     while row >= 0 and buckets[row, 0] >= x - p[P_PERIOD]:
-        if not np.isnan(buckets[row, 2]) and buckets[row, 2] < i:
+        if not np.isnan(buckets[row, 3]) and buckets[row, 3] < i:
             found = row
         row -= 1
     if found >= 0:
-        s[S_PERIOD] = (x - buckets[found, 0]) / (i - buckets[found, 2])
+        s[S_PERIOD] = (x - buckets[found, 2]) / (i - buckets[found, 3])
 
 
 @kernel()
@@ -288,11 +289,12 @@ def advance(
                 if sent - s[S_FIRST_X] < p[P_SETTLE]:
                     s[S_LINE] = min(s[S_LINE], d - s[S_SLOPE] * sent)
                 _bound(p, s, syncs, sent)
-                if kinds[k] == LIVE:
-                    floor_u = -np.inf
-                    if last_ns > np.iinfo(np.int64).min:
-                        floor_u = (last_ns - origin_ns) * 1e-9 + period
-                    broken = _knot(p, s, x, floor_u)
+            # a late packet bends nothing, but the first one needs a line to lie on
+            if kinds[k] == LIVE and (verdict != LATE or s[S_ANEW] == 1.0):
+                floor_u = -np.inf
+                if last_ns > np.iinfo(np.int64).min:
+                    floor_u = (last_ns - origin_ns) * 1e-9 + period
+                broken = _knot(p, s, x, floor_u)
         periods[k] = period
         breaks[k] = broken
         late = kinds[k] == BACKFILLED and x < s[S_KNOT_X]

@@ -40,10 +40,6 @@ class _Facts:
     device_us: IntArray
     host_ns: IntArray
     live: BoolArray
-    n_live: int
-    """Samples of a usual live packet; more in a row were fetched later."""
-    period_us: float
-    """Mean sample period on the device's clock."""
     trips: tuple[clock.RoundTrip, ...]
     stepped: frozenset[int]
     """Device times of packets at which the clock was stepped."""
@@ -76,6 +72,7 @@ def blocks(
         At most a few hundred kilobytes each; `new_axis` where a time axis broke, as live.
     """
     after_ns: int | None = None
+    given_ns: int | None = None
     for stream in reader.streams(patient=patient, role=role, kind="imu"):
         layout = _layout(stream.info)
         if layout is None or not stream.samples:
@@ -89,8 +86,11 @@ def blocks(
             layout, params if has_clock else params or ARRIVAL_CLOCK, after_ns=after_ns
         )
         for piece in _boot(reader, stream, timeline):
-            cut = _within(piece, t0_ns, t1_ns)
+            # stored samples of a boot's end may overlap the next boot's beginning by milliseconds
+            floor = t0_ns if piece.new_axis or given_ns is None else max(t0_ns, given_ns + 1)
+            cut = _within(piece, floor, t1_ns)
             if cut is not None:
+                given_ns = int(cut.block.t_ns[-1])
                 yield cut
         after_ns = timeline.last_t_ns
 
@@ -139,17 +139,11 @@ def _facts(reader: RecordReader, stream: Stream, layout: Layout) -> _Facts:
             np.int64
         )
     live = clock.in_order(host_ns)
-    steps = np.diff(index[live])
-    n_live = int(np.bincount(steps[steps < 4096]).argmax()) if np.any(steps < 4096) else 1
-    span = int(index[-1] - index[0]) if index.size else 0
-    period_us = float(device_us[-1] - device_us[0]) / span if span else nominal_us
     return _Facts(
         index,
         device_us,
         host_ns,
         live,
-        max(1, n_live),
-        period_us if 0.9 < period_us / nominal_us < 1.1 else nominal_us,
         _trips(reader, stream.info),
         _stepped(reader, stream.info),
     )
@@ -158,15 +152,16 @@ def _facts(reader: RecordReader, stream: Stream, layout: Layout) -> _Facts:
 def _runs(reader: RecordReader, stream: Stream, facts: _Facts) -> Iterator[Run]:
     """Yield the samples of a boot in order of index, packet by packet as they came."""
     held: tuple[IntArray, Samples] | None = None
+    period_us = 1e6 / stream.info.rate_hz
     for chunk in reader.samples(stream.id):
         index, data = _with_held(held, chunk)
         # the last packet may go on in the next chunk
         last = int(np.searchsorted(facts.first, index[-1], side="right")) - 1
         keep = int(np.searchsorted(index, facts.first[last])) if last >= 0 else 0
-        yield from _cut_runs(index[:keep], data[:keep], facts)
+        yield from _cut_runs(index[:keep], data[:keep], facts, period_us)
         held = index[keep:], data[keep:]
     if held is not None:
-        yield from _cut_runs(*held, facts)
+        yield from _cut_runs(*held, facts, period_us)
 
 
 def _with_held(held: tuple[IntArray, Samples] | None, chunk: Chunk) -> tuple[IntArray, Samples]:
@@ -176,28 +171,29 @@ def _with_held(held: tuple[IntArray, Samples] | None, chunk: Chunk) -> tuple[Int
     return np.concatenate((held[0], chunk.index)), data
 
 
-def _cut_runs(index: IntArray, data: Samples, facts: _Facts) -> Iterator[Run]:
-    """Cut consecutive rows at packets, at gaps, and where rows were added later."""
+def _cut_runs(index: IntArray, data: Samples, facts: _Facts, period_us: float) -> Iterator[Run]:
+    """Cut consecutive rows at packets and at gaps.
+
+    Rows behind a gap without an anchor of their own (an importer may leave some) are put at the
+    nominal distance from the packet before; they tell nothing about the clock.
+    """
     if not index.size:
         return
-    packet = np.searchsorted(facts.first, index, side="right") - 1
-    offset = np.where(packet >= 0, index - facts.first[np.maximum(packet, 0)], 0)
-    own = (packet >= 0) & facts.live[np.maximum(packet, 0)] & (offset < facts.n_live)
-    own |= (packet >= 0) & ~facts.live[np.maximum(packet, 0)]
+    packet = np.maximum(np.searchsorted(facts.first, index, side="right") - 1, 0)
     new = np.ones(index.size, dtype=np.bool_)
-    new[1:] = (np.diff(index) != 1) | (np.diff(packet) != 0) | (own[1:] != own[:-1])
+    new[1:] = (np.diff(index) != 1) | (np.diff(packet) != 0)
     starts = np.flatnonzero(new)
     for a, b in zip(starts, [*starts[1:], index.size], strict=True):
-        k = max(int(packet[a]), 0)
-        from_anchor = int(index[a] - facts.first[k])
+        k = int(packet[a])
+        ahead = int(index[a] - facts.first[k])
         device_us = int(facts.device_us[k])
         yield Run(
             first_index=int(index[a]),
-            device_us=device_us + round(from_anchor * facts.period_us),
+            device_us=device_us + round(ahead * period_us),
             host_ns=int(facts.host_ns[k]),
             samples=data[a:b],
-            live=bool(facts.live[k]) and bool(own[a]) and from_anchor == 0,
-            stepped=from_anchor == 0 and device_us in facts.stepped,
+            live=bool(facts.live[k]) and ahead == 0,
+            stepped=ahead == 0 and device_us in facts.stepped,
         )
 
 

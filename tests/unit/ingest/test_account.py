@@ -60,3 +60,12 @@ def test_a_reboot_begins_a_new_axis_and_old_boots_can_still_be_completed() -> No
     assert account.enter(packet(10, boot=1)) is None
     counts = account.counts
     assert (counts.reboots, counts.samples, counts.missing, counts.backfilled) == (1, 40, 0, 10)
+
+
+def test_the_end_of_the_last_boot_is_late_once_the_next_has_begun() -> None:
+    account = SampleAccount()
+    account.enter(packet(0))
+    account.begin(2)
+    assert account.enter(packet(10)) is None
+    assert account.enter(packet(0, boot=2)) == 0
+    assert account.counts.reboots == 1

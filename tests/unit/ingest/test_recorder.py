@@ -105,7 +105,20 @@ def test_samples_are_in_the_record_with_their_anchors(tmp_path: Path) -> None:
     assert chunk.anchors.index.tolist() == [0, 10, 30]
     assert chunk.anchors.device_ticks.tolist() == [1_000_000, 1_096_150, 1_288_450]
     assert chunk.anchors.host_ns[1] == OFFSET_NS + 96_154_000
-    assert recorder.health.duplicate_samples == 10
+
+
+def test_what_is_new_of_an_overlapping_packet_has_its_own_anchor(tmp_path: Path) -> None:
+    told = Told()
+    recorder = make(tmp_path, told)
+    put_all(recorder, [started(), packet(0), packet(20), packet(6), packet(14)])
+    recorder.stop()
+    with RecordReader(tmp_path) as reader:
+        (chunk,) = reader.samples(reader.streams(kind="imu")[0].id)
+    assert chunk.index.tolist() == list(range(30))
+    assert chunk.anchors.index.tolist() == [0, 10, 16, 20]
+    assert chunk.anchors.device_ticks[1] == (packet(6).device_us or 0) + round(4e6 / 104)
+    assert np.array_equal(chunk.data[10:16], packet(6).samples[4:])
+    assert np.array_equal(chunk.data[16:20], packet(14).samples[2:6])
 
 
 def test_stop_writes_everything_and_releases_the_folder(tmp_path: Path) -> None:

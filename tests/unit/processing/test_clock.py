@@ -311,6 +311,23 @@ def test_backfill_before_any_live_packet_is_refused_and_possible_after_one() -> 
     assert np.array_equal(after.scalars, state.scalars, equal_nan=True)
 
 
+def test_a_backlog_right_after_the_first_round_trip_lies_on_its_line() -> None:
+    """Reconnected to a sensor that reset meanwhile: its stored frames come before live ones."""
+    link = simulate(15, 30.0)
+    a = link.anchors
+    host = a.host_ns.copy()
+    host[:100] = a.host_ns[100] + np.arange(100) * 1_000_000
+    backlog = part(a, slice(None), host_ns=np.maximum.accumulate(host))
+    sent_ns = int(a.host_ns[100]) - 60_000_000
+    seen_us = int(device_us(np.array([(sent_ns - T0_NS) * 1e-9 + 0.02]), 25.0)[0])
+    trip = clock.RoundTrip(sent_ns, seen_us, seen_us + 100, sent_ns + 40_000_000)
+    state = clock.start(PARAMS, device_us=seen_us, host_ns=sent_ns)
+    state = clock.observe(PARAMS, state, trip)
+    _, timed = clock.step(PARAMS, state, backlog, nominal_period_s=0.01)
+    assert np.abs(error_ms(link, timed)).max() < 20.0
+    assert (np.diff(timed.t_ns) > 0).all()
+
+
 def test_an_impossible_round_trip_is_ignored() -> None:
     a = simulate(13, 40.0).anchors
     state, _ = run(a)
