@@ -5,7 +5,7 @@ import numpy as np
 from processing._jit import kernel
 from processing.orientation.correction import apply_correction
 from processing.orientation.covariance import measure, transpose
-from processing.orientation.layout import N_ERROR, PO, POS, TH, VE, VEL
+from processing.orientation.layout import N_ERROR, PO, POS, REFERENCE, TH, VE, VEL
 from processing.types import FloatArray, IntArray
 
 
@@ -33,6 +33,7 @@ def reset_heading(
     P: FloatArray,
     heading: float,
     variance: float,
+    shares_reference: bool,
     work: FloatArray,
     turns: FloatArray,
     tape: FloatArray,
@@ -43,6 +44,9 @@ def reset_heading(
     Heading is a symmetry of everything else, so the correction about the vertical is exact for any
     angle once velocity, position and their covariance turn along. `turns` (2,) receives how far
     each sensor was turned.
+
+    The first pose defines the zero of heading. Later ones scatter, each by its own error, and all
+    differ from the first by the error with which that one was taken up: `shares_reference`.
     """
     n = P.shape[0]
     h, gain, dx = work[0, :n], work[1, :n], work[2, :n]
@@ -50,6 +54,8 @@ def reset_heading(
     dx[:] = 0.0
     h[TH + 2] = 1.0
     h[N_ERROR + TH + 2] = -1.0
+    if shares_reference:
+        h[REFERENCE] = 1.0
     measure(P, h, -heading, variance, dx, gain, tape, used)
     for i in range(2):
         r = i * N_ERROR

@@ -9,6 +9,11 @@ from typing import Final
 N_ERROR: Final = 24
 """Error states of one sensor."""
 
+REFERENCE: Final = 2 * N_ERROR
+"""Index of the error that all later reference poses share, behind those of two sensors, rad."""
+N_PAIR: Final = REFERENCE + 1
+"""Error states of two sensors."""
+
 TH: Final = 0
 """Attitude error, rotation vector in earth axes, rad: R_true = exp([TH]) R."""
 BI: Final = 3

@@ -13,13 +13,15 @@ import numpy as np
 from processing import quaternion
 from processing.errors import InputError, StateError
 from processing.orientation.heading import heading_sigma, reset_heading, sum_pose_error
-from processing.orientation.layout import BIAS, LEAD, N_ERROR, N_STATE, STARTED, Q
+from processing.orientation.layout import BIAS, LEAD, N_PAIR, N_STATE, STARTED, Q
 from processing.orientation.params import PairParams, constants, initial_state, initial_variances
 from processing.orientation.recording import WORK_SHAPE, Recording, smooth_rows, swept
 from processing.orientation.window import LOG_TURN, log_attitude, run
 from processing.types import BoolArray, FloatArray, HeadingReset, PairBlock, PairOrientation
 
 STATE_VERSION = 1
+HEADING_KNOWN_RAD = 1.5
+"""A relative heading less certain than this has met no reset yet: the next one defines its zero."""
 SMOOTHED_WINDOWS = 2400
 """Windows recorded at a time while smoothing; bounds memory, changes no result."""
 
@@ -34,7 +36,7 @@ class PairState:
     x: FloatArray
     """(2, `N_STATE`) running state of head and trunk."""
     P: FloatArray
-    """(2 `N_ERROR`, 2 `N_ERROR`) joint covariance."""
+    """(`N_PAIR`, `N_PAIR`) joint covariance."""
     pose_start: int
     """First grid index of the pose being summed, -1 for none."""
     pose: FloatArray
@@ -52,7 +54,14 @@ def start(params: PairParams, rate_hz: float) -> PairState:
         k=0,
         rate_hz=rate_hz,
         x=x,
-        P=np.diag(np.concatenate([initial_variances(s, params.filter) for s in sensors])),
+        P=np.diag(
+            np.concatenate(
+                [
+                    *(initial_variances(s, params.filter) for s in sensors),
+                    [np.radians(params.reference_sigma_deg) ** 2],
+                ]
+            )
+        ),
         pose_start=-1,
         pose=np.zeros(4),
     )
@@ -102,7 +111,7 @@ def smooth(
         state, q, sigma = _advance(work, states[-1], k, k_next, Recording.of(0, 2))
         states.append(state)
         parts.append((q, sigma))
-    adjoint, L = np.zeros((1, 2 * N_ERROR)), np.zeros((2 * N_ERROR, 2 * N_ERROR))
+    adjoint, L = np.zeros((1, N_PAIR)), np.zeros((N_PAIR, N_PAIR))
     passages: list[FloatArray] = []
     errors: list[FloatArray] = []
     variances: list[FloatArray] = []
@@ -201,7 +210,8 @@ def _advance(
         if np.any(pose):
             heading = _wrapped(2.0 * np.arctan2(pose[3], pose[0]))
             variance = np.radians(reset.sigma_deg) ** 2
-            reset_heading(x, P, heading, variance, scratch, turns, record.tape, record.used)
+            known = bool(heading_sigma(P) < HEADING_KNOWN_RAD)
+            reset_heading(x, P, heading, variance, known, scratch, turns, record.tape, record.used)
             q[:, end - 1 - k0] = x[:, Q : Q + 4]
             sigma[end - 1 - k0] = heading_sigma(P)
             if record.log.shape[0] > 0:
@@ -258,7 +268,7 @@ def state_from_dict(data: dict[str, object]) -> PairState:
     x = np.array(data["x"], dtype=np.float64)
     P = np.array(data["P"], dtype=np.float64)
     pose = np.array(data["pose"], dtype=np.float64)
-    if x.shape != (2, N_STATE) or P.shape != (2 * N_ERROR, 2 * N_ERROR) or pose.shape != (4,):
+    if x.shape != (2, N_STATE) or P.shape != (N_PAIR, N_PAIR) or pose.shape != (4,):
         raise StateError("orientation state has the wrong shape; reprocess from the record")
     return PairState(
         k=int(str(data["k"])),

@@ -66,7 +66,7 @@ class FilterParams:
     """Gyroscope white noise, °/s/√Hz."""
     bias_walk_dps: float = 0.001
     """Random walk of gyroscope bias, °/s/√s (reference: 0.003 to 0.004; 0.008 was worse)."""
-    bias_share_dps: float = 0.003
+    bias_share_dps: float = 0.004
     """What motion adds to that walk, °/s/√s per m/s²/√Hz of motion acceleration."""
     offset_walk_ms2: float = 0.0005
     """Random walk of accelerometer offset, m/s²/√s."""
@@ -125,6 +125,9 @@ class PairParams:
     head: SensorParams = field(default_factory=SensorParams)
     trunk: SensorParams = field(default_factory=SensorParams)
     filter: FilterParams = field(default_factory=FilterParams)
+    reference_sigma_deg: float = 2.0
+    """Standard deviation of the heading error with which the first reference pose was taken up:
+    that of one examiner's repetitions. It limits what later poses say about absolute heading."""
 
 
 DEFAULT_GYRO_DENSITY_DPS = 0.0085

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from processing.orientation.layout import N_ERROR
+from processing.orientation.layout import N_ERROR, N_PAIR
 from processing.orientation.smoother import correct_attitude, sweep_back
 from processing.orientation.window import LOG_AFTER, LOG_BEFORE, log_width
 from processing.types import FloatArray, IntArray
@@ -31,9 +31,9 @@ class Recording:
     @classmethod
     def of(cls, windows: int, sensors: int) -> "Recording":
         """Return room for a number of windows."""
-        n = sensors * N_ERROR
+        n = N_ERROR if sensors == 1 else N_PAIR
         return cls(
-            log=np.zeros((windows, sensors, log_width(sensors))),
+            log=np.zeros((windows, sensors, log_width(n))),
             marks=np.zeros(windows + 1, dtype=np.int64),
             tape=np.zeros((MEASUREMENTS_PER_WINDOW * sensors * windows, 2 * n + 2)),
             used=np.zeros(2, dtype=np.int64),

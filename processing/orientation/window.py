@@ -66,9 +66,9 @@ LOG_ROWS: Final = T_S + 11
 """The three attitude rows of the covariance after them."""
 
 
-def log_width(sensors: int) -> int:
-    """Return the numbers per window and sensor in the log."""
-    return LOG_ROWS + 3 * N_ERROR * sensors
+def log_width(n: int) -> int:
+    """Return the numbers per window and sensor in the log, for n error states."""
+    return LOG_ROWS + 3 * n
 
 
 @kernel()
