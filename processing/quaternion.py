@@ -30,14 +30,14 @@ def multiply(p: ArrayLike, q: ArrayLike) -> FloatArray:
 
 def conjugate(q: ArrayLike) -> FloatArray:
     """Return the inverse rotation of unit quaternions (..., 4)."""
-    return np.asarray(q, dtype=np.float64) * np.array([1.0, -1.0, -1.0, -1.0])
+    return np.asarray(np.asarray(q, dtype=np.float64) * np.array([1.0, -1.0, -1.0, -1.0]))
 
 
 def normalize(q: ArrayLike) -> FloatArray:
     """Return (..., 4) quaternions scaled to unit norm; zero norm gives NaN."""
     a = np.asarray(q, dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return a / np.linalg.norm(a, axis=-1, keepdims=True)
+        return np.asarray(a / np.linalg.norm(a, axis=-1, keepdims=True))
 
 
 def rotate(q: ArrayLike, v: ArrayLike) -> FloatArray:

@@ -73,8 +73,9 @@ class ImuBlock:
                 f"time does not increase at sample {at} (step {int(steps[at - 1])} ns); "
                 "sort the samples and drop duplicates first"
             )
-        finite = np.isfinite(a).all(axis=1) & np.isfinite(g).all(axis=1)
-        ok = finite if valid is None else finite & np.ascontiguousarray(valid, dtype=np.bool_)
+        ok: BoolArray = np.logical_and(np.isfinite(a).all(axis=1), np.isfinite(g).all(axis=1))
+        if valid is not None:
+            ok = np.logical_and(ok, valid)
         return cls(t_ns=t, acc=a, gyr=g, valid=ok, rate_hz=float(rate_hz), mag=m)
 
 

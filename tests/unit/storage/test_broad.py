@@ -1,6 +1,7 @@
 """BROAD trials are read alike from npz and from the published MATLAB form."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from storage.importers import ImportFormatError
 from storage.importers.broad import broad_files, read_broad
 
 
-def arrays(n: int = 40) -> dict[str, np.ndarray]:
+def arrays(n: int = 40) -> dict[str, Any]:
     rng = np.random.default_rng(1)
     return {
         "imu_gyr": rng.normal(size=(n, 3)),
