@@ -42,6 +42,7 @@ from ingest.link_counters import LinkCounters
 from ingest.link_failures import Outcome, outcome_of
 from ingest.link_state import LinkEvent, LinkLimits, LinkReason, LinkState
 from ingest.radio import Radio
+from ingest.seldom import SeldomLog
 from ingest.transport import AdapterState, Advertisement, Connection
 
 _log = logging.getLogger("ingest.link")
@@ -111,6 +112,7 @@ class SensorLink:
         self._entered_ns = monotonic_ns()
         self._seen: Advertisement | None = None
         self._inbox: Inbox | None = None
+        self._seldom = SeldomLog(_log, monotonic_ns)
         self._reported_ns = monotonic_ns()
 
     def stop(self) -> None:
@@ -245,6 +247,7 @@ class SensorLink:
         self, entry: DriverEntry, connection: Connection, lost: asyncio.Event
     ) -> None:
         limits = self._limits
+        seen_ns = self._entered_ns
         self._enter(LinkState.IDENTIFYING, LinkReason.CONNECTED)
         inbox = Inbox(monotonic_ns=self._now)
         self._inbox = inbox
@@ -265,6 +268,22 @@ class SensorLink:
         # the device may have been recognised by address before; from now on it must be this one
         self.wish = replace(
             self.wish, device_id=identity.device_id, address=connection.address, driver=entry.name
+        )
+        _log.info(
+            "%s: %s %s streams",
+            self.role,
+            identity.model,
+            identity.serial,
+            extra=self._context(
+                event="link_connected",
+                firmware=identity.firmware,
+                protocol=identity.protocol,
+                boot=started.boot,
+                next_index=started.next_index,
+                rates_hz=[each.rate_hz for each in started.streams],
+                since_seen_s=(self._now() - seen_ns) / 1e9,
+                details=identity.details,
+            ),
         )
         self._deliver([started])
         self._enter(LinkState.STREAMING, LinkReason.STARTED)
@@ -336,7 +355,7 @@ class SensorLink:
             try:
                 await driver.tend()
             except IngestError as error:
-                _log.warning("%s: %s", self.role, error, extra=self._context(event="tend_failed"))
+                self._seldom.warn("tend_failed", f"{self.role}: {error}", self._context())
 
     async def _finish(self, driver: Driver, inbox: Inbox) -> None:
         """End the stream on purpose; what the sensor still sent is kept."""

@@ -40,15 +40,17 @@ class Radio:
             del self._claims[address]
 
     async def note_stall(self, address: str, now_ns: int) -> None:
-        """Count a silent link; on repetition drop the system's memory of it, then the adapter's.
+        """Count a silent link; on repetition let the system forget it, then reset the adapter.
 
-        The caller does not hold `lock`.
+        The adapter is left alone while another link uses it: one sensor's fault must not end the
+        other's data. The caller does not hold `lock`.
         """
         window_ns = int(self._limits.stall_window_s * 1e9)
         self._stalls.append((now_ns, address))
         while now_ns - self._stalls[0][0] > window_ns:
             self._stalls.popleft()
-        if len(self._stalls) >= self._limits.stalls_for_reset:
+        others = any(claimed != address for claimed in self._claims)
+        if len(self._stalls) >= self._limits.stalls_for_reset and not others:
             self._stalls.clear()
             async with self.lock:
                 done = await self.transport.reset_adapter()

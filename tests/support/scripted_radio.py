@@ -46,6 +46,7 @@ class Sensor:
     connect_errors: list[Exception] = field(default_factory=list)
     identify_error: Exception | None = None
     start_error: Exception | None = None
+    tend_error: Exception | None = None
     hang_in: str = ""
     stored: dict[int, range] = field(default_factory=dict)
     boot: int = 1
@@ -246,6 +247,8 @@ class ScriptedDriver:
 
     async def tend(self) -> None:
         await self._maybe_hang("tend")
+        if self._sensor.tend_error is not None:
+            raise self._sensor.tend_error
 
     def decode(self, notifications: Sequence[Notification]) -> list[SensorEvent]:
         events: list[SensorEvent] = []

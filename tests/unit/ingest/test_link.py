@@ -143,6 +143,20 @@ def test_second_stall_forgets_the_device_and_third_resets_the_adapter() -> None:
     assert log[:2] == ["forget A", "reset"]
 
 
+def test_the_adapter_is_left_alone_while_another_sensor_uses_it() -> None:
+    sensors = [Sensor("A", "s-1", silent=True), Sensor("B", "s-2")]
+
+    async def scenario(bench: Bench) -> None:
+        bench.link("head", device_id="s-1", address="A")
+        bench.link("trunk", device_id="s-2", address="B")
+        await asyncio.sleep(120)
+
+    bench = on_bench(sensors, scenario)
+    assert bench.trail("head").count("stalled:no_data") > 4
+    assert "reset" not in bench.transport.log
+    assert bench.trail("trunk").count("streaming:started") == 1
+
+
 def test_backoff_doubles_to_thirty_seconds_with_jitter() -> None:
     sensor = Sensor("A", "s-1")
     sensor.start_error = CommandTimeoutError("no answer", command="START_STREAM")
@@ -271,6 +285,20 @@ def test_a_hanging_sensor_is_given_up(where: str, limit_s: float) -> None:
     assert event.reason == "command_timeout"
     assert event.elapsed_s == pytest.approx(limit_s, abs=0.1)
     assert "disconnect A" in bench.transport.log
+
+
+def test_failing_housekeeping_is_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    sensor = Sensor("A", "s-1", tend_error=GattError("no battery"))
+
+    async def scenario(bench: Bench) -> None:
+        bench.link()
+        await asyncio.sleep(150)
+
+    bench = on_bench([sensor], scenario)
+    said = [r for r in caplog.records if getattr(r, "event", "") == "tend_failed"]
+    assert len(said) == 3
+    assert said[1].kept > 50  # type: ignore[attr-defined]
+    assert len(bench.packets()) > 700
 
 
 def test_hanging_housekeeping_does_not_touch_the_data() -> None:
