@@ -45,14 +45,14 @@ class Observed:
     angles: dict[str, list[float]] = field(
         default_factory=lambda: {"rotation": [], "lateral": [], "flexion": []}
     )
-    """Smallest and largest value per axis."""
+    """Smallest and largest value per axis; rotation only where heading was not poor."""
     last: LiveFrame | None = None
 
     def take(self, frame: LiveFrame, elapsed_s: float) -> None:
         """Count a frame."""
         self.last = frame
         values = {
-            "rotation": frame.rotation_right_deg,
+            "rotation": None if frame.heading_quality == "poor" else frame.rotation_right_deg,
             "lateral": frame.lateral_right_deg,
             "flexion": frame.flexion_deg,
         }

@@ -42,7 +42,7 @@ async def follow_history(
     report(latest)
     try:
         async for line in child.stdout:
-            latest = HistoryProgress(state="running", **_known(json.loads(line)))
+            latest = _progress(json.loads(line))
             report(latest)
         code = await child.wait()
         if code == 0:
@@ -59,5 +59,6 @@ async def follow_history(
         words.cancel()
 
 
-def _known(line: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in line.items() if name in HistoryProgress.model_fields}
+def _progress(line: dict[str, object]) -> HistoryProgress:
+    known = {name: value for name, value in line.items() if name in HistoryProgress.model_fields}
+    return HistoryProgress.model_validate({"state": "running", **known})
