@@ -8,8 +8,10 @@
  *   connect MTU INTERVAL | disconnect | boot COUNTER | sub CHAR ON NOW | read CHAR
  *   write CHAR NOW HEX (a dash for nothing) | push FLAGS N TIME.. HEX | event CODE DETAIL VALUE NOW
  *   button NOW | due NOW | set FIELD VALUE | room N (sends that succeed from now on; -1 all)
+ *   state
  *
- * Answers: "> CHAR HEX" for every value sent, then "= ATT [HEX]".
+ * Answers: "> CHAR HEX" for every value sent, then "= ATT [HEX]"; to state "s RATE RECORDING STREAMING
+ * NEXT_INDEX BOOT" before it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -132,6 +134,9 @@ static void obey(struct nt_sensor *sensor, char *line)
         nt_due(sensor, number(&rest));
     } else if (strcmp(verb, "set") == 0) {
         set(sensor, &rest);
+    } else if (strcmp(verb, "state") == 0) {
+        printf("s %u %u %u %" PRIu32 " %" PRIu32 "\n", sensor->settings.rate, sensor->recording,
+               sensor->live.on, sensor->next_index, sensor->boot_counter);
     } else if (strcmp(verb, "room") == 0) {
         room = strtol(word(&rest), NULL, 10);
     } else {
