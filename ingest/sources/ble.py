@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from types import MappingProxyType
 
 from bleak import BleakClient, BleakScanner
@@ -77,6 +77,26 @@ async def _state_by_scanning() -> AdapterStatus:
     except (BleakError, OSError) as error:
         return AdapterStatus(AdapterState.UNKNOWN, str(error), "Switch Bluetooth off and on.")
     return AdapterStatus(AdapterState.READY, "Bluetooth is ready.")
+
+
+@contextlib.asynccontextmanager
+async def pairing_window(address: str) -> AsyncIterator[None]:
+    """Accept the pairing of one sensor for the length of a block, where this is ours to do.
+
+    Windows and macOS ask the person by a dialog of their own.
+
+    Raises
+    ------
+    BluetoothError
+        The system does not accept a pairing agent.
+    """
+    if not _ON_LINUX:
+        yield
+        return
+    from ingest.sources import bluez_agent
+
+    async with bluez_agent.pairing_window(address):
+        yield
 
 
 class BleTransport:

@@ -1,12 +1,17 @@
 """Pairing with and without our agent, and what a scan tells about who is around."""
 
+import time
+
 import pytest
 
 from ingest.candidates import SensorWish
 from ingest.discovery import scan_sensors
 from ingest.drivers.catalogue import SUPPORTED
+from ingest.errors import PairingRequiredError, SensorNotFoundError
 from ingest.link_state import LinkEvent, LinkReason
+from ingest.pairing import pair_sensor
 from ingest.sources.ble import BleTransport, adapter_state
+from ingest.sources.ble import pairing_window as ble_window
 from ingest.sources.bluez_agent import is_bonded, pairing_window
 from ingest.transport import AdapterState
 from tests.integration.ble.conftest import HEAD, TRUNK, Bluez, Rig, v1
@@ -104,3 +109,33 @@ async def test_adapter_is_power_cycled_and_devices_forgotten(
     await transport.scan((), duration_s=1, until=lambda _: True)
     await transport.forget(HEAD)
     assert "Adapter1.RemoveDevice" in daemon.command("calls")
+
+
+async def test_pair_sensor_bonds_identifies_and_lets_go(bluez: Bluez, rig: Rig) -> None:
+    daemon = bluez(v1(HEAD, faults={"needs_pairing": True}), v1(TRUNK))
+    paired = await pair_sensor(
+        rig.transport,
+        SUPPORTED,
+        HEAD,
+        monotonic_ns=time.monotonic_ns,
+        window=ble_window,
+        scan_s=1.0,
+    )
+    assert paired.identity.device_id == "v1-0000000000000001"
+    assert not daemon.command("connected", address=HEAD)
+    assert "Device1.Connect" in daemon.command("calls")
+    rig.link("head", paired.wish(100.0))
+    await rig.streaming()
+    assert {p.device_id for p in rig.listener.packets()} == {"v1-0000000000000001"}
+
+
+async def test_pair_sensor_gives_the_person_time_and_then_up(bluez: Bluez, rig: Rig) -> None:
+    bluez(v1(HEAD, faults={"needs_pairing": True}))
+    with pytest.raises(PairingRequiredError):
+        await pair_sensor(
+            rig.transport, SUPPORTED, HEAD, monotonic_ns=time.monotonic_ns, scan_s=1.0, window_s=0.5
+        )
+    with pytest.raises(SensorNotFoundError):
+        await pair_sensor(
+            rig.transport, SUPPORTED, TRUNK, monotonic_ns=time.monotonic_ns, scan_s=0.3
+        )
