@@ -2,9 +2,10 @@
 
 Indoors the direction of the field changes by degrees from place to place, so its error is coloured:
 new information comes with new places, not with more samples. The variance of a window is that of
-the disturbance times its time constant over the window's length, larger while the sensor does not
-move, and grows with the squared distance of norm and dip from their slowly adapted reference
-(VQF's two features, Laidig and Seel 2023, without its hard threshold).
+the disturbance times its time constant over the window's length, and grows with the distance of
+norm and dip from their slowly adapted reference (VQF's two features, Laidig and Seel 2023, without
+its threshold). As the filter knows how little heading drifts once bias and gyroscope matrix are
+learnt, a disturbance of seconds hardly moves it.
 """
 
 import numpy as np
@@ -17,7 +18,6 @@ from processing.orientation.tuning import (
     MAG_MEMORY,
     MAG_NORM,
     MAG_SIGMA,
-    MAG_STILL,
     MAG_TIME,
 )
 from processing.types import FloatArray, IntArray
@@ -46,14 +46,13 @@ def measure_field(
     r: int,
     k: FloatArray,
     dt: float,
-    rate: float,
     h: FloatArray,
     dx: FloatArray,
     gain: FloatArray,
     tape: FloatArray,
     used: IntArray,
 ) -> None:
-    """Measure that the horizontal field points north; `rate` is the window's RMS rate, rad/s."""
+    """Measure that the horizontal field points north."""
     n = s[COUNT]
     T = n * dt
     mx, my, mz = s[SUM_M] / n, s[SUM_M + 1] / n, s[SUM_M + 2] / n
@@ -69,8 +68,7 @@ def measure_field(
     away_norm = (norm / s[FIELD] - 1.0) / k[MAG_NORM]
     away_dip = (dip - s[FIELD + 1]) / k[MAG_DIP]
     away = away_norm * away_norm + away_dip * away_dip
-    still = 1.0 + k[MAG_STILL] / (1.0 + (rate / 0.35) ** 2)
-    variance = k[MAG_SIGMA] ** 2 * k[MAG_TIME] / T * still * (1.0 + away) ** 2
+    variance = k[MAG_SIGMA] ** 2 * k[MAG_TIME] / T * (1.0 + away) ** 2
     # αtrue = α + dα = 0 with α = atan2(mx, my): Jacobian of the horizontal direction
     h[r + TH] = mz * mx / horizontal2
     h[r + TH + 1] = mz * my / horizontal2

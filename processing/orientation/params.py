@@ -104,15 +104,15 @@ class FilterParams:
     velocity0_ms: float = 0.3
     """Standard deviation of velocity and position where nothing is known of them."""
     position0_m: float = 0.3
-    mag_sigma_deg: float = 4.0
-    """Standard deviation of the direction of an indoor field from place to place."""
+    mag_sigma_deg: float = 12.0
+    """Standard deviation of the heading that the field of one place gives. Small: heading follows a
+    disturbed field; large: it takes longer to correct a start in one. Indoors, near steel and
+    furniture, 5 to 20°."""
     mag_time_s: float = 2.0
-    """How long a moving sensor takes to get to another place, as far as the field is concerned."""
-    mag_still: float = 20.0
-    """How much less a still sensor learns from the same place."""
-    mag_norm: float = 0.05
+    """How long the field of one place lasts while moving; only mag_sigma_deg² times this counts."""
+    mag_norm: float = 0.03
     """Relative deviation of the norm that doubles the standard deviation... (VQF gates at 10 %)"""
-    mag_dip_deg: float = 5.0
+    mag_dip_deg: float = 4.0
     """...and that of the dip (VQF gates at 10°)."""
     mag_memory_s: float = 20.0
     """Memory of the reference of norm and dip (VQF: 20 s)."""
@@ -159,7 +159,6 @@ def constants(sensor: SensorParams, shared: FilterParams) -> FloatArray:
     c[tuning.LEARN_FLOOR] = 1.0 if sensor.gyro_noise_dps is None else 0.0
     c[tuning.MAG_SIGMA] = np.radians(shared.mag_sigma_deg)
     c[tuning.MAG_TIME] = shared.mag_time_s
-    c[tuning.MAG_STILL] = shared.mag_still
     c[tuning.MAG_NORM] = shared.mag_norm
     c[tuning.MAG_DIP] = np.radians(shared.mag_dip_deg)
     c[tuning.MAG_MEMORY] = shared.mag_memory_s

@@ -7,8 +7,6 @@ motion, rest and field are measured, and the corrections go back into the runnin
 
 from typing import Final
 
-import numpy as np
-
 from processing._jit import kernel
 from processing.orientation.correction import apply_correction
 from processing.orientation.covariance import T_S, apply_transition, symmetrise, transpose
@@ -157,8 +155,7 @@ def update(
         measure_motion(s, P, r, k, dt, h, dx, gain, tape, used)
         measure_rest(s, P, r, k, dt, h, dx, gain, tape, used)
         if with_mag:
-            rate = np.sqrt(rate_rms2(s))
-            measure_field(s, P, r, k, dt, rate, h, dx, gain, tape, used)
+            measure_field(s, P, r, k, dt, h, dx, gain, tape, used)
     for i in range(sensors):
         s = x[i]
         if log.shape[0] > 0:
