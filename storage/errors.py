@@ -18,6 +18,7 @@ StorageError
 │   ├── ServerUnreachableError   InfluxDB does not answer
 │   ├── ServerRefusedError       InfluxDB answers, and refuses
 │   └── ServerSetupError         token, organisation, bucket, retention or version is wrong
+├── ImportRecordError         another record cannot be taken over
 └── BackupError               a backup cannot be made or restored
 
 Every message is a sentence that says what to do.
@@ -163,6 +164,10 @@ class ServerRefusedError(ResultStoreError):
 
 class ServerSetupError(ResultStoreError):
     """Token, organisation, bucket, retention or version of InfluxDB is wrong."""
+
+
+class ImportRecordError(StorageError):
+    """Another record cannot be taken over."""
 
 
 class BackupError(StorageError):

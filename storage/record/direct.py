@@ -4,6 +4,7 @@ Works from any process, also while a collector records into the same folder: the
 guards the journal, and every segment enters the manifest in one transaction of its own.
 """
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from storage.database import folder_errors, open_database, transaction
 from storage.errors import StreamConflictError, UnknownStreamError
 from storage.record import journal, sealing
+from storage.record.ranges import RangeSet
 from storage.record.registry import find_or_create, stream_info
 from storage.record.sealing import SealTarget
-from storage.record.segments import SealedFile
-from storage.record.types import Anchors, Chunk, Samples, StreamInfo
+from storage.record.segments import SealedFile, load
+from storage.record.types import Anchors, Chunk, Packet, Samples, StreamInfo
 
 
 class DirectWriter:
@@ -107,6 +109,48 @@ class DirectWriter:
                 if file is not None:
                     sealed.append(file)
         return sealed
+
+    def append_arrivals(self, stream_id: int, chunk: Chunk) -> int:
+        """Store packets of a stream with a host index through the journal; return new samples.
+
+        Parameters
+        ----------
+        stream_id : int
+            From `open_stream`; its `index_source` is ``host``.
+        chunk : Chunk
+            Beginning with an anchor. Its indices are another hub's and are given anew; a packet
+            that arrived at a time at which one is held here is a repeat.
+        """
+        with folder_errors(self._folder), transaction(self._connection):
+            info = stream_info(self._connection, stream_id)
+            row = self._connection.execute(
+                "SELECT line FROM stream WHERE id = ?", (stream_id,)
+            ).fetchone()
+            held = self._arrivals(stream_id, info)
+            starts = np.searchsorted(chunk.index, chunk.anchors.index).tolist()
+            next_index = journal.end_index(self._connection, int(row[0]))
+            pieces: list[journal.Piece] = []
+            for k, (a, b) in enumerate(itertools.pairwise([*starts, len(chunk.index)])):
+                host_ns, ticks = int(chunk.anchors.host_ns[k]), int(chunk.anchors.device_ticks[k])
+                if host_ns in held:
+                    continue
+                packet = Packet(0, None if ticks < 0 else ticks, host_ns, chunk.data[a:b])
+                pieces += journal.pieces_of(packet, info, RangeSet(), next_index)
+                next_index = pieces[-1].i1
+            return journal.insert(self._connection, stream_id, int(row[0]), pieces)
+
+    def _arrivals(self, stream_id: int, info: StreamInfo) -> set[int]:
+        held = {
+            int(row[0])
+            for row in self._connection.execute(
+                "SELECT host_ns FROM packet WHERE stream = ?", (stream_id,)
+            )
+        }
+        for path, sha256 in self._connection.execute(
+            "SELECT path, sha256 FROM segment WHERE stream = ? AND damaged IS NULL", (stream_id,)
+        ).fetchall():
+            held.update(load(self._folder, path, sha256, info).anchors.host_ns.tolist())
+        return held
 
     def _write_new(self, target: SealTarget, part: Chunk, anchors: Anchors) -> SealedFile | None:
         while True:

@@ -11,6 +11,7 @@ from pathlib import Path
 from storage.database import folder_errors, open_database, transaction
 from storage.errors import DiskFullError, StorageError, StreamConflictError, UnknownStreamError
 from storage.record import journal, sealing
+from storage.record.erasing import finish_erasing
 from storage.record.journal import Piece
 from storage.record.lock import WriterLock
 from storage.record.ranges import RangeSet
@@ -98,6 +99,7 @@ class RecordWriter:
         try:
             self._connection = open_database(self._folder, create=True)
             with folder_errors(self._folder):
+                finish_erasing(self._connection, self._folder)
                 self.recovered = sealing.recover(self._connection, self._folder)
         except BaseException:
             self._lock.release()
@@ -219,6 +221,20 @@ class RecordWriter:
                 "INSERT INTO loss VALUES (?, ?, ?, ?, ?)",
                 (stream_id, i0, i1, cause, time.time_ns()),
             )
+
+    def forget(self, patient: str) -> None:
+        """Drop a patient's open streams and what waits for them; appending to them is refused."""
+        with self._database_lock, self._buffer_lock:
+            for key in [k for k, s in self._streams.items() if s.target.info.patient == patient]:
+                stream = self._streams.pop(key)
+                self._held.pop(stream.target.line, None)
+                samples = sum(p.i1 - p.i0 for p in stream.pieces)
+                size = sum(len(p.data) + 64 for p in stream.pieces)
+                self._state = replace(
+                    self._state,
+                    pending_samples=self._state.pending_samples - samples,
+                    pending_bytes=self._state.pending_bytes - size,
+                )
 
     def commit(self) -> CommitInfo:
         """Make everything appended so far durable; on failure it stays in memory and is retried.

@@ -1,0 +1,28 @@
+"""Getting data out, in any length with bounded memory: Parquet, Arrow, CSV, Motion-BIDS."""
+
+from storage.exports.bids import BidsSubject, BidsSystem, bids_zip, write_bids
+from storage.exports.encode import FORMATS, Format, stream
+from storage.exports.sources import (
+    block_batches,
+    episode_batches,
+    full_rate_batches,
+    raw_batches,
+    second_batches,
+    summary_batches,
+)
+
+__all__ = [
+    "FORMATS",
+    "BidsSubject",
+    "BidsSystem",
+    "Format",
+    "bids_zip",
+    "block_batches",
+    "episode_batches",
+    "full_rate_batches",
+    "raw_batches",
+    "second_batches",
+    "stream",
+    "summary_batches",
+    "write_bids",
+]
