@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_protocol.devices import witmotion as wit
+from firmware_protocol.devices import witmotion
 from firmware_protocol.devices.samples import SampleBlock
 from firmware_protocol.errors import FieldError
 
@@ -14,12 +14,12 @@ REGISTERS = bytes.fromhex("55713a00680169007a0000000000000000000000")
 
 
 def test_the_data_sheet_register_answer() -> None:
-    (found,) = wit.WitMotionDecoder().feed(REGISTERS)
-    assert found == wit.Registers(wit.REGISTER_MAG, (360, 105, 122, 0, 0, 0, 0, 0))
+    (found,) = witmotion.WitMotionDecoder().feed(REGISTERS)
+    assert found == witmotion.Registers(witmotion.REGISTER_MAG, (360, 105, 122, 0, 0, 0, 0, 0))
 
 
 def test_the_published_sample() -> None:
-    imu, angles = wit.WitMotionDecoder().feed(SAMPLE)
+    imu, angles = witmotion.WitMotionDecoder().feed(SAMPLE)
     assert isinstance(imu, SampleBlock)
     assert isinstance(angles, SampleBlock)
     assert imu.physical()[0, :3] / 9.80665 == pytest.approx((0, 0, 1))
@@ -29,15 +29,15 @@ def test_the_published_sample() -> None:
 
 
 def test_the_commands() -> None:
-    assert wit.set_rate(100.0).hex() == "ffaa030900"
-    assert wit.set_rate(200.0).hex() == "ffaa030b00"
-    assert wit.read_register(wit.REGISTER_BATTERY).hex() == "ffaa276400"
-    assert wit.unlock().hex() == "ffaa6988b5"
-    assert wit.save().hex() == "ffaa000000"
+    assert witmotion.set_rate(100.0).hex() == "ffaa030900"
+    assert witmotion.set_rate(200.0).hex() == "ffaa030b00"
+    assert witmotion.read_register(witmotion.REGISTER_BATTERY).hex() == "ffaa276400"
+    assert witmotion.unlock().hex() == "ffaa6988b5"
+    assert witmotion.save().hex() == "ffaa000000"
     with pytest.raises(FieldError, match="rate_hz"):
-        wit.set_rate(104.0)
+        witmotion.set_rate(104.0)
     with pytest.raises(FieldError, match="register"):
-        wit.read_register(256)
+        witmotion.read_register(256)
 
 
 bodies = st.lists(
@@ -49,11 +49,11 @@ bodies = st.lists(
 @given(bodies, st.lists(st.integers(1, 60), max_size=12))
 def test_frames_survive_any_cutting(sent: list[tuple[bytes, bytes]], sizes: list[int]) -> None:
     stream = b"".join(head + body for head, body in sent)
-    decoder = wit.WitMotionDecoder()
+    decoder = witmotion.WitMotionDecoder()
     imu, registers, at = [], [], 0
     for size in [*sizes, len(stream)]:
         for message in decoder.feed(stream[at : at + size]):
-            if isinstance(message, wit.Registers):
+            if isinstance(message, witmotion.Registers):
                 registers.append(message)
             elif message.stream == "imu":
                 imu.append(message.samples)
@@ -66,14 +66,14 @@ def test_frames_survive_any_cutting(sent: list[tuple[bytes, bytes]], sizes: list
 
 @given(st.lists(st.binary(max_size=60), max_size=10))
 def test_any_bytes_are_bounded(notifications: list[bytes]) -> None:
-    decoder = wit.WitMotionDecoder()
+    decoder = witmotion.WitMotionDecoder()
     for notification in notifications:
         decoder.feed(notification)
-    assert len(decoder._buffer) < wit.FRAME_SIZE
+    assert len(decoder._buffer) < witmotion.FRAME_SIZE
 
 
 def test_noise_is_skipped_and_counted() -> None:
-    decoder = wit.WitMotionDecoder()
+    decoder = witmotion.WitMotionDecoder()
     found = decoder.feed(b"\x00\x55\x00" + SAMPLE + b"\xff")
     assert len(found) == 2
     assert decoder.counts == {"noise_bytes": 4}
