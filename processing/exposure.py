@@ -6,8 +6,24 @@ order of adding; no sketch, no forgetting.
 
 import numpy as np
 
+from processing._jit import kernel
 from processing.errors import InputError
 from processing.types import IntArray
+
+
+@kernel()
+def _position(counts: IntArray, q: float) -> float:
+    """Return where the q-quantile lies in bins from the first one, -1 without samples."""
+    total = 0
+    for i in range(counts.shape[0]):
+        total += counts[i]
+    rank = q * total
+    before = 0
+    for i in range(counts.shape[0]):
+        if counts[i] > 0 and before + counts[i] >= rank:
+            return float(i + (rank - before) / counts[i])
+        before += counts[i]
+    return -1.0
 
 
 def histogram_quantile(counts: IntArray, q: float, low: float, width: float) -> float | None:
@@ -26,21 +42,12 @@ def histogram_quantile(counts: IntArray, q: float, low: float, width: float) -> 
     -----
     Samples are taken as evenly spread inside their bin; the error is below one width.
     """
-    total = int(counts.sum())
-    if total == 0:
-        return None
-    upto = np.cumsum(counts)
-    rank = q * total
-    at = int(np.searchsorted(upto, rank, side="left"))
-    # q = 0 and empty leading bins
-    while counts[at] == 0:
-        at += 1
-    inside = (rank - float(upto[at] - counts[at])) / float(counts[at])
-    return float(low + width * (at + min(1.0, max(0.0, inside))))
+    at = _position(counts, q)
+    return None if at < 0.0 else low + width * at
 
 
 def pack(counts: IntArray, first_bin: int) -> str:
-    """Return a histogram as text ``first;count,count,...`` with empty fields for zero.
+    """Return a histogram as text ``first;count,count,...``, empty without samples.
 
     Parameters
     ----------
@@ -53,8 +60,7 @@ def pack(counts: IntArray, first_bin: int) -> str:
     if filled.shape[0] == 0:
         return ""
     begin, end = int(filled[0]), int(filled[-1]) + 1
-    fields = ",".join(str(c) if c else "" for c in counts[begin:end].tolist())
-    return f"{first_bin + begin};{fields}"
+    return f"{first_bin + begin};{','.join(map(str, counts[begin:end].tolist()))}"
 
 
 def unpack_into(text: str, counts: IntArray, first_bin: int) -> None:
@@ -70,7 +76,7 @@ def unpack_into(text: str, counts: IntArray, first_bin: int) -> None:
     try:
         begin_text, fields = text.split(";")
         begin = int(begin_text) - first_bin
-        values = [int(field) if field else 0 for field in fields.split(",")]
+        values = [int(field) for field in fields.split(",")]
     except ValueError as error:
         raise InputError(f"no packed histogram: {text[:40]!r}") from error
     if begin < 0 or begin + len(values) > counts.shape[0]:

@@ -5,10 +5,13 @@ Whatever an episode needs is gathered in histograms, so that a tremor of hours c
 than one of seconds.
 """
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from processing._jit import kernel
 from processing.episodes import spectrum
 from processing.episodes.confidence import tremor_confidence
 from processing.episodes.types import DETECTOR_VERSION
@@ -64,6 +67,8 @@ _HISTOGRAMS: tuple[tuple[str, float, float], ...] = (
     ("skew", 0.0, 0.01),
 )
 _BINS = 400
+_BATCH = 64
+"""Windows judged at a time: what they need stays in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,43 +91,72 @@ class TremorEpisode:
     pp_largest_deg: float
 
 
-def _count(histograms: IntArray, values: tuple[float, ...]) -> IntArray:
-    counts = histograms.copy()
-    for row, (value, (_, low, width)) in enumerate(zip(values, _HISTOGRAMS, strict=True)):
-        if np.isfinite(value):
-            counts[row, min(_BINS - 1, max(0, int((value - low) / width)))] += 1
-    return counts
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A window that oscillates."""
+
+    row: int
+    frequency_hz: float
+    ratio: float
+    pp_deg: float
+    power_dps2: float
+    cv: float
+    skew: float
+    axis: FloatArray
+    slow: bool
 
 
-def _grown(
-    episode: TremorEpisode | None,
-    k: int,
-    figures: FloatArray,
-    cv: float,
-    skew: float,
+@kernel()
+def _count(
+    histograms: IntArray,
+    axes: FloatArray,
+    lows: FloatArray,
+    widths: FloatArray,
+    values: FloatArray,
     axis: FloatArray,
-    *,
-    slow: bool,
-) -> TremorEpisode:
-    """Return the episode with one more window."""
-    pp = float(figures[2])
-    values = (float(figures[0]), np.log10(pp), np.log10(float(figures[3])), cv, abs(skew))
-    outer = np.outer(axis, axis)
-    if episode is None:
-        empty = np.zeros((len(_HISTOGRAMS), _BINS), dtype=np.int64)
-        counts = _count(empty, values)
-        return TremorEpisode(k, k, 1, int(slow), counts, outer, float(figures[1]), k, pp)
-    larger = pp > episode.pp_largest_deg
-    return replace(
-        episode,
+) -> None:
+    """Add one window's figures (5,) and its axis (3,) in place."""
+    for row in range(values.shape[0]):
+        if np.isfinite(values[row]):
+            at = int((values[row] - lows[row]) / widths[row])
+            histograms[row, min(histograms.shape[1] - 1, max(0, at))] += 1
+    for i in range(3):
+        for j in range(3):
+            axes[i, j] += axis[i] * axis[j]
+
+
+_LOWS = np.array([low for _, low, _ in _HISTOGRAMS])
+_WIDTHS = np.array([width for _, _, width in _HISTOGRAMS])
+
+
+def _begun(k: int) -> TremorEpisode:
+    empty = np.zeros((len(_HISTOGRAMS), _BINS), dtype=np.int64)
+    return TremorEpisode(k, k, 0, 0, empty, np.zeros((3, 3)), 0.0, k, 0.0)
+
+
+def _grown(episode: TremorEpisode, k: int, window: _Window) -> TremorEpisode:
+    """Return the episode with one more window; its arrays are counted up in place."""
+    values = np.array(
+        [
+            window.frequency_hz,
+            math.log10(window.pp_deg),
+            math.log10(window.power_dps2),
+            window.cv,
+            abs(window.skew),
+        ]
+    )
+    _count(episode.histograms, episode.axes, _LOWS, _WIDTHS, values, window.axis)
+    larger = window.pp_deg > episode.pp_largest_deg
+    return TremorEpisode(
+        k_first=episode.k_first,
         k_last=k,
         windows=episode.windows + 1,
-        slow_windows=episode.slow_windows + int(slow),
-        histograms=_count(episode.histograms, values),
-        axes=episode.axes + outer,
-        ratio_sum=episode.ratio_sum + float(figures[1]),
+        slow_windows=episode.slow_windows + int(window.slow),
+        histograms=episode.histograms,
+        axes=episode.axes,
+        ratio_sum=episode.ratio_sum + window.ratio,
         k_largest=k if larger else episode.k_largest,
-        pp_largest_deg=pp if larger else episode.pp_largest_deg,
+        pp_largest_deg=window.pp_deg if larger else episode.pp_largest_deg,
     )
 
 
@@ -191,6 +225,45 @@ def report(params: TremorParams, episode: TremorEpisode, t0_ns: int, rate_hz: fl
     )
 
 
+def _oscillating(
+    params: TremorParams,
+    w_dps: FloatArray,
+    starts: IntArray,
+    clear: BoolArray,
+    rate_hz: float,
+) -> Iterator[_Window]:
+    """Give the windows that oscillate; slow ones only where no row at all is gated."""
+    psd, f = spectrum.transform(w_dps, starts, rate_hz)
+    figures = np.empty((starts.shape[0], 4))
+    slow_figures = np.empty_like(figures)
+    low, high = _bin(params.regular_low_hz), _bin(params.regular_high_hz)
+    spectrum.find_peaks(psd, low, high, _HALF_BAND, False, figures)  # noqa: FBT003 - kernel
+    low, high = _bin(params.slow_low_hz), _bin(params.slow_high_hz)
+    spectrum.find_peaks(psd, low, high, _HALF_BAND, True, slow_figures)  # noqa: FBT003 - kernel
+
+    def passes(table: FloatArray) -> BoolArray:
+        return np.asarray(
+            (table[:, 0] > 0.0)
+            & (table[:, 1] >= params.peak_ratio_min)
+            & (table[:, 2] >= params.pp_min_deg)
+        )
+
+    regular = passes(figures)
+    slow = ~regular & passes(slow_figures) & clear
+    for at in np.flatnonzero(regular | slow).tolist():
+        frequency, ratio, pp, power = (figures if regular[at] else slow_figures)[at].tolist()
+        axis = np.empty(3)
+        spectrum.oscillation_axis(f[at], round(frequency / spectrum.BIN_HZ), _HALF_BAND, axis)
+        row = int(starts[at])
+        cv, skew = spectrum.regularity(w_dps, row, spectrum.WINDOW_ROWS, axis, rate_hz / frequency)
+        if regular[at] or cv <= params.slow_cv_max:
+            yield _Window(row, frequency, ratio, pp, power, cv, skew, axis, bool(slow[at]))
+
+
+def _bin(frequency_hz: float) -> int:
+    return round(frequency_hz / spectrum.BIN_HZ) - spectrum.FIRST_BIN
+
+
 def judge(
     params: TremorParams,
     w_dps: FloatArray,
@@ -222,47 +295,25 @@ def judge(
     ended: list[tuple[int, TremorEpisode]] = []
     if starts.shape[0] == 0:
         return open_episode, ended
+    if open_episode is not None:
+        # the caller's state stays as it was
+        open_episode = replace(
+            open_episode,
+            histograms=open_episode.histograms.copy(),
+            axes=open_episode.axes.copy(),
+        )
     totals = np.concatenate(([0], np.cumsum(bad)))
     blocked = totals[starts + spectrum.WINDOW_ROWS] - totals[starts]
     judged = np.flatnonzero(blocked <= params.gated_max * spectrum.WINDOW_ROWS)
-    psd, f = spectrum.transform(w_dps, np.ascontiguousarray(starts[judged]), rate_hz)
-    figures = np.empty((judged.shape[0], 4))
-    slow_figures = np.empty_like(figures)
-    first = spectrum.FIRST_BIN
-
-    def bin_of(frequency_hz: float) -> int:
-        return round(frequency_hz / spectrum.BIN_HZ) - first
-
-    low, high = bin_of(params.regular_low_hz), bin_of(params.regular_high_hz)
-    spectrum.find_peaks(psd, low, high, _HALF_BAND, False, figures)  # noqa: FBT003 - kernel
-    low, high = bin_of(params.slow_low_hz), bin_of(params.slow_high_hz)
-    spectrum.find_peaks(psd, low, high, _HALF_BAND, True, slow_figures)  # noqa: FBT003 - kernel
-
-    def passes(table: FloatArray) -> BoolArray:
-        return np.asarray(
-            (table[:, 0] > 0.0)
-            & (table[:, 1] >= params.peak_ratio_min)
-            & (table[:, 2] >= params.pp_min_deg)
-        )
-
-    regular = passes(figures)
-    slow = ~regular & passes(slow_figures) & (blocked[judged] == 0)
     merge_rows = round((params.gap_merge_s - 2.0 * params.trim_s) * rate_hz)
-    axis = np.empty(3)
-    for at in np.flatnonzero(regular | slow):
-        k = k_row0 + int(starts[judged[at]])
-        table = figures[at] if regular[at] else slow_figures[at]
-        peak_bin = round(float(table[0]) / spectrum.BIN_HZ)
-        spectrum.oscillation_axis(f[at], peak_bin, _HALF_BAND, axis)
-        period_rows = rate_hz / float(table[0])
-        cv, skew = spectrum.regularity(
-            w_dps, int(starts[judged[at]]), spectrum.WINDOW_ROWS, axis, period_rows
-        )
-        if slow[at] and not cv <= params.slow_cv_max:
-            continue
-        open_episode, closed = _close_before(open_episode, k, merge_rows)
-        ended.extend(closed)
-        open_episode = _grown(open_episode, k, table, cv, skew, axis.copy(), slow=bool(slow[at]))
+    for i in range(0, judged.shape[0], _BATCH):
+        some = judged[i : i + _BATCH]
+        clear = np.asarray(blocked[some] == 0)
+        for window in _oscillating(params, w_dps, starts[some], clear, rate_hz):
+            k = k_row0 + window.row
+            open_episode, closed = _close_before(open_episode, k, merge_rows)
+            ended.extend(closed)
+            open_episode = _grown(open_episode or _begun(k), k, window)
     k_next = k_row0 + int(starts[-1]) + spectrum.HOP_ROWS
     open_episode, closed = _close_before(open_episode, k_next, merge_rows)
     ended.extend(closed)

@@ -79,7 +79,7 @@ class MinuteSummary:
     turn_n: int | None
     """Voluntary turns of at least 30°."""
     flexion_histogram: str
-    """Counts of grid rows in bins of 0.5°, as ``first;count,count,...`` (empty: zero); see
+    """Counts of grid rows in bins of 0.5°, as ``first;count,count,...``; see
     `processing.exposure`."""
     lateral_histogram: str
     rotation_histogram: str
