@@ -178,11 +178,18 @@ class Timeline:
 
     @property
     def last_t_ns(self) -> int | None:
-        """UTC of the newest live sample; a later boot's are later.
+        """UTC of the newest sample that came in time; a later boot's are later.
 
         Backfilled ones do not count: live and replay must agree on where a boot begins.
         """
         return self._last_ns
+
+    @property
+    def newest_t_ns(self) -> int | None:
+        """UTC of the newest sample of all, None before the first."""
+        if self._clock is None or self._last_ns is None:
+            return None
+        return max(self._clock.last_t_ns, self._last_ns)
 
     @property
     def report(self) -> clock.ClockReport | None:
@@ -231,9 +238,9 @@ class Timeline:
         self._clock, timed = clock.step(
             self._params, state, _anchors(runs), nominal_period_s=1.0 / self.layout.rate_hz
         )
-        live = [i for i, run in enumerate(runs) if run.live and run.samples.shape[0]]
-        if live:
-            rows = sum(run.samples.shape[0] for run in runs[: live[-1] + 1])
+        timely = np.flatnonzero(timed.timely)
+        if timely.size:
+            rows = sum(run.samples.shape[0] for run in runs[: int(timely[-1]) + 1])
             self._last_ns = int(timed.t_ns[rows - 1])
         return timed
 

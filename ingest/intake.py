@@ -69,7 +69,7 @@ class Intake:
         """What is known about the sensor by now."""
         if self._timeline is None:
             return SensorFacts(self._account.counts)
-        return SensorFacts(self._account.counts, self._timeline.last_t_ns, self._timeline.report)
+        return SensorFacts(self._account.counts, self._timeline.newest_t_ns, self._timeline.report)
 
     def take(self, events: Sequence[SensorEvent]) -> list[Piece]:
         """Return the blocks that events add; repeats and late samples add none."""

@@ -142,6 +142,8 @@ class Timed:
     breaks: BoolArray
     """(n,) time before and after the start of this packet do not belong to one axis; after it,
     time may even be earlier."""
+    timely: BoolArray
+    """(n,) live and not late: the packets that the map rests on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,7 @@ def step(
     t_ns = np.empty(int(anchors.n_samples.sum()), dtype=np.int64)
     periods = np.empty(anchors.n_samples.shape[0])
     breaks = np.zeros(anchors.n_samples.shape[0], dtype=np.bool_)
+    timely = np.zeros(anchors.n_samples.shape[0], dtype=np.bool_)
     last = advance(
         _vector(params),
         scalars,
@@ -242,9 +245,10 @@ def step(
         t_ns,
         periods,
         breaks,
+        timely,
     )
     after = replace(state, scalars=scalars, buckets=buckets, last_t_ns=int(last))
-    return after, Timed(t_ns=t_ns, period_s=periods, breaks=breaks)
+    return after, Timed(t_ns=t_ns, period_s=periods, breaks=breaks, timely=timely)
 
 
 def in_order(host_ns: IntArray) -> BoolArray:
@@ -300,6 +304,7 @@ def observe(params: ClockParams, state: ClockState, trip: RoundTrip) -> ClockSta
         state.last_t_ns,
         np.empty(0, dtype=np.int64),
         np.empty(1),
+        np.zeros(1, dtype=np.bool_),
         np.zeros(1, dtype=np.bool_),
     )
     return replace(state, scalars=scalars, buckets=buckets, syncs=syncs)

@@ -263,8 +263,9 @@ def advance(
     t_ns: IntArray,
     periods: FloatArray,
     breaks: BoolArray,
+    timely: BoolArray,
 ) -> int:
-    """Take packets one by one; fills `t_ns`, `periods`, `breaks` and returns the last time."""
+    """Take packets one by one; fills the last four arrays and returns the last time."""
     at = 0
     for k in range(xs.shape[0]):
         x = xs[k]
@@ -289,6 +290,7 @@ def advance(
                 if sent - s[S_FIRST_X] < p[P_SETTLE]:
                     s[S_LINE] = min(s[S_LINE], d - s[S_SLOPE] * sent)
                 _bound(p, s, syncs, sent)
+            timely[k] = verdict != LATE
             # a late packet bends nothing, but the first one needs a line to lie on
             if kinds[k] == LIVE and (verdict != LATE or s[S_ANEW] == 1.0):
                 floor_u = -np.inf

@@ -23,7 +23,7 @@ from storage.results import ResultStore
 IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
 QUICK = replace(
     LinkLimits(),
-    backoff_s=(0.2, 0.4),
+    backoff_s=(0.4, 0.8),
     backfill_recheck_s=0.2,
     backfill_retry_s=0.2,
     adapter_recheck_s=0.2,
