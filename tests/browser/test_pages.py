@@ -1,0 +1,111 @@
+"""Every page: accessible, usable at 320 px, by keyboard, in light and dark."""
+
+import json
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import AXE, Demo, Watched
+
+pytestmark = pytest.mark.browser
+
+PAGES = ["/", "/history", "/episodes", "/data", "/about", "/docs", "/no-such-page"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing(
+    browser: Browser, demo: Demo, path: str, scheme: Literal["light", "dark"]
+) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not there; an editable install fetches it")
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 1100, "height": 900})
+    page = context.new_page()
+    page.goto(demo.url.rstrip("/") + path)
+    page.wait_for_timeout(300)
+    found = axe_violations(page)
+    context.close()
+    assert found == []
+
+
+def axe_violations(page: Page) -> list[str]:
+    """What axe-core finds; it comes in through the debugger, as the policy forbids inline code."""
+    session = page.context.new_cdp_session(page)
+    session.send("Runtime.evaluate", {"expression": AXE.read_text()})
+    answer = session.send(
+        "Runtime.evaluate",
+        {
+            "expression": "axe.run().then(r => JSON.stringify(r.violations.map(v => v.id + ': ' + "
+            "v.nodes.map(n => n.target.join(' ') + ' ' + n.failureSummary).join(' | '))))",
+            "awaitPromise": True,
+        },
+    )
+    found: list[str] = json.loads(answer["result"]["value"])
+    return found
+
+
+@pytest.mark.parametrize("width", [320, 3840])
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_scrolls_sideways(browser: Browser, demo: Demo, path: str, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    page.goto(demo.url.rstrip("/") + path)
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    context.close()
+    assert wide <= width
+
+
+def test_keyboard_reaches_every_page(watched: Watched, demo: Demo) -> None:
+    page = watched.page
+    page.goto(demo.url)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    seen = []
+    for _ in range(7):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.getAttribute('href')"))
+    assert {"/", "/history", "/episodes", "/data", "/about"} <= set(seen)
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+
+
+def test_each_chart_has_a_table_twin(watched: Watched, demo: Demo) -> None:
+    page = watched.page
+    for _ in range(60):
+        days = demo.json("/api/v1/patients/demo/days")["items"]
+        assert isinstance(days, list)
+        if len(days) >= 2:
+            break
+        page.wait_for_timeout(1000)
+    page.goto(demo.url + "history")
+    bars = page.locator("svg.bars")
+    assert bars.count() == 3
+    page.locator("details summary").click()
+    assert page.locator("table tbody tr").count() >= 2
+    page.goto(f"{demo.url}history/{days[0]['date']}")
+    chart = page.locator("posture-chart")
+    expect(chart.locator("canvas")).to_be_visible(timeout=10_000)
+    page.locator("[data-table] summary").click()
+    expect(page.locator("[data-table] tbody tr").first).to_be_visible()
+    before = chart.get_attribute("data-points")
+    chart.focus()
+    page.keyboard.press("+")
+    page.wait_for_function(
+        "before => document.querySelector('posture-chart').dataset.points !== before", arg=before
+    )
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-cursor]")).to_contain_text("Chin")
+    assert watched.errors == []
+    assert watched.outside == []
+
+
+def test_theme_can_be_chosen_and_stays(watched: Watched, demo: Demo) -> None:
+    page = watched.page
+    page.goto(demo.url + "about")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.locator("[data-theme-toggle]").click()
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert light != dark
+    page.reload()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark

@@ -1,0 +1,85 @@
+"""The Today page in a real browser: it lives, it is honest about staleness, it stays at home."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Demo, Watched, start_demo
+
+pytestmark = pytest.mark.browser
+
+
+def test_live_values_move_and_nothing_leaves_the_machine(watched: Watched, demo: Demo) -> None:
+    page = watched.page
+    page.goto(demo.url)
+    card = page.locator("[data-live]")
+    expect(card).to_have_attribute("data-stale", "false", timeout=10_000)
+    first = card.locator("[data-field=flexion]").inner_text()
+    picture = "document.querySelector('head-figure canvas').toDataURL().slice(-4000)"
+    drawn = page.evaluate(picture)
+    page.wait_for_function(
+        "first => document.querySelector('[data-field=flexion]').innerText !== first", arg=first
+    )
+    page.wait_for_function(f"before => {picture} !== before", arg=drawn)
+    expect(page.locator("[data-part=sensor-head]")).to_contain_text("connected")
+    expect(page.locator("[data-part=sensor-trunk]")).to_contain_text("battery")
+    expect(page.locator("[data-part=freshness]")).to_contain_text("Live")
+    expect(page.locator(".angle .words").nth(2)).to_contain_text("Chin")
+    assert watched.errors == []
+    assert watched.outside == []
+
+
+def test_words_and_number_agree(watched: Watched, demo: Demo) -> None:
+    page = watched.page
+    page.goto(demo.url)
+    expect(page.locator("[data-live]")).to_have_attribute("data-stale", "false", timeout=10_000)
+    pairs = page.evaluate(
+        """async () => {
+            const seen = [];
+            for (let i = 0; i < 20; i += 1) {
+              const row = document.querySelector('[data-part=angle-lateral]');
+              const text = (part) => row.querySelector(part).innerText;
+              seen.push([text('.words'), text('.value')]);
+              await new Promise((done) => setTimeout(done, 50));
+            }
+            return seen;
+        }"""
+    )
+    for words, value in pairs:
+        number = float(value.rstrip("°").replace("−", "-"))
+        if abs(number) >= 2:
+            assert words.startswith("Tilted right" if number > 0 else "Tilted left"), (words, value)
+            assert abs(float(words.split()[-1].rstrip("°")) - abs(number)) <= 0.56
+
+
+def test_history_progress_shows_while_the_page_is_up(watched: Watched, demo: Demo) -> None:
+    watched.page.goto(demo.url)
+    health = demo.json("/api/v1/health")["history"]
+    assert isinstance(health, dict)
+    if health["state"] == "running":
+        expect(watched.page.locator("[data-progress]")).to_contain_text("14 days of history")
+
+
+def test_silence_looks_stale_and_says_since_when(watched: Watched, tmp_path: Path) -> None:
+    running = start_demo(tmp_path / "data")
+    try:
+        page = watched.page
+        page.goto(running.url)
+        card = page.locator("[data-live]")
+        expect(card).to_have_attribute("data-stale", "false", timeout=10_000)
+        running.process.send_signal(signal.SIGSTOP)
+        expect(card).to_have_attribute("data-stale", "true", timeout=8_000)
+        expect(page.locator("[data-part=freshness]")).to_contain_text("No new data since")
+        expect(page.locator("[data-part=lost]")).to_contain_text("lost its connection")
+        decoration = page.locator("[data-part=angle-flexion] .value").evaluate(
+            "element => getComputedStyle(element).textDecorationLine"
+        )
+        assert decoration == "line-through"
+        running.process.send_signal(signal.SIGCONT)
+        expect(card).to_have_attribute("data-stale", "false", timeout=10_000)
+        expect(page.locator("[data-part=lost]")).to_be_hidden()
+    finally:
+        running.process.send_signal(signal.SIGCONT)
+        running.stop()
