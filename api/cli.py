@@ -7,6 +7,8 @@ from typing import NoReturn
 
 import click
 
+from api.kernel_cache import use_kernel_cache
+
 COMMANDS: dict[str, str] = {
     "demo": "Try everything without hardware: two virtual sensors and a page with live data.",
     "up": "Record from two real sensors and serve the pages on this computer.",
@@ -102,6 +104,7 @@ def _fail(sentence: str, exit_code: int) -> NoReturn:
 
 def main() -> NoReturn:
     """Run the command line; every failure is one sentence and an exit code."""
+    use_kernel_cache()
     try:
         result = group.main(standalone_mode=False, prog_name="necktrace")
     except click.exceptions.Abort:

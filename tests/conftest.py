@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from api.kernel_cache import use_kernel_cache
+
+# before anything imports numba: never test stale machine code
+use_kernel_cache()
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 SHARED_DATA = CHECKOUT.parent / "shared" / "data"
 

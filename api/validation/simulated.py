@@ -2,7 +2,8 @@
 
 The patients are those of `processing.synthesis`: same seeds, same people, everywhere. VQF runs on
 the same samples, with our alignment and the same resets, once as it comes and once set right for a
-worn sensor (rest bias off, the bias of the held neutral pose given at the start).
+worn sensor: rest bias off, and the true bias during the neutral pose given at the start, which no
+real wearer could give it.
 """
 
 from collections.abc import Callable, Iterator
@@ -120,7 +121,7 @@ def score_patient(
             mean_sigma_deg=float(np.mean(sigma[after])),
         )
     for method, set_right in (("VQF", False), ("VQF set right", True)):
-        oriented = _vqf(pair, recording.spans, set_right=set_right)
+        oriented = _vqf(pair, recording, set_right=set_right)
         if oriented is not None:
             shown = _with_overwriting_resets(oriented, settled, pair)
             yield _score(sensor, scenario, patient, method, (shown - truth)[after])
@@ -161,27 +162,25 @@ def _ours(
 
 
 def _vqf(
-    pair: PairBlock, spans: tuple[Span, ...], *, set_right: bool
+    pair: PairBlock, recording: SimulatedRecording, *, set_right: bool
 ) -> tuple[FloatArray, FloatArray] | None:
     try:
         from vqf import VQF
     except ImportError:
         return None
-    neutral = next(span for span in spans if span.kind == "neutral_pose")
-    still = slice(
-        round((neutral.start_ns - pair.t0_ns) * 1e-9 * pair.rate_hz),
-        round((neutral.end_ns - pair.t0_ns) * 1e-9 * pair.rate_hz),
-    )
+    neutral = next(span for span in recording.spans if span.kind == "neutral_pose")
     both = []
-    for gyr, acc in ((pair.head_gyr, pair.head_acc), (pair.trunk_gyr, pair.trunk_acc)):
+    for gyr, acc, sensor in (
+        (pair.head_gyr, pair.head_acc, recording.head),
+        (pair.trunk_gyr, pair.trunk_acc, recording.trunk),
+    ):
         if set_right:
             vqf = VQF(1.0 / pair.rate_hz, restBiasEstEnabled=False)
-            vqf.setBiasEstimate(np.ascontiguousarray(gyr[still].mean(axis=0)), -1.0)
+            vqf.setBiasEstimate(np.radians(sensor.bias_dps(neutral.end_ns * 1e-9)), -1.0)
         else:
             vqf = VQF(1.0 / pair.rate_hz)
-        q: FloatArray = vqf.updateBatch(np.ascontiguousarray(gyr), np.ascontiguousarray(acc))[
-            "quat6D"
-        ]
+        estimated = vqf.updateBatch(np.ascontiguousarray(gyr), np.ascontiguousarray(acc))
+        q: FloatArray = estimated["quat6D"]
         both.append(q)
     return both[0], both[1]
 
