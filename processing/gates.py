@@ -4,7 +4,8 @@ On a real recording walking moves the head relative to the trunk at 46-56 °/s a
 3-7 Hz; ungated the jerk detector fires once a second there (clinical specification, section 6).
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -238,3 +239,20 @@ def step(
     rms = np.degrees(np.sqrt(np.where(square < 0.0, np.nan, square)))
     block = GateBlock(k0=int(next_out), gated=gated[:left].copy(), trunk_rms_dps=rms)
     return GateState(rings, counters, started=state.started or n > 0), block
+
+
+def excluding(gate: GateBlock, ranges: Sequence[tuple[int, int]]) -> GateBlock:
+    """Return the gate with more rows closed: guided movements and exercises are no free living.
+
+    Parameters
+    ----------
+    ranges : sequence of (int, int)
+        First grid index and the one past the last of each stretch; they may lie anywhere. Nods and
+        shakes done to order look like a slow tremor.
+    """
+    if not ranges:
+        return gate
+    gated = gate.gated.copy()
+    for begin, end in ranges:
+        gated[max(0, begin - gate.k0) : max(0, end - gate.k0)] = True
+    return replace(gate, gated=gated)

@@ -106,3 +106,14 @@ def test_shorter_than_the_lag() -> None:
     assert found.gated.shape == (7,)
     _, none = gates.step(PARAMS, gates.start(PARAMS), cut(pair(), 0, 7))
     assert none.gated.shape == (0,)
+
+
+def test_guided_movements_are_closed_in_any_cut() -> None:
+    rows = gates.GateBlock(100, np.zeros(50, dtype=np.bool_), np.zeros(50))
+    ranges = [(0, 110), (120, 125), (145, 400), (500, 600)]
+    closed = gates.excluding(rows, ranges)
+    expected = [k for k in range(100, 150) if k < 110 or 120 <= k < 125 or k >= 145]
+    assert (100 + np.flatnonzero(closed.gated)).tolist() == expected
+    assert not rows.gated.any()
+    assert gates.excluding(rows, []) is rows
+    assert not gates.excluding(rows, [(0, 100), (150, 200)]).gated.any()
