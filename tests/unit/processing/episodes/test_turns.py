@@ -6,7 +6,7 @@ import pytest
 from processing.episodes import Turn
 from processing.types import FloatArray
 from tests.support.detection import run
-from tests.support.motion import add_pulse, neutral, quiet
+from tests.support.motion import add_pulse, add_tremor, neutral, quiet
 
 
 def turns(w: FloatArray) -> list[Turn]:
@@ -32,6 +32,14 @@ def test_out_and_back_are_two_with_signs() -> None:
     assert out.axis == back.axis == "lateral"
     assert out.excursion_deg == pytest.approx(20.0, abs=0.7)
     assert back.excursion_deg == pytest.approx(-20.0, abs=0.7)
+
+
+def test_tremor_does_not_cut_a_turn_to_pieces() -> None:
+    w = quiet(12.0, sd_dps=0.3)
+    add_pulse(w, 4.0, 1.5, (0.0, -50.0, 0.0))
+    add_tremor(w, 0.0, 12.0, 4.0, 3.0)
+    (turn,) = turns(w)
+    assert turn.excursion_deg == pytest.approx(50.0, abs=5.0)
 
 
 def test_pauses_inside_a_movement_are_counted() -> None:
