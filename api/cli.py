@@ -1,6 +1,7 @@
 """`necktrace`: the command line. Commands are imported only when they run."""
 
 import importlib
+import keyword
 import os
 import sys
 from typing import NoReturn
@@ -15,12 +16,23 @@ COMMANDS: dict[str, str] = {
     "serve": "Serve the pages and the API on a data folder, without recording.",
     "process": "Turn a recording into neck angles, candidate episodes and a summary.",
     "validate": "Measure accuracy beside VQF, on BROAD and on simulated patients.",
+    "scan": "List the Bluetooth sensors around, supported ones first.",
+    "pair": "Make a sensor known as the one on the head or on the trunk.",
+    "verify": "Check every file, range and count of the record.",
+    "import": "Copy another data folder's samples and entries into this one.",
+    "backup": "Copy the data folder, also while it records.",
+    "restore": "Copy a backup into an empty data folder and check it.",
     "doctor": "Check this computer and name what is missing, with the remedy.",
 }
 """Every command with its one-line help, so that `--help` imports none of them."""
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
+
+
+def module_name(command: str) -> str:
+    """Return the module of a command; one that is a word of Python gets an underscore."""
+    return f"{command}_" if keyword.iskeyword(command) else command
 
 
 class LazyGroup(click.Group):
@@ -34,7 +46,7 @@ class LazyGroup(click.Group):
         """Import the one command that runs."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"api.commands.{cmd_name}")
+        module = importlib.import_module(f"api.commands.{module_name(cmd_name)}")
         command = module.command
         assert isinstance(command, click.Command)
         return command
@@ -121,7 +133,8 @@ def main() -> NoReturn:
         if os.environ.get("NECKTRACE_DEBUG"):
             raise
         if isinstance(error, _expected_roots()):
-            _fail(str(error), int(getattr(error, "exit_code", 1)))
+            remedy = getattr(error, "remedy", "")
+            _fail(f"{error} {remedy}".rstrip(), int(getattr(error, "exit_code", 1)))
         if isinstance(error, OSError) and error.filename is not None:
             _fail(f"{error.filename}: {error.strerror}.", 1)
         _fail(

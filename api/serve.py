@@ -7,8 +7,8 @@ import click
 from api.runtime import Runtime
 from api.server import address, bind, serving, stop_on_signals
 from api.settings import Settings
+from api.stores import open_results
 from storage.catalog import Catalog
-from storage.embedded import EmbeddedStore
 from storage.record.reader import RecordReader
 
 
@@ -23,7 +23,7 @@ async def serve_folder(settings: Settings) -> None:
         The port cannot be used.
     """
     with RecordReader(settings.data_dir) as record, Catalog(settings.data_dir) as catalog:
-        results = EmbeddedStore(settings.data_dir)
+        results = open_results(settings, sending=True)
         try:
             runtime = Runtime(settings, "serve", record, results, catalog)
             listener = bind(settings)

@@ -10,7 +10,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -90,6 +90,27 @@ class Settings(BaseSettings):
         le=60.0,
         description="Live events per second sent to a browser. Recording is not affected.",
     )
+    influx_url: str = Field(
+        default="",
+        description="Address of an InfluxDB 2.x server, such as `http://127.0.0.1:8086`. Where it "
+        "is set, results are written there through an outbox and served from there; default: the "
+        "data folder itself.",
+    )
+    influx_org: str = Field(default="necktrace", description="Organisation in InfluxDB.")
+    influx_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="InfluxDB token that may create buckets, read and write. Better: "
+        "`influx_token_file`.",
+    )
+    influx_token_file: Path | None = Field(
+        default=None, description="File that holds the InfluxDB token, such as a secret."
+    )
+    influx_bucket_prefix: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_-]*$",
+        description="Put before the names of our buckets, where several systems share an "
+        "organisation.",
+    )
 
     @field_validator("zone")
     @classmethod
@@ -114,6 +135,31 @@ class Settings(BaseSettings):
         """Order the sources: options, environment, TOML file."""
         toml = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
         return init_settings, env_settings, toml
+
+    @property
+    def influx_secret(self) -> str:
+        """The InfluxDB token, from its file where one is named.
+
+        Raises
+        ------
+        SettingsError
+            The file cannot be read, or there is no token.
+        """
+        token = self.influx_token.get_secret_value()
+        if self.influx_token_file is not None:
+            try:
+                token = self.influx_token_file.read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise SettingsError(
+                    f"the setting influx_token_file names {self.influx_token_file}, which cannot "
+                    f"be read: {error.strerror}."
+                ) from None
+        if not token:
+            raise SettingsError(
+                "influx_url is set but no token: set NECKTRACE_INFLUX_TOKEN_FILE to a file that "
+                "holds one (InfluxDB: Load Data, API Tokens)."
+            )
+        return token
 
     @property
     def zone_name(self) -> str:

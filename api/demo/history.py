@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from api.days import store_day
 from api.demo.live import store_calibration
 from api.demo.person import PATIENT_ID, SEED, patient_spec
+from api.recording import register_algorithm
 from ingest.assemble import Piece, Run, Timeline, layout_of
 from ingest.processor import PoseReset, Processor, joined
 from ingest.sources.virtual_body import ROLES, Role, device_id
 from processing import grid, session, synthesis
-from processing.pipeline import ALGORITHM_VERSION, PipelineParams
-from processing.state import encode
+from processing.pipeline import PipelineParams
 from processing.synthesis import SensorTruth
 from processing.types import Span
 from storage.catalog import Catalog, Patient
@@ -287,13 +287,7 @@ def make_history(folder: Path, zone: str, first_boot: int) -> None:
     store = EmbeddedStore(folder)
     with Catalog(folder) as catalog:
         patient = catalog.patient(PATIENT_ID)
-        store.book.register(
-            PATIENT_ID,
-            params.algorithm_id,
-            version=ALGORITHM_VERSION,
-            params_hash=params.hash,
-            params={"params": encode(params)},
-        )
+        register_algorithm(store, PATIENT_ID, params)
         today = datetime.now(ZoneInfo(zone)).date()
         days = planned_days(today, held_days(store, patient, today), first_boot)
         whole_s = sum(past.length_s for past in days)

@@ -6,12 +6,13 @@ The virtual person does what a guided calibration asks for; its prompts stand in
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from api.alignments import alignment_body
 from api.demo.person import (
     PATIENT_ID,
     body_spec,
@@ -172,14 +173,6 @@ def store_calibration(catalog: Catalog, alignment: Alignment, spans: Sequence[Sp
         if span.kind != "neutral_pose":
             catalog.add_span(PATIENT_ID, span.kind, span.start_ns, span.end_ns)
     catalog.start_wear(PATIENT_ID, start_ns, alignment_id=alignment.id)
-
-
-def alignment_body(alignment: Alignment) -> dict[str, object]:
-    """Return an alignment as plain values."""
-    body = asdict(alignment)
-    return {
-        name: value.tolist() if hasattr(value, "tolist") else value for name, value in body.items()
-    }
 
 
 def warm_up(progress: Callable[[float], None]) -> None:

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from api.alignments import mounted_as
 from ingest.sources.virtual_body import BodySpec
 from processing import quaternion
-from processing.alignment.mounting import Mounting, SensorMounting
+from processing.alignment.mounting import SensorMounting
 from processing.synthesis import PatientSpec, botulinum_factor, scaled
 from processing.types import Alignment, FloatArray
 
@@ -20,7 +21,6 @@ INJECTED_DAYS_AGO = 11
 
 HEAD_WORN = SensorMounting(anterior="+z", up="+y")
 TRUNK_WORN = SensorMounting(anterior="+z", up="-x")
-MOUNTING = Mounting(head=HEAD_WORN, trunk=TRUNK_WORN)
 """How the sensors are meant to be worn: what a person would read off a picture."""
 _HEAD_TILT_DEG = (6.0, -4.0, 3.0)
 _TRUNK_TILT_DEG = (-5.0, 7.0, -2.0)
@@ -60,22 +60,11 @@ def body_spec() -> BodySpec:
 
 
 def declared_alignment() -> Alignment:
-    """Return the alignment that the declared mounting alone gives, until the calibration is done.
-
-    N is taken to be the head straight on the trunk, which no person holds exactly.
-    """
-    return Alignment(
-        id="declared",
-        n_id="declared",
-        method="mounting",
-        quality="low",
-        q_head_segment_sensor=HEAD_WORN.q_segment_sensor,
-        q_trunk_segment_sensor=TRUNK_WORN.q_segment_sensor,
-        neutral_q=np.array([1.0, 0.0, 0.0, 0.0]),
-        sigma_deg=8.0,
-        warnings=(
-            "The simulated patient is calibrating (about a minute): angles are rough until then.",
-        ),
+    """Return the alignment of the declared mounting, in force until the calibration."""
+    return mounted_as(
+        HEAD_WORN,
+        TRUNK_WORN,
+        "The simulated patient is calibrating (about a minute): angles are rough until then.",
     )
 
 

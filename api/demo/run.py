@@ -6,34 +6,39 @@ import time
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from api.days import close_days, summarise_stored_day
+from api.days import summarise_stored_day
 from api.demo.history import DAYS, held_days
 from api.demo.live import LiveDemo, warm_up
 from api.demo.person import LABEL, PATIENT_ID
 from api.demo.watch import follow_history
 from api.errors import DemoError
+from api.recording import (
+    episode_counts,
+    keep_days,
+    local_today,
+    refuse_second_collector,
+    register_algorithm,
+    today_so_far,
+    until,
+)
 from api.runtime import HistoryProgress, Runtime
 from api.server import address, bind, serving, stop_on_signals
 from api.settings import Settings
 from api.terminal import Progress
-from ingest.live import LiveFrame, LiveHub, TodayCounters
+from ingest.live import LiveFrame, LiveHub
 from ingest.sources.virtual_body import next_boots
-from processing.pipeline import ALGORITHM_VERSION, PipelineParams
-from processing.state import encode
-from processing.summary import DaySummary
+from processing.pipeline import PipelineParams
 from storage.catalog import Catalog, Patient
 from storage.embedded import EmbeddedStore
-from storage.errors import WriterLockedError
-from storage.record import RecordReader, lock_holder
+from storage.record import RecordReader
 
 HISTORY_LIMIT_S = 180.0
 """With a duration, the longest wait for the history after it."""
-CLOSE_EVERY_S = 600.0
 
 
 @dataclass(slots=True)
@@ -107,18 +112,12 @@ class Demo:
         """
         folder = self._settings.data_dir
         zone = self._settings.zone_name
-        _refuse_second_collector(folder)
+        refuse_second_collector(folder)
         with Catalog(folder) as catalog:
             patient = _demo_patient(catalog, folder, zone)
             params = PipelineParams()
             store = EmbeddedStore(folder)
-            store.book.register(
-                PATIENT_ID,
-                params.algorithm_id,
-                version=ALGORITHM_VERSION,
-                params_hash=params.hash,
-                params={"params": encode(params)},
-            )
+            register_algorithm(store, PATIENT_ID, params)
             try:
                 with RecordReader(folder) as record:
                     hub = LiveHub(time.time_ns() // 1_000_000)
@@ -145,7 +144,7 @@ class Demo:
                         await asyncio.to_thread(webbrowser.open, url)
                     await self._wait_for_live(stop)
                     self._say("Live. Press Ctrl-C to stop." if duration_s is None else "Live.")
-                    await _until(stop, duration_s)
+                    await until(stop, duration_s)
                     self._note("live_end_s")
                     if duration_s is not None and not stop.is_set():
                         await self._wait_for_history(history, stop)
@@ -173,11 +172,11 @@ class Demo:
             runtime.hub,
             runtime.results,
             runtime.catalog,
-            _today_so_far(runtime, patient),
+            today_so_far(runtime, patient),
         )
         collecting = asyncio.create_task(live.run())
         watching = asyncio.create_task(self._watch(runtime.hub))
-        closing = asyncio.create_task(_keep_days(runtime, patient))
+        closing = asyncio.create_task(keep_days(runtime, patient))
         collecting.add_done_callback(lambda _: stop.set())
 
         async def end() -> None:
@@ -258,7 +257,7 @@ class Demo:
                 "no live data came from the virtual sensors; run `necktrace --debug demo` and "
                 "`necktrace doctor`."
             )
-        today = _today(patient)
+        today = local_today(patient)
         summary = summarise_stored_day(runtime.results, patient, today)
         held = [d for d in held_days(_embedded(runtime), patient, today) if d < today]
         return {
@@ -284,7 +283,7 @@ class Demo:
             },
             "heading_sigma_deg": frame.heading_sigma_deg,
             "alignment": {"id": frame.alignment_id, "quality": frame.alignment_quality},
-            "episodes_today": _episodes(summary),
+            "episodes_today": episode_counts(summary),
             "worn_s_today": None if summary is None else summary.worn_s,
             "history": {
                 "state": runtime.history.state,
@@ -296,27 +295,9 @@ class Demo:
         }
 
 
-def _episodes(summary: DaySummary | None) -> dict[str, int | None]:
-    return {
-        kind: None if summary is None else getattr(summary, f"{kind}_n")
-        for kind in ("jerk", "posture", "tremor")
-    }
-
-
 def _embedded(runtime: Runtime) -> EmbeddedStore:
     assert isinstance(runtime.results, EmbeddedStore)
     return runtime.results
-
-
-def _today(patient: Patient) -> date:
-    return datetime.now(ZoneInfo(patient.zone)).date()
-
-
-def _refuse_second_collector(folder: Path) -> None:
-    """Say at once who records, before anything is served."""
-    holder = lock_holder(folder) if folder.exists() else None
-    if holder is not None:
-        raise WriterLockedError(folder, holder.pid, holder.since, holder.command)
 
 
 def _demo_patient(catalog: Catalog, folder: Path, zone: str) -> Patient:
@@ -331,30 +312,3 @@ def _demo_patient(catalog: Catalog, folder: Path, zone: str) -> Patient:
     made = Patient(PATIENT_ID, LABEL, zone)
     catalog.save_patient(made)
     return made
-
-
-def _today_so_far(runtime: Runtime, patient: Patient) -> TodayCounters | None:
-    today = _today(patient)
-    summary = summarise_stored_day(runtime.results, patient, today)
-    if summary is None:
-        return None
-    return TodayCounters(
-        local_date=today.isoformat(),
-        recorded_s=summary.recorded_s,
-        worn_s=summary.worn_s,
-        evaluable_s=summary.evaluable_s,
-        episodes={kind: n for kind, n in _episodes(summary).items() if n},
-    )
-
-
-async def _keep_days(runtime: Runtime, patient: Patient) -> None:
-    """Keep the summaries of days that are over."""
-    algo = PipelineParams().algorithm_id
-    while True:
-        await asyncio.to_thread(close_days, runtime.results, patient, algo, _today(patient), 2)
-        await asyncio.sleep(CLOSE_EVERY_S)
-
-
-async def _until(stop: asyncio.Event, seconds: float | None) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)

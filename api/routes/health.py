@@ -1,6 +1,7 @@
 """GET /api/v1/health: whether this process does its work."""
 
 import time
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Literal
 
@@ -8,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from api.runtime import HistoryProgress, Mode, RuntimeDep
+from storage.results import Delivery
 
 router = APIRouter(tags=["health"])
 
@@ -21,6 +23,15 @@ class LinkHealth(BaseModel):
     age_s: float | None = Field(description="Age of the newest sample, seconds.", examples=[0.05])
     samples: int = Field(description="Samples received since the collector started.")
     missing: int = Field(description="Samples known to exist and not received so far.")
+
+
+class DeliveryHealth(BaseModel):
+    """Results on their way to the place they are read from (InfluxDB); nothing waits without it."""
+
+    backlog_points: int = Field(description="Points not delivered so far.")
+    oldest: datetime | None = Field(description="When the oldest waiting point was written.")
+    refused_points: int = Field(description="Refused by the server for good; kept, and listed.")
+    error: str = Field(description="Why delivery is not going on; empty while it is.")
 
 
 class Health(BaseModel):
@@ -38,6 +49,7 @@ class Health(BaseModel):
     live_age_s: float | None = Field(
         description="Seconds since the last live frame was published; null without one."
     )
+    delivery: DeliveryHealth
     warnings: list[str] = Field(description="Sentences for a person.")
 
 
@@ -66,5 +78,16 @@ def get_health(runtime: RuntimeDep) -> Health:
         links=links,
         history=runtime.history,
         live_age_s=None if frame is None else time.time() - frame.published_utc_ns / 1e9,
+        delivery=_delivery(runtime.results.delivery()),
         warnings=list(frame.warnings) if frame else [],
+    )
+
+
+def _delivery(waiting: Delivery) -> DeliveryHealth:
+    oldest = waiting.oldest_ns
+    return DeliveryHealth(
+        backlog_points=waiting.backlog_points,
+        oldest=None if oldest is None else datetime.fromtimestamp(oldest / 1e9, UTC),
+        refused_points=waiting.dead_points,
+        error=waiting.error,
     )

@@ -43,7 +43,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_each_listed_command_exists_and_says_the_same_as_the_table(name: str) -> None:
-    command = import_module(f"api.commands.{name}").command
+    command = import_module(f"api.commands.{cli.module_name(name)}").command
     assert isinstance(command, click.Command)
     assert command.name == name
     assert (command.help or "").strip(), name

@@ -1,0 +1,30 @@
+"""`necktrace up`: record from real sensors and serve the pages."""
+
+from pathlib import Path
+
+import click
+
+from api.options import data_dir_option, port_option
+
+
+@click.command("up")
+@data_dir_option
+@port_option
+def command(data_dir: Path | None, port: int | None) -> None:
+    """Record from two real sensors and serve the pages on this computer.
+
+    Sensors must be paired first: `necktrace scan`, then `necktrace pair`. Ends with Ctrl-C, or
+    SIGTERM from systemd.
+    """
+    import asyncio
+
+    from api.logs import configure_logging
+    from api.settings import load_settings
+
+    settings = load_settings(data_dir=data_dir, port=port)
+    configure_logging(settings.log_level, settings.log_format, settings.log_file)
+
+    from api.up import run_up
+    from ingest.sources.ble import BleTransport
+
+    asyncio.run(run_up(settings, BleTransport(), click.echo))

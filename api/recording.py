@@ -1,0 +1,80 @@
+"""What every process that records has in common, demonstration or not."""
+
+import asyncio
+import contextlib
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from api.days import close_days, summarise_stored_day
+from api.runtime import Runtime
+from ingest.live import TodayCounters
+from processing.pipeline import ALGORITHM_VERSION, PipelineParams
+from processing.state import encode
+from processing.summary import DaySummary
+from storage.catalog import Patient
+from storage.errors import WriterLockedError
+from storage.record import lock_holder
+from storage.results import ResultStore
+
+CLOSE_EVERY_S = 600.0
+
+
+def refuse_second_collector(folder: Path) -> None:
+    """Say at once who records, before anything is served."""
+    holder = lock_holder(folder) if folder.exists() else None
+    if holder is not None:
+        raise WriterLockedError(folder, holder.pid, holder.since, holder.command)
+
+
+def local_today(patient: Patient) -> date:
+    """Return the date in the patient's zone."""
+    return datetime.now(ZoneInfo(patient.zone)).date()
+
+
+def episode_counts(summary: DaySummary | None) -> dict[str, int | None]:
+    """Return candidate episodes by kind; None where none could be looked for."""
+    return {
+        kind: None if summary is None else getattr(summary, f"{kind}_n")
+        for kind in ("jerk", "posture", "tremor")
+    }
+
+
+def today_so_far(runtime: Runtime, patient: Patient) -> TodayCounters | None:
+    """Return what of today's results was stored before this start."""
+    today = local_today(patient)
+    summary = summarise_stored_day(runtime.results, patient, today)
+    if summary is None:
+        return None
+    return TodayCounters(
+        local_date=today.isoformat(),
+        recorded_s=summary.recorded_s,
+        worn_s=summary.worn_s,
+        evaluable_s=summary.evaluable_s,
+        episodes={kind: n for kind, n in episode_counts(summary).items() if n},
+    )
+
+
+async def keep_days(runtime: Runtime, patient: Patient) -> None:
+    """Keep the summaries of days that are over."""
+    algo = PipelineParams().algorithm_id
+    while True:
+        await asyncio.to_thread(close_days, runtime.results, patient, algo, local_today(patient), 2)
+        await asyncio.sleep(CLOSE_EVERY_S)
+
+
+async def until(stop: asyncio.Event, seconds: float | None) -> None:
+    """Wait for `stop`, or for the time to be up."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+def register_algorithm(store: ResultStore, patient: str, params: PipelineParams) -> None:
+    """Name the version of the chain that results come from."""
+    store.book.register(
+        patient,
+        params.algorithm_id,
+        version=ALGORITHM_VERSION,
+        params_hash=params.hash,
+        params={"params": encode(params)},
+    )

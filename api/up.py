@@ -1,0 +1,101 @@
+"""`necktrace up`: recording from real sensors, with the pages beside it."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from api.alignments import latest_alignment
+from api.errors import ApiError
+from api.pairing import first_patient
+from api.recording import keep_days, refuse_second_collector, register_algorithm, today_so_far
+from api.runtime import Runtime
+from api.server import address, bind, serving, stop_on_signals
+from api.settings import Settings
+from ingest.candidates import SensorWish
+from ingest.live import LiveHub, Role
+from ingest.service import Collector, CollectorSpec
+from ingest.transport import Transport
+from processing.pipeline import PipelineParams, Setup
+from storage.catalog import Catalog, Patient
+from storage.embedded import EmbeddedStore
+from storage.record import RecordReader
+
+RATE_HZ = 100.0
+ROLES: tuple[Role, Role] = ("head", "trunk")
+
+
+def paired_wishes(catalog: Catalog, patient: Patient) -> dict[Role, SensorWish]:
+    """Return which sensors to look for.
+
+    Raises
+    ------
+    ApiError
+        No sensor is paired as the one on the head.
+    """
+    wishes: dict[Role, SensorWish] = {}
+    for device in catalog.devices(patient=patient.id):
+        for role in ROLES:
+            if device.role == role:
+                wishes[role] = SensorWish(
+                    rate_hz=RATE_HZ, device_id=device.id, address=device.address
+                )
+    if "head" not in wishes:
+        raise ApiError(
+            "no head sensor is paired yet: run `necktrace scan`, then `necktrace pair ADDRESS "
+            "--role head` (and --role trunk), or try `necktrace demo`."
+        )
+    return wishes
+
+
+async def run_up(settings: Settings, transport: Transport, say: Callable[[str], None]) -> None:
+    """Record, process and serve until Ctrl-C.
+
+    Raises
+    ------
+    ApiError, StorageError
+        Nothing is paired, the folder is in use or cannot be written, the port is taken.
+    """
+    refuse_second_collector(settings.data_dir)
+    with Catalog(settings.data_dir) as catalog:
+        patient = first_patient(catalog, settings.zone_name)
+        wishes = paired_wishes(catalog, patient)
+        store = EmbeddedStore(settings.data_dir)
+        try:
+            register_algorithm(store, patient.id, PipelineParams())
+            with RecordReader(settings.data_dir) as record:
+                hub = LiveHub(time.time_ns() // 1_000_000)
+                runtime = Runtime(settings, "up", record, store, catalog, hub)
+                spec = CollectorSpec(
+                    folder=settings.data_dir,
+                    patient=patient.id,
+                    zone=ZoneInfo(patient.zone),
+                    setup=Setup(
+                        alignment=latest_alignment(catalog, patient.id),
+                        head_only="trunk" not in wishes,
+                    ),
+                    wishes=wishes,
+                    today=today_so_far(runtime, patient),
+                )
+                collector = Collector(spec, transport, hub, store=store)
+                await _collect(runtime, patient, collector, say)
+        finally:
+            store.close()
+
+
+async def _collect(
+    runtime: Runtime, patient: Patient, collector: Collector, say: Callable[[str], None]
+) -> None:
+    listener = bind(runtime.settings)
+    with stop_on_signals(collector.stop):
+        async with serving(runtime, listener):
+            say(f"necktrace: {address(runtime.settings, listener)}")
+            say("Recording. Press Ctrl-C to stop.")
+            days = asyncio.create_task(keep_days(runtime, patient))
+            try:
+                await collector.run()
+            finally:
+                days.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await days
