@@ -7,7 +7,7 @@ whatever is written again with fewer values is deleted first.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,7 +22,7 @@ from storage.angle_grid import hide_invalid, step_for
 from storage.database import folder_errors, transaction
 from storage.errors import ResultStoreError
 from storage.full_rate import delete_full_rate
-from storage.influx import LIVE_BUCKET, RESULT_BUCKET, InfluxConnection, InfluxSettings
+from storage.influx import DAY_S, LIVE_BUCKET, RESULT_BUCKET, InfluxConnection, InfluxSettings
 from storage.line_protocol import columns_to_bodies, prefix, row_to_line, tag_value
 from storage.outbox import BACKOFF_S, Entry, Sender, delivery, enqueue, wait_until_empty
 from storage.posture_cells import cell_number, summed_cells
@@ -85,6 +85,7 @@ class InfluxStore:
             if sending
             else None
         )
+        self._retention_s = settings.live_retention_days * DAY_S
         self._written_until: dict[tuple[str, str, str], int] = {}
 
     @property
@@ -95,6 +96,7 @@ class InfluxStore:
     def prepare(self) -> str:
         """Check the server and create what is missing (see `InfluxConnection.prepare`)."""
         version = self.server.prepare()
+        self._retention_s = self.server.retention_s(LIVE_BUCKET)
         if self._sender is not None:
             self._sender.wake()
         return version
@@ -270,7 +272,8 @@ class InfluxStore:
     def delivery(self) -> Delivery:
         """Return what is not delivered yet."""
         with self._lock, folder_errors(self._folder):
-            return delivery(self._sql, self._sender.error if self._sender else "")
+            found = delivery(self._sql, self._sender.error if self._sender else "")
+        return replace(found, angles_expire_s=self._retention_s or None)
 
     def close(self) -> None:
         """Stop sending and close; what is not delivered stays in the folder."""

@@ -63,6 +63,9 @@ class RefusedError(Exception):
         self.status = status
 
 
+_Row = tuple[int, str, str, Action, bytes, int, int, int]
+"""id, patient, target, action, body, points, created_ns, t_max_ns."""
+
 Send = Callable[[str, Action, bytes], None]
 """(target, action, body): returns when the server has stored it, else raises one of the two."""
 
@@ -169,6 +172,7 @@ class Sender:
         self._first_backoff_s = first_backoff_s
         self._longest_backoff_s = longest_backoff_s
         self._connection = open_database(self._folder, create=True)
+        self._connection.execute("PRAGMA secure_delete=ON")
         self._wake = threading.Event()
         self._stop = threading.Event()
         self.error = ""
@@ -228,21 +232,10 @@ class Sender:
     def _send_some(self) -> bool:
         """Send the oldest entries that fit one request; return False when there are none."""
         with folder_errors(self._folder):
-            rows = self._connection.execute(
-                "SELECT id, patient, target, action, body, points, created_ns, t_max_ns "
-                "FROM outbox ORDER BY id LIMIT 500"
-            ).fetchall()
-            if not rows:
+            batch = self._next_batch()
+            if not batch:
                 return False
-            first = rows[0]
-            batch = [first]
-            size = len(first[4])
-            for row in rows[1:]:
-                size += len(row[4])
-                mergeable = first[3] == row[3] == "write" and row[2] == first[2]
-                if not mergeable or size > MAX_REQUEST_BYTES:
-                    break
-                batch.append(row)
+            first = batch[0]
             try:
                 self._send(first[2], first[3], b"".join(row[4] for row in batch))
             except RefusedError as refused:
@@ -255,7 +248,25 @@ class Sender:
                 self._remove([row[0] for row in batch])
         return True
 
-    def _send_alone(self, row: tuple[int, str, str, Action, bytes, int, int, int]) -> None:
+    def _next_batch(self) -> list[_Row]:
+        """Return the oldest entry and those after it that fit the same request."""
+        batch: list[_Row] = []
+        size = 0
+        cursor = self._connection.execute(
+            "SELECT id, patient, target, action, body, points, created_ns, t_max_ns "
+            "FROM outbox ORDER BY id"
+        )
+        for row in cursor:
+            size += len(row[4])
+            if batch:
+                mergeable = batch[0][3] == row[3] == "write" and row[2] == batch[0][2]
+                if not mergeable or size > MAX_REQUEST_BYTES:
+                    break
+            batch.append(row)
+        cursor.close()
+        return batch
+
+    def _send_alone(self, row: _Row) -> None:
         try:
             self._send(row[2], row[3], row[4])
         except RefusedError as refused:
@@ -263,9 +274,7 @@ class Sender:
         else:
             self._remove([row[0]])
 
-    def _give_up_or_split(
-        self, row: tuple[int, str, str, Action, bytes, int, int, int], refused: RefusedError
-    ) -> None:
+    def _give_up_or_split(self, row: _Row, refused: RefusedError) -> None:
         """Deliver the good lines of a refused body; the bad ones become dead letters."""
         key, patient, target, action, body, _, created_ns, t_max_ns = row
         bad: list[tuple[bytes, RefusedError]] = []

@@ -100,6 +100,8 @@ class Delivery:
     """Results before this time are delivered; None: all are."""
     error: str = ""
     """Why delivery is not going on; empty while it is."""
+    angles_expire_s: int | None = None
+    """1 Hz angles older than this were deleted by the store's retention; None: kept for ever."""
 
 
 class ResultStore(Protocol):

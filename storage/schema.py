@@ -55,7 +55,8 @@ CREATE TABLE segment(
     sealed_ns INTEGER NOT NULL,
     uploaded_ns INTEGER
 );
-CREATE INDEX segment_stream ON segment(stream, i0);
+CREATE INDEX segment_stream
+    ON segment(stream, i0, i1, samples, host0_ns, host1_ns, damaged); -- lists streams alone
 CREATE TABLE span(
     segment INTEGER NOT NULL REFERENCES segment(id) ON DELETE CASCADE,
     line INTEGER NOT NULL,

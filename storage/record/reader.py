@@ -170,8 +170,8 @@ class RecordReader:
         """
         with self._lock, folder_errors(self.folder), snapshot(self._connection):
             rows = self._connection.execute(
-                "SELECT i0, i1, 1, path, sha256, samples FROM segment WHERE stream = ? "
-                "AND damaged IS NULL AND host1_ns >= ? AND host0_ns < ?",
+                "SELECT path, sha256, i0, i1, samples, host0_ns, host1_ns FROM segment "
+                "WHERE stream = ? AND damaged IS NULL AND host1_ns >= ? AND host0_ns < ?",
                 (stream_id, t0_ns, t1_ns),
             ).fetchall()
             hot = self._connection.execute(
@@ -182,8 +182,14 @@ class RecordReader:
         info = self.info(stream_id)
         low: list[int] = []
         high: list[int] = []
-        for i0, i1, _, path, sha256, samples in rows:
-            chunk = self._load(stream_id, _Listed(path, sha256, i0, i1, samples), info, None)
+        for *listed, host0_ns, host1_ns in rows:
+            segment = _Listed(*listed)
+            i0, i1 = segment.i0, segment.i1
+            if host0_ns >= t0_ns and host1_ns < t1_ns:
+                low.append(i0)
+                high.append(i1)
+                continue
+            chunk = self._load(stream_id, segment, info, None)
             if chunk is None:
                 continue
             inside = np.flatnonzero(

@@ -37,11 +37,12 @@ class _View:
     """What the database said at one instant."""
 
     streams: list[tuple[int, int, str, int]]
-    segments: list[_Segment]
+    segments: dict[int, list[_Segment]]
+    """By stream."""
     spans: dict[int, RangeSet]
-    packets: list[tuple[int, int, int, int]]
-    """stream, i0, i1, bytes of the samples."""
-    losses: list[tuple[int, int, int, str]]
+    packets: dict[int, list[tuple[int, int, int, int]]]
+    """By stream: stream, i0, i1, bytes of the samples."""
+    losses: dict[int, list[tuple[int, int, int, str]]]
 
 
 def verify(data_dir: Path | str, *, quarantine_damaged: bool = True) -> dict[str, Any]:
@@ -88,9 +89,9 @@ def verify(data_dir: Path | str, *, quarantine_damaged: bool = True) -> dict[str
         "ok": not errors,
         "schema_version": SCHEMA_VERSION,
         "errors": errors,
-        "journal_packets": len(view.packets),
-        "segments": len(view.segments),
-        "bytes": sum(s.bytes for s in view.segments),
+        "journal_packets": sum(map(len, view.packets.values())),
+        "segments": sum(map(len, view.segments.values())),
+        "bytes": sum(s.bytes for listed in view.segments.values() for s in listed),
         "streams": reports,
     }
 
@@ -99,22 +100,28 @@ def _read(connection: Connection) -> _View:
     spans: dict[int, RangeSet] = {}
     for segment, k0, k1 in connection.execute("SELECT segment, k0, k1 FROM span ORDER BY k0"):
         spans.setdefault(segment, RangeSet()).add(k0, k1)
+    segments: dict[int, list[_Segment]] = {}
+    for row in connection.execute(
+        "SELECT id, stream, path, i0, i1, samples, sha256, bytes, damaged FROM segment "
+        "ORDER BY stream, i0"
+    ):
+        segments.setdefault(row[1], []).append(_Segment(*row))
+    packets: dict[int, list[tuple[int, int, int, int]]] = {}
+    for packet in connection.execute(
+        "SELECT stream, i0, i1, length(data) FROM packet ORDER BY stream, i0"
+    ):
+        packets.setdefault(packet[0], []).append(packet)
+    losses: dict[int, list[tuple[int, int, int, str]]] = {}
+    for loss in connection.execute("SELECT stream, i0, i1, cause FROM loss"):
+        losses.setdefault(loss[0], []).append(loss)
     return _View(
         streams=connection.execute(
             "SELECT id, line, info, acknowledged FROM stream ORDER BY id"
         ).fetchall(),
-        segments=[
-            _Segment(*row)
-            for row in connection.execute(
-                "SELECT id, stream, path, i0, i1, samples, sha256, bytes, damaged FROM segment "
-                "ORDER BY stream, i0"
-            )
-        ],
+        segments=segments,
         spans=spans,
-        packets=connection.execute(
-            "SELECT stream, i0, i1, length(data) FROM packet ORDER BY stream, i0"
-        ).fetchall(),
-        losses=connection.execute("SELECT stream, i0, i1, cause FROM loss").fetchall(),
+        packets=packets,
+        losses=losses,
     )
 
 
@@ -130,8 +137,8 @@ def _check_stream(
     samples = duplicates = 0
     lost = 0
     damaged: list[dict[str, str]] = []
-    listed = [s for s in view.segments if s.stream == stream_id]
-    packets = [p for p in view.packets if p[0] == stream_id]
+    listed = view.segments.get(stream_id, [])
+    packets = view.packets.get(stream_id, [])
     for segment in listed:
         if segment.damaged:
             lost += segment.samples
@@ -168,7 +175,7 @@ def _check_stream(
             f"stream {stream_id}: {acknowledged} samples were acknowledged, "
             f"{samples + lost} are accounted for"
         )
-    gaps = _gaps(held, [x for x in view.losses if x[0] == stream_id])
+    gaps = _gaps(held, view.losses.get(stream_id, []))
     bounds = list(held)
     return {
         "id": stream_id,
@@ -212,8 +219,9 @@ def _check_segment(
 def _overlaps(view: _View) -> list[str]:
     """Name samples that two streams of one device, boot and kind both hold."""
     line_of = {stream_id: line for stream_id, line, _, _ in view.streams}
-    damaged = {s.id for s in view.segments if s.damaged}
-    stream_of = {s.id: s.stream for s in view.segments}
+    every = [s for listed in view.segments.values() for s in listed]
+    damaged = {s.id for s in every if s.damaged}
+    stream_of = {s.id: s.stream for s in every}
     held: dict[int, dict[int, RangeSet]] = {}
     for segment, spans in view.spans.items():
         if segment in damaged:

@@ -332,6 +332,9 @@ class RecordWriter:
         with transaction(self._connection):
             for stream_id, pieces in batch.items():
                 target = targets[stream_id]
+                if not _exists(self._connection, stream_id):
+                    log.warning("record: stream %d was deleted; its samples go too", stream_id)
+                    continue
                 fresh = _still_new(self._connection, target, pieces)
                 if target.info.index_source == "host":
                     fresh = self._renumbered(target.line, fresh)
@@ -403,6 +406,11 @@ def _check(packet: Packet, info: StreamInfo) -> None:
         raise StreamConflictError(f"device counter {packet.device_ticks} is not unwrapped")
     if not 0 <= packet.host_ns < 2**62:
         raise StreamConflictError(f"arrival time {packet.host_ns} is no UTC nanosecond count")
+
+
+def _exists(connection: sqlite3.Connection, stream_id: int) -> bool:
+    row = connection.execute("SELECT 1 FROM stream WHERE id = ?", (stream_id,)).fetchone()
+    return row is not None
 
 
 def _still_new(

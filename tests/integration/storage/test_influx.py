@@ -58,6 +58,18 @@ def test_set_up_creates_the_buckets_with_their_retention(settings: InfluxSetting
     connection.close()
 
 
+def test_the_retention_of_angles_is_told(tmp_path: Path, settings: InfluxSettings) -> None:
+    store = InfluxStore(tmp_path, replace(settings, live_retention_days=50))
+    store.prepare()
+    assert store.delivery().angles_expire_s == 50 * 86_400
+    store.close()
+    # What the server says counts, not our setting.
+    store = InfluxStore(tmp_path, settings)
+    store.prepare()
+    assert store.delivery().angles_expire_s == 50 * 86_400
+    store.close()
+
+
 def test_a_wrong_token_is_said(settings: InfluxSettings) -> None:
     assert "token" in complaint(replace(settings, token="wrong"))
 

@@ -360,3 +360,20 @@ def test_losses_are_reported_with_their_cause(tmp_path: Path) -> None:
     ]
     assert report["missing_samples"] == 20
     assert (report["first_index"], report["last_index"]) == (0, 49)
+
+
+def test_the_indices_of_a_time_range_cover_it(tmp_path: Path) -> None:
+    with RecordWriter(tmp_path, background=False) as writer:
+        stream = writer.open_stream(imu())
+        for start in range(0, 3000, 500):
+            writer.append(stream, [packet(k, 20) for k in range(start, start + 500, 20)])
+            writer.commit()
+            if start < 2500:
+                writer.seal(stream)
+    with RecordReader(tmp_path) as reader:
+        for a, b in ((0, 40), (300, 2200), (990, 1010), (2400, 2900)):
+            t0, t1 = (T0_NS + round(k * 1e9 / RATE_HZ) for k in (a, b))
+            i0, i1 = reader.index_range(stream, t0, t1)
+            assert a - 40 <= i0 <= a
+            assert b - 20 <= i1 <= b + 40
+        assert reader.index_range(stream, 0, 5) == (0, 0)
