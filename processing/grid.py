@@ -15,6 +15,8 @@ from processing.resample import fill_acc, fill_gyr, resample
 from processing.types import BoolArray, FloatArray, ImuBlock, IntArray, PairBlock
 
 _NS = 1_000_000_000
+_FILL_ROWS = 360_000
+"""Rows of silence given out in one step: a computer that slept all night wakes up gently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,10 @@ def _complete(params: GridParams, sensor: SensorGrid, k_end: int) -> SensorGrid:
 def _declare(params: GridParams, sensor: SensorGrid, until: int) -> SensorGrid:
     """Close the rows up to `until` (ns since index 0) if no later sample can bridge them."""
     bridgeable = sensor.started and until - int(sensor.clock[0]) < round(params.max_gap_s * _NS)
-    return sensor if bridgeable else _complete(params, sensor, until // params.period_ns + 1)
+    if bridgeable:
+        return sensor
+    k_end = until // params.period_ns + 1
+    return _complete(params, sensor, min(k_end, int(sensor.clock[1:].min()) + _FILL_ROWS))
 
 
 def _give(sensor: SensorGrid, n: int) -> SensorGrid:

@@ -203,6 +203,19 @@ def test_declaring_early_or_late_gives_the_same_rows() -> None:
         assert values.tobytes() == whole[name].tobytes(), name
 
 
+def test_a_long_silence_is_given_out_in_bounded_pieces() -> None:
+    head = sensor(100.0, 1.0)
+    state = grid.start(PARAMS, has_trunk=False)
+    state, first = grid.step(PARAMS, state, head, None)
+    until = int(head.t_ns[0]) + 5000 * 1_000_000_000
+    rows = [first.head_valid.shape[0]]
+    for _ in range(3):
+        state, pair = grid.step(PARAMS, state, None, None, complete_until_ns=until)
+        assert not pair.head_valid.any()
+        rows.append(pair.head_valid.shape[0])
+    assert rows == [100, 360_000, 500_001 - 360_100, 0]
+
+
 def test_the_head_decides_where_the_grid_begins() -> None:
     head, trunk = sensor(100.0, 1.0, phase_s=1.0), sensor(104.0, 2.0)
     state = grid.start(PARAMS)
