@@ -10,9 +10,10 @@ The links are independent tasks; one sensor's trouble never touches the other's.
 hands on: disks and numerics have threads. Stopping writes everything that was received.
 
 After a crash the next start finds the record whole up to the last commit (at most a second before
-the crash). The chain begins a new stretch then: the filter converges again as after every start,
-episodes open at the crash are not reported, and the interrupted minute is stored with what the new
-stretch adds. `necktrace reprocess` makes results from the record as if nothing had happened.
+the crash). With `CollectorSpec.resume` the chain first goes through what the wear session has
+recorded since, so that heading, open episodes and the interrupted minute go on as if it had only
+lost sight of the sensors. Without it a new stretch begins: the filter converges again, episodes
+open at the end are not reported, and the interrupted minute holds what the new stretch adds.
 """
 
 import asyncio
@@ -40,18 +41,21 @@ from ingest.live import LiveHub, Role, TodayCounters
 from ingest.processor import LiveAngles, PoseReset, Processor
 from ingest.radio import Radio
 from ingest.recorder import Recorder, RecorderHealth
+from ingest.sources import replay
 from ingest.transport import Transport
 from ingest.worker import ProcessingWorker, WorkerHealth
 from processing.pipeline import PipelineParams, Setup
 from processing.session import Plan
 from processing.types import Span
-from storage.record import RecordWriter
+from storage.record import RecordReader, RecordWriter
 from storage.results import ResultStore
 
 _log = logging.getLogger("ingest.service")
 
 FRAME_EVERY_S = 0.1
 """Least time between live frames."""
+FINISH_S = 30.0
+"""Longest wait for the chain at the end; samples do not depend on it."""
 HEARTBEAT_S = 0.5
 """A frame is published this often without new angles too, so that age and link state move."""
 
@@ -73,6 +77,16 @@ def steady_offset_ns(monotonic_ns: MonotonicNs = host_clock_ns) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Resume:
+    """A wear session of an earlier start."""
+
+    since_ns: int
+    """UTC at which the session (its calibration) began; `CollectorSpec.setup` is its setup."""
+    resets: tuple[PoseReset, ...] = ()
+    """Reference poses held in it so far."""
+
+
+@dataclass(frozen=True, slots=True)
 class CollectorSpec:
     """What a collector needs to know."""
 
@@ -87,7 +101,9 @@ class CollectorSpec:
     params: PipelineParams = field(default_factory=PipelineParams)
     limits: LinkLimits = field(default_factory=LinkLimits)
     today: TodayCounters | None = None
-    """What of today's results was stored before."""
+    """What of today's results was stored before; with `resume`, before its time only."""
+    resume: "Resume | None" = None
+    """The wear session that an earlier start began, to go on with."""
     frame_every_s: float = FRAME_EVERY_S
 
 
@@ -227,13 +243,32 @@ class Collector:
             raise
         self._worker, self._recorder = worker, recorder
         worker.start()
+        resumed = self._resume(worker)
         recorder.start()
         try:
             await self._collect(ledger)
         finally:
             await asyncio.shield(asyncio.to_thread(_finish, worker, recorder))
+            if resumed is not None:
+                resumed.close()
             self._publish()
             self.hub.close()
+
+    def _resume(self, worker: ProcessingWorker) -> RecordReader | None:
+        """Let the worker begin with the wear session so far; live data wait behind it."""
+        resume = self.spec.resume
+        if resume is None:
+            return None
+        reader = RecordReader(self.spec.folder)
+        slices = replay.slices(
+            reader,
+            patient=self.spec.patient,
+            roles=tuple(self.spec.wishes),
+            t0_ns=resume.since_ns,
+            t1_ns=self.now_utc_ns(),
+        )
+        worker.resume(slices, resume.resets).add_done_callback(_tell_resumed)
+        return reader
 
     async def _collect(self, ledger: SampleLedger) -> None:
         radio = Radio(self._transport, limits=self.spec.limits)
@@ -358,9 +393,15 @@ def _emitter(collector: Collector, role: Role) -> Callable[[Sequence[LinkOutput]
     return emit
 
 
+def _tell_resumed(done: "Future[None]") -> None:
+    error = done.exception()
+    if error is not None:
+        _log.error("the wear session so far could not be gone through: %s", error)
+
+
 def _finish(worker: ProcessingWorker, recorder: Recorder) -> None:
     """Write what was received: samples first, then the results that rest on them."""
-    worker.stop()
+    worker.stop(FINISH_S)
     try:
         recorder.stop()
     finally:

@@ -9,12 +9,13 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ingest.assemble import Piece
 from ingest.drivers.driver import SensorEvent
 from ingest.intake import Intake, SensorFacts
 from ingest.live import Role
@@ -109,6 +110,7 @@ class ProcessingWorker:
         self._committed = 0
         self._oldest_s: float | None = None
         self._failures = 0
+        self._hurry = False
         self._error = ""
         self._store_error = ""
         self.facts: Mapping[Role, SensorFacts] = dict.fromkeys(ROLES, SensorFacts())
@@ -132,6 +134,16 @@ class ProcessingWorker:
         """Begin a wear session with another setup, from `since_ns` on if that is in memory."""
         return self._command(lambda: self._apply(setup, resets, since_ns))
 
+    def resume(
+        self, slices: Iterable[Mapping[Role, Sequence[Piece]]], resets: Sequence[PoseReset] = ()
+    ) -> "Future[None]":
+        """Go through what an earlier start recorded of this wear session, then on with live data.
+
+        Results come out as they did then, so storing them again changes nothing but what the end
+        of that start left unfinished.
+        """
+        return self._command(lambda: self._resume(slices, resets))
+
     def add_reset(self, reset: PoseReset) -> "Future[bool]":
         """Announce a reference pose, best before it begins; False where it overlaps another."""
         return self._command(lambda: self._processor.add_reset(reset))
@@ -145,8 +157,11 @@ class ProcessingWorker:
 
     def stop(self, timeout_s: float | None = None) -> None:
         """Finish what was put, and the wear session with it; results wait for `flush`."""
+        self._hurry = True
         self._queue.put(None)
         self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            _log.warning("processing did not end in time; `necktrace reprocess` makes up for it")
 
     def flush(self) -> None:
         """Store what may be stored; for after the recorder has stopped."""
@@ -213,9 +228,10 @@ class ProcessingWorker:
             act()
         except Exception as error:
             self._failures += 1
-            if str(error) != self._error:
+            said = _first_line(error)
+            if said != self._error:
                 _log.exception("processing failed; recording goes on")
-            self._error = str(error) or type(error).__name__
+            self._error = said
             self._processor.abandon()
 
     def _assemble(self, item: _Events) -> None:
@@ -244,9 +260,10 @@ class ProcessingWorker:
                 self._store.put(batch, replace_ns=replaces)
             except Exception as error:
                 # they stay in order and are tried again; they can also be rebuilt from the record
-                if str(error) != self._store_error:
+                said = _first_line(error)
+                if said != self._store_error:
                     _log.exception("results cannot be stored; they wait")
-                self._store_error = str(error) or type(error).__name__
+                self._store_error = said
                 return
             self._store_error = ""
             self._pending.popleft()
@@ -261,6 +278,18 @@ class ProcessingWorker:
         again = self._processor.step(None)
         until = since_ns if newest is None else newest + 1
         self._keep(again, (since_ns, until))
+
+    def _resume(
+        self, slices: Iterable[Mapping[Role, Sequence[Piece]]], resets: Sequence[PoseReset]
+    ) -> None:
+        self._processor.restart(self._processor.setup, resets)
+        for pieces in slices:
+            if self._hurry:
+                return
+            for role, some in pieces.items():
+                self._processor.add(role, some)
+            self._keep(self._processor.step(None))
+            self._store_due()
 
     def _calibrate(self, spans: Sequence[Span]) -> Plan:
         if not spans:
@@ -293,3 +322,7 @@ class ProcessingWorker:
         ]
         self._apply(plan.setup, resets, since_ns)
         return plan
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0] or type(error).__name__

@@ -6,7 +6,7 @@ fetched later stand in their place.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -93,6 +93,40 @@ def blocks(
                 given_ns = int(cut.block.t_ns[-1])
                 yield cut
         after_ns = timeline.last_t_ns
+
+
+def slices(
+    reader: RecordReader,
+    *,
+    patient: str,
+    roles: Sequence[Role],
+    t0_ns: int = 0,
+    t1_ns: int = 2**62,
+    slice_s: float = 60.0,
+) -> Iterator[dict[Role, list[Piece]]]:
+    """Yield all roles side by side, about `slice_s` at a time, in bounded memory."""
+    step_ns = round(slice_s * 1e9)
+    waiting = {role: deque[Piece]() for role in roles}
+    sources = {
+        role: blocks(reader, patient=patient, role=role, t0_ns=t0_ns, t1_ns=t1_ns) for role in roles
+    }
+    until_ns = 0
+    while True:
+        for role, source in sources.items():
+            while not waiting[role] or int(waiting[role][-1].block.t_ns[-1]) < until_ns:
+                piece = next(source, None)
+                if piece is None:
+                    break
+                waiting[role].append(piece)
+        firsts = [int(pieces[0].block.t_ns[0]) for pieces in waiting.values() if pieces]
+        if not firsts:
+            return
+        until_ns = max(until_ns, min(firsts)) + step_ns
+        given: dict[Role, list[Piece]] = {role: [] for role in roles}
+        for role, pieces in waiting.items():
+            while pieces and int(pieces[0].block.t_ns[0]) < until_ns:
+                given[role].append(pieces.popleft())
+        yield given
 
 
 _LATEST_NS = 3_600_000_000_000

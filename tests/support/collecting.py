@@ -12,7 +12,7 @@ import numpy as np
 from ingest.candidates import SensorWish
 from ingest.link_state import LinkLimits
 from ingest.live import LiveFrame, LiveHub, Role
-from ingest.service import Collector, CollectorSpec
+from ingest.service import Collector, CollectorSpec, Resume
 from ingest.sources.simulated import RadioSpec, SimulatedTransport
 from ingest.sources.virtual_body import BodySpec, ScaledClock, VirtualBody
 from processing.pipeline import Setup
@@ -101,6 +101,7 @@ async def collecting(
     speed: float = 1.0,
     store: ResultStore | None = None,
     roles: tuple[Role, ...] = ("head", "trunk"),
+    resume: Resume | None = None,
 ) -> AsyncIterator[Rig]:
     """Run a collector on virtual sensors; it is stopped at the end."""
     clock = ScaledClock(speed)
@@ -114,6 +115,7 @@ async def collecting(
         setup=plain_setup(head_only=roles == ("head",)),
         wishes={role: SensorWish(name=made.worn[role].sensor.model.serial) for role in roles},
         limits=QUICK,
+        resume=resume,
     )
     collector = Collector(spec, transport, hub, store=store, monotonic_ns=clock)
     rig = Rig(folder, made, transport, collector, hub, asyncio.create_task(collector.run()))

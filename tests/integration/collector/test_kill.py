@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from storage.embedded import EmbeddedStore
 from storage.record import RecordReader, lock_holder
@@ -54,6 +55,7 @@ def samples_by_boot(folder: Path) -> dict[tuple[str, int], int]:
     return found
 
 
+@pytest.mark.slow
 def test_what_was_committed_survives_and_the_next_start_goes_on(tmp_path: Path) -> None:
     committed, received = run_and_kill(tmp_path, committed_at_least=600)
     held = samples_by_boot(tmp_path)

@@ -10,6 +10,7 @@ import pytest
 
 from ingest.live import LiveFrame, Role
 from ingest.processor import Processed, Processor
+from ingest.service import Resume
 from ingest.sources import replay
 from ingest.sources.simulated import RadioSpec
 from ingest.sources.virtual_body import BodySpec
@@ -56,6 +57,7 @@ async def test_frames_carry_angles_trust_and_both_sensors(tmp_path: Path) -> Non
     assert later.today.local_date
 
 
+@pytest.mark.slow
 async def test_a_silent_sensor_looks_stale_and_the_other_goes_on(tmp_path: Path) -> None:
     async with collecting(tmp_path) as rig:
         await rig.frame_where(streaming)
@@ -167,6 +169,7 @@ def check_recorded(rig: Rig) -> None:
         assert np.array_equal(counts, np.concatenate(rig.body.kept[role, 1])[index])
 
 
+@pytest.mark.slow
 async def test_replay_gives_live_samples_their_live_times(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +208,7 @@ async def test_replay_gives_live_samples_their_live_times(
             assert np.array_equal(cut, times[500:900])
 
 
+@pytest.mark.slow
 async def test_calibration_of_the_guided_movements_is_worked_out_and_used(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path)
     async with collecting(tmp_path, speed=8.0, store=store, body=BodySpec(seed=4)) as rig:
@@ -231,4 +235,25 @@ async def test_calibration_of_the_guided_movements_is_worked_out_and_used(tmp_pa
         assert frame.heading_sigma_deg < 20.0
     seconds = store.angles("p1", 0, 2**62).t_ns
     assert (np.diff(seconds) == SECOND_NS).all(), "replaced, not doubled"
+    store.close()
+
+
+async def test_a_restart_goes_on_with_the_wear_session(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path)
+    async with collecting(tmp_path, store=store) as rig:
+        await rig.frame_where(streaming)
+        await rig.until_taken(500)
+        since_ns = (rig.body.began_ns or 0) + rig.collector.utc_offset_ns - SECOND_NS
+    before = store.angles("p1", 0, 2**62)
+    recorded_before = sum(m.values["recorded_s"] or 0.0 for m in store.minutes("p1", 0, 2**62))
+    async with collecting(tmp_path, store=store, boots=(2, 2), resume=Resume(since_ns)) as again:
+        await again.frame_where(streaming)
+        await again.until_taken(300)
+    after = store.angles("p1", 0, 2**62)
+    kept = np.isin(after.t_ns, before.t_ns[:-1])
+    assert kept.sum() == before.t_ns.size - 1
+    assert np.array_equal(after.values[kept], before.values[:-1], equal_nan=True), "as they were"
+    assert after.t_ns[-1] >= before.t_ns[-1] + 2 * SECOND_NS
+    recorded_after = sum(m.values["recorded_s"] or 0.0 for m in store.minutes("p1", 0, 2**62))
+    assert recorded_after > recorded_before + 2.0, "the interrupted minute is whole"
     store.close()
