@@ -1,6 +1,7 @@
 """With InfluxDB configured the API serves from it, and nothing above the store knows."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServer]:
 def influx(server: InfluxServer) -> Iterator[InfluxSettings]:
     settings = server.fresh()
     # the made-up results are older than the retention that we would create
-    InfluxConnection(settings).prepare()
+    with closing(InfluxConnection(settings)) as connection:
+        connection.prepare()
     yield settings
     drop_buckets(settings)
 
