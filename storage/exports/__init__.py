@@ -2,6 +2,7 @@
 
 from storage.exports.bids import BidsSubject, BidsSystem, bids_zip, write_bids
 from storage.exports.encode import FORMATS, Format, stream
+from storage.exports.everything import everything_zip
 from storage.exports.sources import (
     block_batches,
     episode_batches,
@@ -19,6 +20,7 @@ __all__ = [
     "bids_zip",
     "block_batches",
     "episode_batches",
+    "everything_zip",
     "full_rate_batches",
     "raw_batches",
     "second_batches",

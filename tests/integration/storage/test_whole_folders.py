@@ -1,12 +1,15 @@
 """Backup while recording, restore, taking over another hub's record, and deleting a patient."""
 
+import io
 import json
 import threading
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from storage.angle_grid import FullRate
@@ -15,6 +18,7 @@ from storage.catalog import Catalog, Device, Patient, StoredAlignment
 from storage.embedded import EmbeddedStore
 from storage.erasure import erase_patient, tombstone_of
 from storage.errors import BackupError, CatalogError, ImportRecordError, WriterLockedError
+from storage.exports import everything_zip
 from storage.full_rate import FullRateStore
 from storage.influx_store import InfluxStore
 from storage.notes import add_annotation, annotation_history, annotations, edit_annotation
@@ -183,6 +187,34 @@ def test_only_one_patient_is_taken_over(tmp_path: Path) -> None:
     assert {s["patient"] for s in verify(ours)["streams"]} == {"p2"}
     with Catalog(ours) as catalog:
         assert [p.id for p in catalog.patients()] == ["p2"]
+
+
+def test_a_patient_gets_everything_in_one_archive(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    fill(data, "p1", "d1")
+    fill(data, "p2", "d2")
+    store = EmbeddedStore(data)
+    body = b"".join(everything_zip(data, "p1", store))
+    store.close()
+    assert b"Secret p2" not in body
+    archive = zipfile.ZipFile(io.BytesIO(body))
+    assert archive.testzip() is None
+    catalog = json.loads(archive.read("catalog.json"))
+    assert catalog["patient"][0]["label"] == "Secret p1"
+    assert len(catalog["annotation_history"]) == 1
+    assert [len(catalog[t]) for t in ("wear_session", "alignment", "span_event")] == [1, 1, 1]
+    rows = {
+        name: pq.read_table(io.BytesIO(archive.read(name))).num_rows
+        for name in archive.namelist()
+        if name.endswith(".parquet")
+    }
+    assert rows.pop(f"results/{ALGO}/angles_1hz.parquet") == 60
+    assert rows.pop(f"results/{ALGO}/angles.parquet") == 100
+    assert rows.pop(f"results/{ALGO}/episodes.parquet") == 1
+    raw = {name.split("-b")[0]: n for name, n in rows.items() if name.startswith("raw/")}
+    assert raw == {"raw/d1": 2100, "raw/hub-p1": 3}
+    with pytest.raises(CatalogError):
+        next(everything_zip(data, "nobody", store))
 
 
 @pytest.fixture(params=["embedded", pytest.param("influx", marks=pytest.mark.influx)])
