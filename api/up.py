@@ -13,13 +13,13 @@ from api.recording import keep_days, refuse_second_collector, register_algorithm
 from api.runtime import Runtime
 from api.server import address, bind, serving, stop_on_signals
 from api.settings import Settings
+from api.stores import open_results
 from ingest.candidates import SensorWish
 from ingest.live import LiveHub, Role
 from ingest.service import Collector, CollectorSpec
 from ingest.transport import Transport
 from processing.pipeline import PipelineParams, Setup
 from storage.catalog import Catalog, Patient
-from storage.embedded import EmbeddedStore
 from storage.record import RecordReader
 
 RATE_HZ = 100.0
@@ -61,7 +61,7 @@ async def run_up(settings: Settings, transport: Transport, say: Callable[[str], 
     with Catalog(settings.data_dir) as catalog:
         patient = first_patient(catalog, settings.zone_name)
         wishes = paired_wishes(catalog, patient)
-        store = EmbeddedStore(settings.data_dir)
+        store = open_results(settings, sending=True)
         try:
             register_algorithm(store, patient.id, PipelineParams())
             with RecordReader(settings.data_dir) as record:

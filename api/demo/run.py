@@ -114,7 +114,7 @@ class Demo:
         zone = self._settings.zone_name
         refuse_second_collector(folder)
         with Catalog(folder) as catalog:
-            patient = _demo_patient(catalog, folder, zone)
+            patient = demo_patient(catalog, folder, zone)
             params = PipelineParams()
             store = EmbeddedStore(folder)
             register_algorithm(store, PATIENT_ID, params)
@@ -300,7 +300,7 @@ def _embedded(runtime: Runtime) -> EmbeddedStore:
     return runtime.results
 
 
-def _demo_patient(catalog: Catalog, folder: Path, zone: str) -> Patient:
+def demo_patient(catalog: Catalog, folder: Path, zone: str) -> Patient:
     """Return the simulated patient of a folder that holds nobody else."""
     for patient in catalog.patients():
         if patient.id != PATIENT_ID:

@@ -54,7 +54,7 @@ def episode(at_s: float, kind: str, label: str, amplitude_deg: float) -> Episode
         amplitude_deg=amplitude_deg,
         confidence=0.8,
         detector=f"{kind} 1",
-        features={"duration_s": 2.0, "odd_deg": float("nan")},
+        features={"duration_s": 2.0},
     )
 
 

@@ -1,0 +1,155 @@
+"""What the JSON routes answer: numbers, units, paging, nothing lost, nothing invented."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from api.gate import MAX_BODY_BYTES
+from tests.unit.api.conftest import ALGO, T0, T0_NS
+
+P = "/api/v1/patients/p1"
+HOUR = {"from": "2026-11-20T08:00:00Z", "to": "2026-11-20T09:00:00Z"}
+
+
+def test_patients(client: TestClient) -> None:
+    items = client.get("/api/v1/patients").json()["items"]
+    assert items == [{"id": "p1", "label": "Sam", "zone": "Europe/Berlin"}]
+    assert client.get(P).json() == items[0]
+
+
+def test_angles_keep_the_extremes_however_coarse(client: TestClient) -> None:
+    for points in (600, 100, 10):
+        body = client.get(f"{P}/angles", params={**HOUR, "max_points": points}).json()
+        n = len(body["t_ms"])
+        assert n <= points
+        assert body["algo"] == ALGO
+        assert max(body["columns"]["rotation_right_max_deg"]) == 61.0
+        assert set(body["columns"]["rotation_right_deg"]) == {25.0}
+        assert all(len(column) == n for column in body["columns"].values())
+        assert all(b - a == 1000 * body["step_s"] for a, b in pairwise(body["t_ms"]))
+        assert set(body["columns"]["flexion_deg"]) == {None}
+
+
+def test_angles_resolution_and_fields(client: TestClient) -> None:
+    body = client.get(
+        f"{P}/angles", params={**HOUR, "resolution": "1min", "fields": "rotation_right_deg,valid"}
+    ).json()
+    assert body["step_s"] == 60
+    assert set(body["columns"]) == {"rotation_right_deg", "valid"}
+    assert len(body["t_ms"]) == 10
+    assert body["t_ms"][0] == int(T0.timestamp()) * 1000
+
+
+def test_angles_of_an_empty_range(client: TestClient) -> None:
+    body = client.get(
+        f"{P}/angles", params={"from": "2020-01-01T00:00:00Z", "to": "2020-01-02T00:00:00Z"}
+    ).json()
+    assert body["t_ms"] == []
+    assert body["from_utc"] is None
+
+
+def test_offset_in_parameters_is_honoured(client: TestClient) -> None:
+    here = client.get(
+        f"{P}/angles",
+        params={"from": "2026-11-20T09:00:00+01:00", "to": "2026-11-20T10:00:00+01:00"},
+    ).json()
+    assert here["t_ms"] == client.get(f"{P}/angles", params=HOUR).json()["t_ms"]
+
+
+@pytest.mark.parametrize("limit", [1, 7, 100])
+def test_every_episode_once_whatever_the_page(client: TestClient, limit: int) -> None:
+    starts: list[str] = []
+    cursor: str | None = None
+    for _ in range(60):
+        params = {"limit": limit} | ({"cursor": cursor} if cursor else {})
+        page = client.get(f"{P}/episodes", params=params).json()
+        starts += [item["start_utc"] for item in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert len(starts) == 32
+    assert starts == sorted(starts, reverse=True)
+    assert len(set(starts)) == 32
+
+
+def test_episode_fields(client: TestClient) -> None:
+    page = client.get(f"{P}/episodes", params={"kind": "posture"}).json()
+    (only,) = page["items"]
+    assert only["label"] == "dystonic"
+    assert only["start_utc"] == "2026-11-20T08:00:03.500Z"
+    assert only["duration_s"] == 2.0
+    assert only["features"] == {"duration_s": 2.0}
+
+
+def test_days_and_minutes_say_null_not_zero(client: TestClient) -> None:
+    days = client.get(f"{P}/days", params={"from": "2026-11-19", "to": "2026-11-21"}).json()
+    (day,) = days["items"]
+    assert day["near_neutral_fraction"] is None
+    assert day["sufficient"] is False
+    assert day["reasons"] == ["worn 10 min of 6 h"]
+    first = client.get(f"{P}/minutes", params={"limit": 4}).json()
+    second = client.get(f"{P}/minutes", params={"limit": 100, "cursor": first["next"]}).json()
+    times = [item["t_ns"] for item in first["items"] + second["items"]]
+    assert times == [T0_NS + m * 60 * 10**9 for m in range(10)]
+    assert first["items"][0]["rotation_mean_deg"] is None
+    assert "flexion_histogram" not in first["items"][0]
+
+
+def test_raw_samples_every_one_once_in_physical_units(client: TestClient) -> None:
+    (stream,) = client.get(f"{P}/streams").json()["items"]
+    assert stream["samples"] == 1000
+    index: list[int] = []
+    acc: list[float] = []
+    anchors: list[int] = []
+    cursor: str | None = None
+    while True:
+        params = {"limit": 333} | ({"cursor": cursor} if cursor else {})
+        page = client.get(f"{P}/streams/{stream['id']}/samples", params=params).json()
+        index += page["index"]
+        acc += page["columns"]["acc_x"]
+        anchors += page["anchor_index"]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert index == list(range(1000))
+    np.testing.assert_allclose(acc, np.arange(0, 2000, 2) * 0.01, atol=1e-9)
+    assert anchors == list(range(0, 1000, 10))
+    assert page["units"] == {"acc_x": "m/s^2", "gyr_x": "rad/s"}
+
+
+def test_raw_samples_of_a_range_of_arrivals(client: TestClient) -> None:
+    page = client.get(
+        f"{P}/streams/1/samples",
+        params={"from": "2026-11-20T08:00:02Z", "to": "2026-11-20T08:00:03Z"},
+    ).json()
+    assert set(range(200, 300)) <= set(page["index"])
+    assert len(page["index"]) < 200
+
+
+def test_devices_and_sessions(client: TestClient) -> None:
+    assert client.get(f"{P}/devices").json()["items"][0]["id"] == "NT-1"
+    (session,) = client.get(f"{P}/sessions").json()["items"]
+    assert session["alignment_id"] == "a1"
+    assert session["end_utc"] is None
+
+
+def test_openapi_is_complete(client: TestClient) -> None:
+    document = client.get("/api/v1/openapi.json").json()
+    ids = []
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            ids.append(operation["operationId"])
+            assert operation["summary"], path
+            assert operation["description"], path
+            for status in ("403", "404", "422", "500"):
+                assert "application/problem+json" in operation["responses"][status]["content"]
+            for parameter in operation.get("parameters", []):
+                assert parameter["description"], (path, parameter["name"])
+    assert len(ids) == len(set(ids))
+    day = document["components"]["schemas"]["Day"]["properties"]
+    assert day["worn_s"]["x-unit"] == "second"
+    assert "degree" in day["rotation_p50_deg"]["description"]
+    assert len(json.dumps(document)) < MAX_BODY_BYTES
