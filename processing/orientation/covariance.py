@@ -1,22 +1,26 @@
-"""Covariance of the error states: propagation over a window and scalar measurements.
+"""Covariance of the error states: propagation over a window, and a batch of measurements.
 
-All work is done on whole rows of P, because rows are contiguous and the compiler vectorises
-``row += c * row``. With the row operation L, ``L(L P)ᵀ`` is ``L P Lᵀ`` as P is symmetric.
+Both work on whole rows of P, because rows are contiguous and the compiler vectorises
+``row += c * row``, and both keep P exactly symmetric: rounding would otherwise leave an
+antisymmetric part that no measurement corrects and that the double integrator of velocity and
+position lets grow without bound.
 """
+
+from typing import Final
 
 import numpy as np
 
 from processing._jit import kernel
-from processing.orientation.layout import AO, BI, MG, N_TRANSITION, PO, TH, VE
+from processing.orientation.layout import AO, BI, MG, N_ERROR, N_TRANSITION, PO, TH, VE
 from processing.types import FloatArray, IntArray
 
-# Offsets into the transition of a window: the integrals that `layout` lists from SUM_R on, then T.
-_R = 0
-_RW = 9
-GRAVITY_MS2 = 9.81
+_R: Final = 0
+_RW: Final = 9
+"""Offsets into the transition of a window: the integrals that `layout` lists from SUM_R on."""
+T_S: Final = N_TRANSITION
+"""Place of the window's length behind them."""
+GRAVITY_MS2: Final = 9.81
 """Standard gravity; a local value off by 0.3 % looks like an offset and is learnt as one."""
-T_S = N_TRANSITION
-"""Place of the window's length behind the integrals."""
 
 
 @kernel()
@@ -31,7 +35,7 @@ def apply_transition(P: FloatArray, r: int, t: FloatArray, d: FloatArray) -> Non
     """Multiply the rows of one sensor, starting at row r, by its transition over a window.
 
     `t` holds the integrals ∫R dt and ∫R[i, j] ω[k] dt of a window and its length T; `d` is scratch
-    of three rows::
+    of four rows::
 
         θ' = R (M ω - b)          v' = θ × g - R o          p' = v
 
@@ -41,26 +45,31 @@ def apply_transition(P: FloatArray, r: int, t: FloatArray, d: FloatArray) -> Non
     between the axes of the motion (invariant error, Barrau and Bonnabel 2017). Heading drops out.
     """
     n = P.shape[1]
+    e = d[3]
     half = 0.5 * t[T_S]
+    lift = GRAVITY_MS2 * t[T_S]
     for i in range(3):
+        b0, b1, b2 = -0.5 * t[_R + 3 * i], -0.5 * t[_R + 3 * i + 1], -0.5 * t[_R + 3 * i + 2]
         for j in range(n):
-            d[i, j] = 0.0
+            d[i, j] = b0 * P[r + BI, j] + b1 * P[r + BI + 1, j] + b2 * P[r + BI + 2, j]
         for m in range(3):
-            c = -0.5 * t[_R + 3 * i + m]
+            w0 = 0.5 * t[_RW + 9 * i + 3 * m]
+            w1 = 0.5 * t[_RW + 9 * i + 3 * m + 1]
+            w2 = 0.5 * t[_RW + 9 * i + 3 * m + 2]
+            k = r + MG + 3 * m
             for j in range(n):
-                d[i, j] += c * P[r + BI + m, j]
-        for m in range(9):
-            c = 0.5 * t[_RW + 9 * i + m]
-            for j in range(n):
-                d[i, j] += c * P[r + MG + m, j]
+                d[i, j] += w0 * P[k, j] + w1 * P[k + 1, j] + w2 * P[k + 2, j]
     for i in range(3):
+        a0, a1, a2 = -t[_R + 3 * i], -t[_R + 3 * i + 1], -t[_R + 3 * i + 2]
         add_row(P, r + PO + i, half, r + VE + i)
         for j in range(n):
             P[r + TH + i, j] += d[i, j]
-        for j in range(3):
-            add_row(P, r + VE + i, -t[_R + 3 * i + j], r + AO + j)
-    add_row(P, r + VE, GRAVITY_MS2 * t[T_S], r + TH + 1)
-    add_row(P, r + VE + 1, -GRAVITY_MS2 * t[T_S], r + TH)
+        for j in range(n):
+            e[j] = a0 * P[r + AO, j] + a1 * P[r + AO + 1, j] + a2 * P[r + AO + 2, j]
+        for j in range(n):
+            P[r + VE + i, j] += e[j]
+    add_row(P, r + VE, lift, r + TH + 1)
+    add_row(P, r + VE + 1, -lift, r + TH)
     for i in range(3):
         add_row(P, r + PO + i, half, r + VE + i)
         for j in range(n):
@@ -68,14 +77,85 @@ def apply_transition(P: FloatArray, r: int, t: FloatArray, d: FloatArray) -> Non
 
 
 @kernel()
+def _to_row(row: FloatArray, r: int, t: FloatArray) -> None:
+    """Apply the same transition to one vector of error states."""
+    half = 0.5 * t[T_S]
+    lift = GRAVITY_MS2 * t[T_S]
+    d0 = d1 = d2 = 0.0
+    for m in range(3):
+        b = row[r + BI + m]
+        d0 -= t[_R + m] * b
+        d1 -= t[_R + 3 + m] * b
+        d2 -= t[_R + 6 + m] * b
+    for m in range(9):
+        g = row[r + MG + m]
+        d0 += t[_RW + m] * g
+        d1 += t[_RW + 9 + m] * g
+        d2 += t[_RW + 18 + m] * g
+    o0, o1, o2 = row[r + AO], row[r + AO + 1], row[r + AO + 2]
+    x, y = row[r + TH] + 0.5 * d0, row[r + TH + 1] + 0.5 * d1
+    row[r + TH] += d0
+    row[r + TH + 1] += d1
+    row[r + TH + 2] += d2
+    for i in range(3):
+        v = row[r + VE + i]
+        u = v - t[_R + 3 * i] * o0 - t[_R + 3 * i + 1] * o1 - t[_R + 3 * i + 2] * o2
+        if i == 0:
+            u += lift * y
+        elif i == 1:
+            u -= lift * x
+        row[r + VE + i] = u
+        row[r + PO + i] += half * (v + u)
+
+
+@kernel()
+def propagate(P: FloatArray, t: FloatArray, sensors: int, d: FloatArray) -> None:
+    """Replace P by F P Fᵀ, F the transitions `t` (sensors, ...) of all sensors.
+
+    Only the rows of attitude, velocity and position change under F, so F P holds F P Fᵀ everywhere
+    but where those rows meet the columns of the same states.
+    """
+    n = P.shape[0]
+    for i in range(sensors):
+        apply_transition(P, i * N_ERROR, t[i], d)
+    for i in range(sensors):
+        r = i * N_ERROR
+        for j in range(N_ERROR):
+            if BI <= j < VE:
+                continue
+            row = P[r + j]
+            for k in range(i, sensors):
+                _to_row(row, k * N_ERROR, t[k])
+    for i in range(sensors):
+        r = i * N_ERROR
+        for j in range(N_ERROR):
+            if BI <= j < VE:
+                continue
+            a = r + j
+            for b in range(r):
+                if BI <= b % N_ERROR < VE:
+                    P[b, a] = P[a, b]
+            for b in range(r, n):
+                inner = b % N_ERROR
+                changed = b < sensors * N_ERROR and not BI <= inner < VE
+                if not changed or b >= r + N_ERROR:
+                    P[b, a] = P[a, b]
+                elif b > a:
+                    mean = 0.5 * (P[a, b] + P[b, a])
+                    P[a, b] = mean
+                    P[b, a] = mean
+
+
+@kernel()
 def apply_adjoint(L: FloatArray, r: int, t: FloatArray) -> None:
     """Multiply the rows of one sensor by the transpose of `apply_transition`."""
     half = 0.5 * t[T_S]
+    lift = GRAVITY_MS2 * t[T_S]
     for i in range(3):
         add_row(L, r + VE + i, half, r + PO + i)
         _adjoint_of_attitude(L, r, t, i)
-    add_row(L, r + TH + 1, GRAVITY_MS2 * t[T_S], r + VE)
-    add_row(L, r + TH, -GRAVITY_MS2 * t[T_S], r + VE + 1)
+    add_row(L, r + TH + 1, lift, r + VE)
+    add_row(L, r + TH, -lift, r + VE + 1)
     for i in range(3):
         for j in range(3):
             add_row(L, r + AO + j, -t[_R + 3 * i + j], r + VE + i)
@@ -104,67 +184,74 @@ def transpose(P: FloatArray) -> None:
 
 
 @kernel()
-def symmetrise(P: FloatArray) -> None:
-    """Replace P by the mean of P and its transpose.
-
-    Rounding would make P asymmetric, and no measurement corrects the antisymmetric part: the
-    double integrator of velocity and position would let it grow without bound.
-    """
-    n = P.shape[0]
-    for i in range(n):
-        for j in range(i):
-            mean = 0.5 * (P[i, j] + P[j, i])
-            P[i, j] = mean
-            P[j, i] = mean
-
-
-@kernel()
-def measure(
+def take_in(
     P: FloatArray,
-    h: FloatArray,
-    innovation: float,
-    variance: float,
+    H: FloatArray,
+    values: FloatArray,
+    count: int,
     dx: FloatArray,
-    gain: FloatArray,
+    G: FloatArray,
     tape: FloatArray,
     used: IntArray,
 ) -> None:
-    """Take in one scalar measurement: innovation = h · error + noise of `variance`.
+    """Take in the first `count` scalar measurements: innovation = H[m] · error + noise.
 
-    `dx` collects the corrections of all measurements taken at one instant, so `innovation` is the
-    measured minus the expected value before the first of them. `h` is cleared. With a `tape` of
-    any length, (h, gain, weighted innovation, weight) are written to its next row for the
-    smoother and `used[0]` counts the rows.
+    values[m] = (innovation, variance). `dx` receives the corrections. The measurements are taken
+    one after the other (sequential update, Bierman 1977), but P is passed over only once: what the
+    earlier ones change in it is added to the gain of the later. G is scratch like H; H is cleared.
+    With a `tape` of any length, (h, gain, weighted innovation, weight) of each are written to its
+    next row for the smoother; `used[0]` counts the rows.
     """
     n = P.shape[0]
+    where = np.empty(N_ERROR, dtype=np.int64)
     for i in range(n):
-        gain[i] = 0.0
-    s = variance
-    y = innovation
-    for i in range(n):
-        c = h[i]
-        if c != 0.0:
-            y -= c * dx[i]
-            for j in range(n):
-                gain[j] += c * P[i, j]
-    for i in range(n):
-        s += h[i] * gain[i]
-    weight = 1.0 / s
-    root = np.sqrt(weight)
-    for i in range(n):
-        dx[i] += gain[i] * weight * y
-        gain[i] *= root
-    for i in range(n):
-        c = gain[i]
+        dx[i] = 0.0
+    for m in range(count):
+        y, s = values[m, 0], values[m, 1]
+        terms = 0
         for j in range(n):
-            P[i, j] -= c * gain[j]
-    if tape.shape[0] > 0:
-        row = used[0]
-        used[0] = row + 1
+            G[m, j] = 0.0
         for i in range(n):
-            tape[row, i] = h[i]
-            tape[row, n + i] = gain[i] * root
-        tape[row, 2 * n] = y * weight
-        tape[row, 2 * n + 1] = weight
+            c = H[m, i]
+            if c != 0.0:
+                where[terms] = i
+                terms += 1
+                y -= c * dx[i]
+                for j in range(n):
+                    G[m, j] += c * P[i, j]
+        for k in range(m):
+            c = 0.0
+            for i in range(terms):
+                c += H[m, where[i]] * G[k, where[i]]
+            if c != 0.0:
+                for j in range(n):
+                    G[m, j] -= c * G[k, j]
+        for i in range(terms):
+            s += H[m, where[i]] * G[m, where[i]]
+        root = np.sqrt(1.0 / s)
+        step = root * y
+        for i in range(n):
+            G[m, i] *= root
+            dx[i] += G[m, i] * step
+        if tape.shape[0] > 0:
+            line = used[0]
+            used[0] += 1
+            for i in range(n):
+                tape[line, i] = H[m, i]
+                tape[line, n + i] = G[m, i] * root
+            tape[line, 2 * n] = y * root * root
+            tape[line, 2 * n + 1] = root * root
+        for i in range(terms):
+            H[m, where[i]] = 0.0
+    full = count - count % 3
     for i in range(n):
-        h[i] = 0.0
+        for m in range(0, full, 3):
+            c0, c1, c2 = G[m, i], G[m + 1, i], G[m + 2, i]
+            if c0 != 0.0 or c1 != 0.0 or c2 != 0.0:
+                for j in range(n):
+                    P[i, j] -= c0 * G[m, j] + c1 * G[m + 1, j] + c2 * G[m + 2, j]
+        for m in range(full, count):
+            c0 = G[m, i]
+            if c0 != 0.0:
+                for j in range(n):
+                    P[i, j] -= c0 * G[m, j]

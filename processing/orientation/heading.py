@@ -4,8 +4,19 @@ import numpy as np
 
 from processing._jit import kernel
 from processing.orientation.correction import apply_correction
-from processing.orientation.covariance import measure, transpose
-from processing.orientation.layout import N_ERROR, PO, POS, REFERENCE, TH, VE, VEL
+from processing.orientation.covariance import take_in, transpose
+from processing.orientation.layout import (
+    N_ERROR,
+    PO,
+    POS,
+    REFERENCE,
+    TH,
+    VE,
+    VEL,
+    W_DX,
+    W_G,
+    W_H,
+)
 from processing.types import FloatArray, IntArray
 
 
@@ -48,15 +59,15 @@ def reset_heading(
     The first pose defines the zero of heading. Later ones scatter, each by its own error, and all
     differ from the first by the error with which that one was taken up: `shares_reference`.
     """
-    n = P.shape[0]
-    h, gain, dx = work[0, :n], work[1, :n], work[2, :n]
-    h[:] = 0.0
-    dx[:] = 0.0
-    h[TH + 2] = 1.0
-    h[N_ERROR + TH + 2] = -1.0
+    dx, H, G = work[W_DX], work[W_H : W_H + 1], work[W_G : W_G + 1]
+    values = np.empty((1, 2))
+    H[0, TH + 2] = 1.0
+    H[0, N_ERROR + TH + 2] = -1.0
     if shares_reference:
-        h[REFERENCE] = 1.0
-    measure(P, h, -heading, variance, dx, gain, tape, used)
+        H[0, REFERENCE] = 1.0
+    values[0, 0] = -heading
+    values[0, 1] = variance
+    take_in(P, H, values, 1, dx, G, tape, used)
     for i in range(2):
         r = i * N_ERROR
         turns[i] = dx[r + TH + 2]

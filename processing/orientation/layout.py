@@ -14,6 +14,16 @@ REFERENCE: Final = 2 * N_ERROR
 N_PAIR: Final = REFERENCE + 1
 """Error states of two sensors."""
 
+BATCH: Final = 14
+"""Most scalar measurements of a window: for each of two sensors motion 3, rest 3, field 1."""
+W_DX: Final = 0
+"""Rows of the scratch array of the kernels: corrections, ..."""
+W_ROWS: Final = 1
+W_H: Final = 5
+W_G: Final = W_H + BATCH
+N_WORK: Final = W_G + BATCH
+"""Rows of that array, as wide as there are error states; W_H to W_G must start as zeros."""
+
 TH: Final = 0
 """Attitude error, rotation vector in earth axes, rad: R_true = exp([TH]) R."""
 BI: Final = 3
@@ -91,7 +101,11 @@ SLOW: Final = 101
 """Mean over the last seconds of what `SUM_R` and `SUM_RW` gather per second."""
 SLOW_AGE: Final = 137
 """Seconds that `SLOW` has averaged over."""
-N_STATE: Final = 138
+BLOCK_W: Final = 138
+"""Rotation vectors of the block under way, summed."""
+BLOCK_N: Final = 141
+"""Samples of the block under way."""
+N_STATE: Final = 142
 
 WINDOW_START: Final = SUM_R
 WINDOW_STOP: Final = REF_W

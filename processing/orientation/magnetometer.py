@@ -11,7 +11,6 @@ learnt, a disturbance of seconds hardly moves it.
 import numpy as np
 
 from processing._jit import kernel
-from processing.orientation.covariance import measure
 from processing.orientation.layout import COUNT, FIELD, SUM_M, TH
 from processing.orientation.tuning import (
     MAG_DIP,
@@ -20,7 +19,7 @@ from processing.orientation.tuning import (
     MAG_SIGMA,
     MAG_TIME,
 )
-from processing.types import FloatArray, IntArray
+from processing.types import FloatArray
 
 
 @kernel()
@@ -40,26 +39,20 @@ def sum_field(s: FloatArray, mag: FloatArray, q: FloatArray, start: int, stop: i
 
 
 @kernel()
-def measure_field(
-    s: FloatArray,
-    P: FloatArray,
-    r: int,
-    k: FloatArray,
-    dt: float,
-    h: FloatArray,
-    dx: FloatArray,
-    gain: FloatArray,
-    tape: FloatArray,
-    used: IntArray,
-) -> None:
-    """Measure that the horizontal field points north."""
+def expect_north(
+    s: FloatArray, r: int, k: FloatArray, dt: float, H: FloatArray, values: FloatArray, count: int
+) -> int:
+    """Append to a batch of measurements that the horizontal field points north.
+
+    Returns the new length of the batch.
+    """
     n = s[COUNT]
     T = n * dt
     mx, my, mz = s[SUM_M] / n, s[SUM_M + 1] / n, s[SUM_M + 2] / n
     horizontal2 = mx * mx + my * my
     norm = np.sqrt(horizontal2 + mz * mz)
     if horizontal2 < 1e-12 * norm * norm or norm == 0.0:
-        return
+        return count
     dip = -np.arctan2(mz, np.sqrt(horizontal2))
     s[FIELD + 2] = min(s[FIELD + 2] + T, k[MAG_MEMORY])
     memory = T / s[FIELD + 2]
@@ -70,7 +63,9 @@ def measure_field(
     away = away_norm * away_norm + away_dip * away_dip
     variance = k[MAG_SIGMA] ** 2 * k[MAG_TIME] / T * (1.0 + away) ** 2
     # αtrue = α + dα = 0 with α = atan2(mx, my): Jacobian of the horizontal direction
-    h[r + TH] = mz * mx / horizontal2
-    h[r + TH + 1] = mz * my / horizontal2
-    h[r + TH + 2] = -1.0
-    measure(P, h, -np.arctan2(mx, my), variance, dx, gain, tape, used)
+    H[count, r + TH] = mz * mx / horizontal2
+    H[count, r + TH + 1] = mz * my / horizontal2
+    H[count, r + TH + 2] = -1.0
+    values[count, 0] = -np.arctan2(mx, my)
+    values[count, 1] = variance
+    return count + 1

@@ -12,7 +12,7 @@ x: the filter sees it at every time scale at once, where a low-pass filter sees 
 """
 
 from processing._jit import kernel
-from processing.orientation.covariance import GRAVITY_MS2, measure
+from processing.orientation.covariance import GRAVITY_MS2
 from processing.orientation.layout import (
     AO,
     COUNT,
@@ -27,7 +27,7 @@ from processing.orientation.layout import (
     VEL,
 )
 from processing.orientation.tuning import POLE, POSITION_0, POWER_FLOOR, POWER_MEMORY, VELOCITY_0
-from processing.types import FloatArray, IntArray
+from processing.types import FloatArray
 
 
 @kernel()
@@ -55,44 +55,31 @@ def forget(s: FloatArray, P: FloatArray, r: int, k: FloatArray) -> None:
 
 
 @kernel()
-def measure_motion(
-    s: FloatArray,
-    P: FloatArray,
-    r: int,
-    k: FloatArray,
-    dt: float,
-    h: FloatArray,
-    dx: FloatArray,
-    gain: FloatArray,
-    tape: FloatArray,
-    used: IntArray,
-) -> None:
-    """Measure w = 0 along the three earth axes.
+def expect_still(
+    s: FloatArray, r: int, k: FloatArray, dt: float, H: FloatArray, values: FloatArray, count: int
+) -> int:
+    """Append w = 0 along the three earth axes to a batch of measurements; return its new length.
 
     The power of w rises at once and falls with a memory of some seconds: a window of violent motion
     must not be believed because the ones before were calm.
     """
     T = s[COUNT] * dt
-    keep = min(1.0, T / k[POWER_MEMORY])
-    c1 = 2.0 * k[POLE]
-    c0 = k[POLE] * k[POLE]
-    wx = s[SUM_F] / T + c1 * s[VEL] + c0 * s[POS]
-    wy = s[SUM_F + 1] / T + c1 * s[VEL + 1] + c0 * s[POS + 1]
-    wz = s[SUM_F + 2] / T - GRAVITY_MS2 + c1 * s[VEL + 2] + c0 * s[POS + 2]
-    power = (wx * wx + wy * wy + wz * wz) * T / 3.0
-    s[POWER] = max(power, s[POWER] + keep * (power - s[POWER]))
-    variance = max(s[POWER], k[POWER_FLOOR]) / T
+    pole = k[POLE]
+    power = 0.0
     for j in range(3):
+        w = s[SUM_F + j] / T + 2.0 * pole * s[VEL + j] + pole * pole * s[POS + j]
+        if j == 2:
+            w -= GRAVITY_MS2
+        values[count + j, 0] = -w
+        power += w * w * T / 3.0
+    s[POWER] = max(power, s[POWER] + min(1.0, T / k[POWER_MEMORY]) * (power - s[POWER]))
+    for j in range(3):
+        h = H[count + j]
+        values[count + j, 1] = max(s[POWER], k[POWER_FLOOR]) / T
         for m in range(3):
             h[r + AO + m] = -s[SLOW + 3 * j + m]
-        h[r + VE + j] = c1
-        h[r + PO + j] = c0
-        if j == 0:
-            w = wx
-            h[r + TH + 1] = GRAVITY_MS2
-        elif j == 1:
-            w = wy
-            h[r + TH] = -GRAVITY_MS2
-        else:
-            w = wz
-        measure(P, h, -w, variance, dx, gain, tape, used)
+        h[r + VE + j] = 2.0 * pole
+        h[r + PO + j] = pole * pole
+    H[count, r + TH + 1] = GRAVITY_MS2
+    H[count + 1, r + TH] = -GRAVITY_MS2
+    return count + 3

@@ -10,12 +10,19 @@ from itertools import pairwise
 
 import numpy as np
 
-from processing import quaternion
 from processing.errors import InputError, StateError
 from processing.orientation.heading import heading_sigma, reset_heading, sum_pose_error
-from processing.orientation.layout import BIAS, LEAD, N_PAIR, N_STATE, STARTED, Q
+from processing.orientation.layout import (
+    BIAS,
+    LEAD,
+    N_PAIR,
+    N_STATE,
+    N_WORK,
+    STARTED,
+    Q,
+)
 from processing.orientation.params import PairParams, constants, initial_state, initial_variances
-from processing.orientation.recording import WORK_SHAPE, Recording, smooth_rows, swept
+from processing.orientation.recording import Recording, smooth_rows, swept
 from processing.orientation.window import LOG_TURN, log_attitude, run
 from processing.types import BoolArray, FloatArray, HeadingReset, PairBlock, PairOrientation
 
@@ -141,9 +148,9 @@ def smooth(
 class _Work:
     """A block as the kernels want it."""
 
-    gyr: FloatArray
-    acc: FloatArray
-    valid: BoolArray
+    gyr: tuple[FloatArray, FloatArray]
+    acc: tuple[FloatArray, FloatArray]
+    valid: tuple[BoolArray, BoolArray]
     k0: int
     n: int
     resets: list[HeadingReset]
@@ -162,9 +169,9 @@ class _Work:
                     "give one of them"
                 )
         return cls(
-            gyr=np.stack((pair.head_gyr, pair.trunk_gyr)),
-            acc=np.stack((pair.head_acc, pair.trunk_acc)),
-            valid=np.stack((pair.head_valid, pair.trunk_valid)),
+            gyr=(_contiguous(pair.head_gyr), _contiguous(pair.trunk_gyr)),
+            acc=(_contiguous(pair.head_acc), _contiguous(pair.trunk_acc)),
+            valid=(_flags(pair.head_valid), _flags(pair.trunk_valid)),
             k0=pair.k0,
             n=pair.head_gyr.shape[0],
             resets=ordered,
@@ -181,12 +188,12 @@ def _advance(
     x, P, pose = state.x.copy(), state.P.copy(), state.pose.copy()
     pose_start = state.pose_start
     rows = slice(k - work.k0, stop - work.k0)
-    gyr = np.ascontiguousarray(work.gyr[:, rows])
-    acc = np.ascontiguousarray(work.acc[:, rows])
-    valid = np.ascontiguousarray(work.valid[:, rows])
-    no_mag = np.empty((2, 0, 3))
+    gyr = (work.gyr[0][rows], work.gyr[1][rows])
+    acc = (work.acc[0][rows], work.acc[1][rows])
+    valid = (work.valid[0][rows], work.valid[1][rows])
+    no_mag = (np.empty((0, 3)), np.empty((0, 3)))
     q, sigma = np.empty((2, stop - k, 4)), np.empty(stop - k)
-    scratch, turns = np.empty(WORK_SHAPE), np.empty(2)
+    scratch, turns = np.zeros((N_WORK, N_PAIR)), np.empty(2)
     k0 = k
 
     def filter_until(end: int) -> None:
@@ -230,7 +237,6 @@ def _result(state: PairState, k0: int, q: FloatArray, sigma: FloatArray) -> Pair
     q[missing] = np.nan
     if missing.any():
         sigma = np.full_like(sigma, np.nan)
-    q = quaternion.normalize(q)
     return PairOrientation(
         k0=k0,
         q_es_head=q[0],
@@ -239,6 +245,14 @@ def _result(state: PairState, k0: int, q: FloatArray, sigma: FloatArray) -> Pair
         head_bias_dps=np.degrees(state.x[0, BIAS : BIAS + 3]),
         trunk_bias_dps=np.degrees(state.x[1, BIAS : BIAS + 3]),
     )
+
+
+def _contiguous(a: FloatArray) -> FloatArray:
+    return np.ascontiguousarray(a, dtype=np.float64)
+
+
+def _flags(a: BoolArray) -> BoolArray:
+    return np.ascontiguousarray(a, dtype=np.bool_)
 
 
 def _wrapped(angle: float) -> float:

@@ -59,9 +59,9 @@ class SensorParams:
 class FilterParams:
     """Noise model shared by all sensors."""
 
-    window_s: float = 0.25
-    """Length of a window. Small: more covariance work, the same answer; large: rotation within a
-    window blurs what the accelerometer says."""
+    window_s: float = 0.5
+    """Length of a window. Small: more covariance work; large: acceleration averages out before it
+    can be weighed. 0.5 s for a worn sensor, 0.25 s for one moved by hand (`single`)."""
     gyro_density_dps: float = 0.007
     """Gyroscope white noise, °/s/√Hz."""
     bias_walk_dps: float = 0.001
@@ -70,7 +70,7 @@ class FilterParams:
     """What motion adds to that walk, °/s/√s per m/s²/√Hz of motion acceleration."""
     offset_walk_ms2: float = 0.0005
     """Random walk of accelerometer offset, m/s²/√s."""
-    gyro_share: float = 0.0005
+    gyro_share: float = 0.0006
     """Random part of gyroscope error in proportion to rate, 1/√Hz: what the constant matrix of
     scale and misalignment does not explain (nonlinearity, g-sensitivity)."""
     acc_density_ms2: float = 0.01

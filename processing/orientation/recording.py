@@ -4,15 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from processing.orientation.layout import N_ERROR, N_PAIR
+from processing.orientation.layout import BATCH, N_ERROR, N_PAIR
 from processing.orientation.smoother import correct_attitude, sweep_back
 from processing.orientation.window import LOG_AFTER, LOG_BEFORE, log_width
 from processing.types import FloatArray, IntArray
-
-MEASUREMENTS_PER_WINDOW = 7
-"""Most scalar measurements of one sensor in a window: motion 3, rest 3, field or reset 1."""
-WORK_SHAPE = (8, 64)
-"""Scratch of the window filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +30,7 @@ class Recording:
         return cls(
             log=np.zeros((windows, sensors, log_width(n))),
             marks=np.zeros(windows + 1, dtype=np.int64),
-            tape=np.zeros((MEASUREMENTS_PER_WINDOW * sensors * windows, 2 * n + 2)),
+            tape=np.zeros(((BATCH + 1) * windows, 2 * n + 2)),
             used=np.zeros(2, dtype=np.int64),
         )
 

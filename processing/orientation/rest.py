@@ -8,7 +8,6 @@ rate that the remaining uncertainty of the bias can explain.
 import numpy as np
 
 from processing._jit import kernel
-from processing.orientation.covariance import measure
 from processing.orientation.layout import (
     AGE_S,
     BI,
@@ -26,7 +25,7 @@ from processing.orientation.layout import (
     SUM_W2,
 )
 from processing.orientation.tuning import LEARN_FLOOR, REST_RATIO, REST_TIME
-from processing.types import FloatArray, IntArray
+from processing.types import FloatArray
 
 EXPLAINED_SIGMAS = 3.0
 """A mean rate beyond this many standard deviations of the bias is motion."""
@@ -43,19 +42,20 @@ def variance_of(s: FloatArray, first: int, squares: int) -> float:
 
 
 @kernel()
-def measure_rest(
+def expect_bias(
     s: FloatArray,
     P: FloatArray,
     r: int,
     k: FloatArray,
     dt: float,
-    h: FloatArray,
-    dx: FloatArray,
-    gain: FloatArray,
-    tape: FloatArray,
-    used: IntArray,
-) -> None:
-    """Learn the noise floor where asked to, recognise rest, and measure the bias at rest."""
+    H: FloatArray,
+    values: FloatArray,
+    count: int,
+) -> int:
+    """Learn the noise floors and recognise rest; at rest, append the mean rate as measured bias.
+
+    Returns the new length of the batch of measurements.
+    """
     n = s[COUNT]
     T = n * dt
     var_w = variance_of(s, SUM_W, SUM_W2)
@@ -76,8 +76,9 @@ def measure_rest(
         quiet = quiet and rate * rate < allowed
     s[STILL_S] = s[STILL_S] + T if quiet else 0.0
     if s[STILL_S] < k[REST_TIME]:
-        return
+        return count
     for j in range(3):
-        rate = s[SUM_W + j] / n + s[REF_W + j] - s[BIAS + j]
-        h[r + BI + j] = 1.0
-        measure(P, h, rate, 2.0 * noise, dx, gain, tape, used)
+        values[count + j, 0] = s[SUM_W + j] / n + s[REF_W + j] - s[BIAS + j]
+        values[count + j, 1] = 2.0 * noise
+        H[count + j, r + BI + j] = 1.0
+    return count + 3

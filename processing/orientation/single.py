@@ -10,6 +10,7 @@ from processing.orientation.layout import (
     FLOOR_A,
     FLOOR_W,
     N_ERROR,
+    N_WORK,
     STARTED,
     Q,
 )
@@ -20,7 +21,7 @@ from processing.orientation.params import (
     initial_state,
     initial_variances,
 )
-from processing.orientation.recording import WORK_SHAPE, Recording, smooth_rows, swept
+from processing.orientation.recording import Recording, smooth_rows, swept
 from processing.orientation.window import run
 from processing.types import FloatArray
 
@@ -28,6 +29,8 @@ Mode = Literal["online", "offline"]
 
 CALIBRATED_OFFSET_MS2: Final = 0.02
 """Accelerometer offset that a calibrated sensor has left, standard deviation, m/s²."""
+HAND_WINDOW_S: Final = 0.25
+"""Window for motion as quick as that of a hand, s."""
 GYRO_DELAY_S: Final = 0.00125
 """How much more a gyroscope's low-pass delays than the accelerometer's, s: consumer sensors with
 bandwidths of 100 to 250 Hz lie between 0.5 and 2 ms."""
@@ -84,7 +87,9 @@ def estimate(
         offset_sigma_ms2=CALIBRATED_OFFSET_MS2,
         acc_lead_s=GYRO_DELAY_S,
     )
-    return filtered(gyr, acc, mag, sensor, FilterParams(), rate_hz=rate_hz, mode=mode)
+    return filtered(
+        gyr, acc, mag, sensor, FilterParams(window_s=HAND_WINDOW_S), rate_hz=rate_hz, mode=mode
+    )
 
 
 def filtered(
@@ -116,10 +121,10 @@ def filtered(
         record = Recording.of(windows, 1)
         x, P = x0[None].copy(), np.diag(variances)
         run(
-            gyr[None],
-            acc[None],
-            np.empty((1, 0, 3)) if mag is None else mag[None],
-            np.ones((1, n), dtype=np.bool_),
+            (gyr,),
+            (acc,),
+            (np.empty((0, 3)) if mag is None else mag,),
+            (np.ones(n, dtype=np.bool_),),
             0,
             n,
             0,
@@ -128,7 +133,7 @@ def filtered(
             tuned,
             1.0 / rate_hz,
             window,
-            np.empty(WORK_SHAPE),
+            np.zeros((N_WORK, N_ERROR)),
             q,
             np.empty(0),
             *record.arrays,
@@ -140,7 +145,8 @@ def filtered(
                 smooth_rows(q[0], 0, window, record.passages[:, 0], error[:, 0])
             else:
                 x0[[FLOOR_W, FLOOR_A]] = x[0, [FLOOR_W, FLOOR_A]]
-    return quaternion.normalize(q[0])
+    oriented: FloatArray = q[0]
+    return oriented
 
 
 def attitude_from(acc: FloatArray, mag: FloatArray) -> FloatArray:
@@ -153,7 +159,8 @@ def attitude_from(acc: FloatArray, mag: FloatArray) -> FloatArray:
     if np.linalg.norm(east) < 1e-6 * max(float(np.linalg.norm(mag)), 1e-9):
         east = np.cross(np.eye(3)[int(np.argmin(np.abs(up)))], up)
     east = east / np.linalg.norm(east)
-    return quaternion.from_matrix(np.stack((east, np.cross(up, east), up)))
+    q: FloatArray = quaternion.from_matrix(np.stack((east, np.cross(up, east), up)))
+    return q
 
 
 def checked(a: FloatArray, name: str) -> FloatArray:

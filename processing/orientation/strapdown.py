@@ -1,10 +1,14 @@
 """Strapdown integration: the only work done for every sample."""
 
+from typing import Final
+
 import numpy as np
 
 from processing._jit import kernel
 from processing.orientation.layout import (
     BIAS,
+    BLOCK_N,
+    BLOCK_W,
     COUNT,
     GAIN,
     LEAD,
@@ -25,6 +29,10 @@ from processing.orientation.layout import (
     Q,
 )
 from processing.types import BoolArray, FloatArray
+
+BLOCK_S: Final = 0.02
+"""The sensitivities to bias and gyroscope matrix are summed over blocks of this length, s: at
+200 °/s a block turns by 4°."""
 
 
 @kernel()
@@ -71,9 +79,8 @@ def integrate(
     g10, g11, g12 = s[GAIN + 3] * dt, (1.0 + s[GAIN + 4]) * dt, s[GAIN + 5] * dt
     g20, g21, g22 = s[GAIN + 6] * dt, s[GAIN + 7] * dt, (1.0 + s[GAIN + 8]) * dt
     lx, ly, lz = s[PHI], s[PHI + 1], s[PHI + 2]
-    m00, m01, m02 = s[SUM_R], s[SUM_R + 1], s[SUM_R + 2]
-    m10, m11, m12 = s[SUM_R + 3], s[SUM_R + 4], s[SUM_R + 5]
-    m20, m21, m22 = s[SUM_R + 6], s[SUM_R + 7], s[SUM_R + 8]
+    qx, qy, qz, held = s[BLOCK_W], s[BLOCK_W + 1], s[BLOCK_W + 2], s[BLOCK_N]
+    block = max(1.0, np.floor(BLOCK_S / dt))
     fx, fy, fz = s[SUM_F], s[SUM_F + 1], s[SUM_F + 2]
     px, py, pz = s[SUM_P], s[SUM_P + 1], s[SUM_P + 2]
     wx, wy, wz, ww = s[SUM_W], s[SUM_W + 1], s[SUM_W + 2], s[SUM_W2]
@@ -123,9 +130,6 @@ def integrate(
         nx = w * tx + x * c + y * tz - z * ty
         ny = w * ty - x * tz + y * c + z * tx
         nz = w * tz + x * ty - y * tx + z * c
-        # first-order renormalisation: exact to rounding, because the drift per step is tiny
-        r = 1.5 - 0.5 * (nw * nw + nx * nx + ny * ny + nz * nz)
-        nw, nx, ny, nz = nw * r, nx * r, ny * r, nz * r
         # matrix of the middle attitude; |q₀ + q₁|² = 2 + 2 cos(half angle)
         k = 2.0 / (2.0 + 2.0 * c)
         ew, ex, ey, ez = w + nw, x + nx, y + ny, z + nz
@@ -139,42 +143,51 @@ def integrate(
         r20 = k * (ex * ez - ew * ey)
         r21 = k * (ey * ez + ew * ex)
         r22 = 1.0 - k * (ex * ex + ey * ey)
-        m00 += r00 * dt
-        m01 += r01 * dt
-        m02 += r02 * dt
-        m10 += r10 * dt
-        m11 += r11 * dt
-        m12 += r12 * dt
-        m20 += r20 * dt
-        m21 += r21 * dt
-        m22 += r22 * dt
-        s[SUM_RW + 0] += r00 * lx
-        s[SUM_RW + 1] += r00 * ly
-        s[SUM_RW + 2] += r00 * lz
-        s[SUM_RW + 3] += r01 * lx
-        s[SUM_RW + 4] += r01 * ly
-        s[SUM_RW + 5] += r01 * lz
-        s[SUM_RW + 6] += r02 * lx
-        s[SUM_RW + 7] += r02 * ly
-        s[SUM_RW + 8] += r02 * lz
-        s[SUM_RW + 9] += r10 * lx
-        s[SUM_RW + 10] += r10 * ly
-        s[SUM_RW + 11] += r10 * lz
-        s[SUM_RW + 12] += r11 * lx
-        s[SUM_RW + 13] += r11 * ly
-        s[SUM_RW + 14] += r11 * lz
-        s[SUM_RW + 15] += r12 * lx
-        s[SUM_RW + 16] += r12 * ly
-        s[SUM_RW + 17] += r12 * lz
-        s[SUM_RW + 18] += r20 * lx
-        s[SUM_RW + 19] += r20 * ly
-        s[SUM_RW + 20] += r20 * lz
-        s[SUM_RW + 21] += r21 * lx
-        s[SUM_RW + 22] += r21 * ly
-        s[SUM_RW + 23] += r21 * lz
-        s[SUM_RW + 24] += r22 * lx
-        s[SUM_RW + 25] += r22 * ly
-        s[SUM_RW + 26] += r22 * lz
+        qx += lx
+        qy += ly
+        qz += lz
+        held += 1.0
+        if held >= block:
+            s[SUM_R + 0] += r00 * held * dt
+            s[SUM_R + 1] += r01 * held * dt
+            s[SUM_R + 2] += r02 * held * dt
+            s[SUM_R + 3] += r10 * held * dt
+            s[SUM_R + 4] += r11 * held * dt
+            s[SUM_R + 5] += r12 * held * dt
+            s[SUM_R + 6] += r20 * held * dt
+            s[SUM_R + 7] += r21 * held * dt
+            s[SUM_R + 8] += r22 * held * dt
+            s[SUM_RW + 0] += r00 * qx
+            s[SUM_RW + 1] += r00 * qy
+            s[SUM_RW + 2] += r00 * qz
+            s[SUM_RW + 3] += r01 * qx
+            s[SUM_RW + 4] += r01 * qy
+            s[SUM_RW + 5] += r01 * qz
+            s[SUM_RW + 6] += r02 * qx
+            s[SUM_RW + 7] += r02 * qy
+            s[SUM_RW + 8] += r02 * qz
+            s[SUM_RW + 9] += r10 * qx
+            s[SUM_RW + 10] += r10 * qy
+            s[SUM_RW + 11] += r10 * qz
+            s[SUM_RW + 12] += r11 * qx
+            s[SUM_RW + 13] += r11 * qy
+            s[SUM_RW + 14] += r11 * qz
+            s[SUM_RW + 15] += r12 * qx
+            s[SUM_RW + 16] += r12 * qy
+            s[SUM_RW + 17] += r12 * qz
+            s[SUM_RW + 18] += r20 * qx
+            s[SUM_RW + 19] += r20 * qy
+            s[SUM_RW + 20] += r20 * qz
+            s[SUM_RW + 21] += r21 * qx
+            s[SUM_RW + 22] += r21 * qy
+            s[SUM_RW + 23] += r21 * qz
+            s[SUM_RW + 24] += r22 * qx
+            s[SUM_RW + 25] += r22 * qy
+            s[SUM_RW + 26] += r22 * qz
+            qx = qy = qz = held = 0.0
+            # first order is exact to rounding, because the drift over a block is tiny
+            r = 1.5 - 0.5 * (w * w + x * x + y * y + z * z)
+            w, x, y, z = w * r, x * r, y * r, z * r
         ax, ay, az = ax - ox, ay - oy, az - oz
         dx, dy, dz = lead * lx, lead * ly, lead * lz
         ax, ay, az = ax + dy * az - dz * ay, ay + dz * ax - dx * az, az + dx * ay - dy * ax
@@ -187,9 +200,7 @@ def integrate(
         out[i, 0], out[i, 1], out[i, 2], out[i, 3] = w, x, y, z
     s[Q], s[Q + 1], s[Q + 2], s[Q + 3] = w, x, y, z
     s[PHI], s[PHI + 1], s[PHI + 2] = lx, ly, lz
-    s[SUM_R], s[SUM_R + 1], s[SUM_R + 2] = m00, m01, m02
-    s[SUM_R + 3], s[SUM_R + 4], s[SUM_R + 5] = m10, m11, m12
-    s[SUM_R + 6], s[SUM_R + 7], s[SUM_R + 8] = m20, m21, m22
+    s[BLOCK_W], s[BLOCK_W + 1], s[BLOCK_W + 2], s[BLOCK_N] = qx, qy, qz, held
     s[SUM_F], s[SUM_F + 1], s[SUM_F + 2] = fx, fy, fz
     s[SUM_P], s[SUM_P + 1], s[SUM_P + 2] = px, py, pz
     s[SUM_W], s[SUM_W + 1], s[SUM_W + 2], s[SUM_W2] = wx, wy, wz, ww

@@ -7,12 +7,15 @@ motion, rest and field are measured, and the corrections go back into the runnin
 
 from typing import Final
 
+import numpy as np
+
 from processing._jit import kernel
 from processing.orientation.correction import apply_correction
-from processing.orientation.covariance import T_S, apply_transition, symmetrise, transpose
+from processing.orientation.covariance import T_S, propagate, take_in
 from processing.orientation.heading import heading_sigma
 from processing.orientation.layout import (
     AO,
+    BATCH,
     BI,
     BIAS,
     COUNT,
@@ -29,13 +32,17 @@ from processing.orientation.layout import (
     SUM_W2,
     TH,
     VE,
+    W_DX,
+    W_G,
+    W_H,
+    W_ROWS,
     WINDOW_START,
     WINDOW_STOP,
     Q,
 )
-from processing.orientation.magnetometer import measure_field, sum_field
-from processing.orientation.motion import forget, measure_motion, move
-from processing.orientation.rest import measure_rest
+from processing.orientation.magnetometer import expect_north, sum_field
+from processing.orientation.motion import expect_still, forget, move
+from processing.orientation.rest import expect_bias
 from processing.orientation.strapdown import integrate
 from processing.orientation.tuning import (
     ACC_DENSITY,
@@ -87,7 +94,7 @@ def predict(
 ) -> None:
     """Propagate covariance, velocity and position over the window that ends."""
     sensors = x.shape[0]
-    t = work[6:8, : T_S + 1]
+    t = np.empty((sensors, T_S + 1))
     for i in range(sensors):
         s = x[i]
         T = s[COUNT] * dt
@@ -99,12 +106,7 @@ def predict(
                 s[SLOW + j] += keep * (s[SUM_R + j] / T - s[SLOW + j])
         for j in range(N_TRANSITION):
             t[i, j] = s[SLOW + j] * T
-    for i in range(sensors):
-        apply_transition(P, i * N_ERROR, t[i], work[3:6, : P.shape[0]])
-    transpose(P)
-    for i in range(sensors):
-        apply_transition(P, i * N_ERROR, t[i], work[3:6, : P.shape[0]])
-    symmetrise(P)
+    propagate(P, t, sensors, work[W_ROWS : W_ROWS + 4])
     for i in range(sensors):
         s, k, r = x[i], c[i], i * N_ERROR
         if s[STARTED] == 0.0:
@@ -144,18 +146,19 @@ def update(
     """Close a window: predict, measure, correct. `log` is its (sensors, width) entry or empty."""
     sensors = x.shape[0]
     predict(x, P, c, dt, work, log)
-    n = P.shape[0]
-    h, gain, dx = work[0, :n], work[1, :n], work[2, :n]
-    h[:] = 0.0
-    dx[:] = 0.0
+    dx = work[W_DX]
+    H, G = work[W_H : W_H + BATCH], work[W_G : W_G + BATCH]
+    values = np.empty((BATCH, 2))
+    count = 0
     for i in range(sensors):
         s, k, r = x[i], c[i], i * N_ERROR
         if s[STARTED] == 0.0 or s[MISSING] > 0.0:
             continue
-        measure_motion(s, P, r, k, dt, h, dx, gain, tape, used)
-        measure_rest(s, P, r, k, dt, h, dx, gain, tape, used)
+        count = expect_still(s, r, k, dt, H, values, count)
+        count = expect_bias(s, P, r, k, dt, H, values, count)
         if with_mag:
-            measure_field(s, P, r, k, dt, h, dx, gain, tape, used)
+            count = expect_north(s, r, k, dt, H, values, count)
+    take_in(P, H, values, count, dx, G, tape, used)
     for i in range(sensors):
         s = x[i]
         if log.shape[0] > 0:
@@ -181,10 +184,10 @@ def log_attitude(s: FloatArray, P: FloatArray, i: int, log: FloatArray) -> None:
 
 @kernel()
 def run(
-    gyr: FloatArray,
-    acc: FloatArray,
-    mag: FloatArray,
-    valid: BoolArray,
+    gyr: tuple[FloatArray, ...],
+    acc: tuple[FloatArray, ...],
+    mag: tuple[FloatArray, ...],
+    valid: tuple[BoolArray, ...],
     start: int,
     stop: int,
     k0: int,
@@ -203,13 +206,13 @@ def run(
 ) -> None:
     """Filter rows [start, stop) of a block whose row 0 has grid index `k0`.
 
-    Shapes: gyr, acc (sensors, n, 3), mag the same or of no rows, valid (sensors, n), out
+    One array per sensor: gyr, acc (n, 3), mag the same or of no rows, valid (n,). out is
     (sensors, n, 4); sigma (n,) receives the standard deviation of relative heading, rad, for two
     sensors. log (windows, sensors, width), marks (windows + 1,) and tape record for the smoother,
     or have no rows; used (2,) counts rows of the tape and of the log.
     """
     sensors = x.shape[0]
-    with_mag = mag.shape[1] > 0
+    with_mag = mag[0].shape[0] > 0
     i = start
     while i < stop:
         end = min(stop, i + window - (k0 + i) % window)
