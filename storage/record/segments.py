@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from storage.errors import CorruptSegmentError
+from storage.errors import CorruptSegmentError, StreamConflictError
 from storage.record.types import Anchors, Chunk, StreamInfo
 from storage.schema import SCHEMA_VERSION
 
@@ -158,6 +158,25 @@ def read_footer(body: bytes) -> dict[str, Any]:
     except (pa.ArrowException, KeyError, ValueError, OSError) as error:
         raise CorruptSegmentError("(bytes)", f"no footer of ours: {error}") from error
     return footer
+
+
+def parse_info(body: bytes) -> StreamInfo:
+    """Return the stream's description out of a segment from anywhere.
+
+    Raises
+    ------
+    CorruptSegmentError
+        The bytes are no segment of ours, or describe no possible stream.
+    """
+    footer = read_footer(body)
+    try:
+        if int(footer["schema_version"]) > SCHEMA_VERSION:
+            raise CorruptSegmentError(
+                "(bytes)", "it was written by a newer necktrace; update this one"
+            )
+        return StreamInfo.from_json(json.dumps(footer["stream"])).checked()
+    except (KeyError, TypeError, ValueError, AttributeError, StreamConflictError) as error:
+        raise CorruptSegmentError("(bytes)", f"its description is wrong: {error!r}") from error
 
 
 def load(folder: Path, path: str, sha256: str, info: StreamInfo) -> Chunk:
