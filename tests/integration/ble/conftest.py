@@ -32,9 +32,9 @@ HEAD, TRUNK = "C0:00:00:00:00:01", "C0:00:00:00:00:02"
 FAST = LinkLimits(
     adapter_recheck_s=0.1,
     scan_s=1.0,
-    connect_s=2.0,
+    connect_s=5.0,
     connect_pause_s=0.05,
-    watchdog_s=1.2,
+    watchdog_s=1.6,
     watchdog_tick_s=0.1,
     late_loop_s=0.4,
     disconnect_s=1.0,
@@ -46,10 +46,10 @@ FAST = LinkLimits(
 )
 
 IMPATIENT: dict[DriverEntry, DriverFactory] = {
-    V1: partial(V1Driver, control_limits=ControlLimits(answer_s=0.4)),
-    MOVESENSE: partial(MovesenseDriver, answer_s=0.4),
-    CAPTURE2GO: partial(Capture2GoDriver, answer_s=0.4),
-    POLAR: partial(PolarDriver, answer_s=0.4),
+    V1: partial(V1Driver, control_limits=ControlLimits(answer_s=0.6)),
+    MOVESENSE: partial(MovesenseDriver, answer_s=0.6),
+    CAPTURE2GO: partial(Capture2GoDriver, answer_s=0.6),
+    POLAR: partial(PolarDriver, answer_s=0.6),
 }
 REGISTRY = Registry(
     tuple(replace(e, make=IMPATIENT[e]) if e in IMPATIENT else e for e in SUPPORTED.entries)
@@ -138,7 +138,7 @@ class Listener:
             if (not device_id or p.device_id == device_id) and (kind is None or p.kind is kind)
         ]
 
-    async def until(self, condition: Callable[[], bool], *, within_s: float = 8.0) -> None:
+    async def until(self, condition: Callable[[], bool], *, within_s: float = 20.0) -> None:
         async with asyncio.timeout(within_s):
             while not condition():
                 self.changed.clear()

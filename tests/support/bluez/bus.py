@@ -65,6 +65,8 @@ class EmulatedBluez:
     def populate(self, devices: list[dict[str, Any]]) -> None:
         """Begin afresh with these devices, in the running process if there is one."""
         self._devices = devices
+        if self._process is not None and self._process.poll() is not None:
+            self.kill()
         if self._process is None:
             self.start()
         else:

@@ -8,6 +8,8 @@ is a JSON command, answered by one JSON line.
 import asyncio
 import importlib
 import json
+import os
+import socket
 import sys
 from typing import Any
 
@@ -105,6 +107,31 @@ class Daemon:
         return device.peripheral.command(name, **arguments)
 
 
+class PatientSocket:
+    """The bus's socket, full or not: dbus-fast takes a full one for a broken one and hangs up."""
+
+    def __init__(self, real: socket.socket) -> None:
+        self._real = real
+
+    def send(self, data: memoryview) -> int:
+        try:
+            return self._real.send(data)
+        except BlockingIOError:
+            return 0
+
+    def sendmsg(self, buffers: list[memoryview], ancillary: Any) -> int:
+        return self._real.sendmsg(buffers, ancillary)
+
+
+async def _exit_with(bus: MessageBus) -> None:
+    """End as bluetoothd does when the bus goes; the next test starts a new process."""
+    try:
+        await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]  # dbus-fast has no types here
+    except Exception as error:
+        print(f"the emulated daemon lost its bus: {error!r}", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
 async def main() -> None:
     bus = MessageBus(bus_type=BusType.SYSTEM, negotiate_unix_fd=True)
     await bus.connect()
@@ -118,9 +145,13 @@ async def main() -> None:
             body=["type='signal',member='NameOwnerChanged'"],
         )
     )
+    assert bus._writer is not None
+    assert bus._sock is not None
+    bus._writer.sock = PatientSocket(bus._sock)
     daemon = Daemon(bus)
     daemon.populate(json.loads(sys.argv[1]))
     await bus.request_name("org.bluez")
+    asyncio.create_task(_exit_with(bus))  # noqa: RUF006 - it ends the process
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
