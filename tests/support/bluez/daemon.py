@@ -147,7 +147,7 @@ async def main() -> None:
     )
     assert bus._writer is not None
     assert bus._sock is not None
-    bus._writer.sock = PatientSocket(bus._sock)
+    bus._writer.sock = PatientSocket(bus._sock)  # type: ignore[assignment]  # what it uses of one
     daemon = Daemon(bus)
     daemon.populate(json.loads(sys.argv[1]))
     await bus.request_name("org.bluez")
