@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from storage.database import DATABASE, folder_errors, open_for_reading
+from storage.database import DATABASE, folder_errors, make_private, open_for_reading
 from storage.errors import BackupError
 from storage.record.segments import sync_folder
 from storage.record.verify import verify
@@ -65,7 +65,7 @@ def backup(
     if folder.exists() and any(folder.iterdir()) and not (folder / NOTE).exists():
         raise BackupError(f"{folder} holds something that is no backup; choose an empty folder")
     with folder_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         taken_ns = time.time_ns()
         # The note comes first: an interrupted backup can be continued.
         (folder / NOTE).write_text(json.dumps({"taken_ns": taken_ns, "complete": False}))
@@ -97,7 +97,7 @@ def restore(
     if target.exists() and any(target.iterdir()):
         raise BackupError(f"{target} is not empty; restore into a new folder")
     with folder_errors(target):
-        target.mkdir(parents=True, exist_ok=True)
+        make_private(target)
         _copy_database(folder, target)
         files, derived = _listed(target)
         report = _copy_files(folder, target, files, derived, note["taken_ns"], progress)

@@ -23,6 +23,8 @@ _BUSY_S = 20.0
 _FULL_ERRNO = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _DENIED_ERRNO = (errno.EROFS, errno.EACCES, errno.EPERM)
 _NEARLY_NOTHING_BYTES = 1 << 20
+_LOG_BYTES = 16 << 20
+"""What the write-ahead log may keep on disk after a burst."""
 
 
 @contextmanager
@@ -77,7 +79,7 @@ def open_database(folder: Path, *, create: bool = False) -> sqlite3.Connection:
         if not path.exists():
             if not create:
                 raise NotARecordError(folder)
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
         connection = _connect(f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}")
         try:
             _prepare(connection, folder)
@@ -118,6 +120,12 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
     return connection
 
 
+def make_private(folder: Path) -> None:
+    """Create a data folder that only its owner can enter; one that exists stays as it is."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """Run the body in one immediate transaction; roll back on any exception."""
@@ -155,6 +163,7 @@ def _prepare(connection: sqlite3.Connection, folder: Path) -> None:
         raise NewerSchemaError(folder, found, schema.SCHEMA_VERSION)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA journal_size_limit={_LOG_BYTES}")
     if found == schema.SCHEMA_VERSION:
         return
     with transaction(connection):

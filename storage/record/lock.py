@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.database import folder_errors
+from storage.database import folder_errors, make_private
 from storage.errors import WriterLockedError
 
 LOCK_FILE = "writer.lock"
@@ -46,7 +46,7 @@ class WriterLock:
         """
         self._folder = folder
         with folder_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
             self._fd = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             if not _acquire(self._fd):
                 os.close(self._fd)

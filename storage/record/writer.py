@@ -211,12 +211,19 @@ class RecordWriter:
         return accepted
 
     def note_loss(self, stream_id: int, i0: int, i1: int, cause: str) -> None:
-        """Write down why samples [i0, i1) never reached the host, for `verify`."""
+        """Write down why samples [i0, i1) never reached the host, for `verify`.
+
+        Raises
+        ------
+        UnknownStreamError, DiskFullError, ReadOnlyFolderError
+        """
         with (
             self._database_lock,
             folder_errors(self._folder),
             transaction(self._connection),
         ):
+            if not _exists(self._connection, stream_id):
+                raise UnknownStreamError(stream_id)
             self._connection.execute(
                 "INSERT INTO loss VALUES (?, ?, ?, ?, ?)",
                 (stream_id, i0, i1, cause, time.time_ns()),

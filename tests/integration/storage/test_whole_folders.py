@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -187,6 +190,49 @@ def test_only_one_patient_is_taken_over(tmp_path: Path) -> None:
     assert {s["patient"] for s in verify(ours)["streams"]} == {"p2"}
     with Catalog(ours) as catalog:
         assert [p.id for p in catalog.patients()] == ["p2"]
+
+
+def test_an_importer_writes_beside_a_collector(tmp_path: Path) -> None:
+    """Two processes, the same stream, overlapping ranges: every sample once."""
+    script = (
+        "import sys, numpy as np\n"
+        "from storage.record import Anchors, DirectWriter\n"
+        "from tests.support.records import T0_NS, imu, values\n"
+        "with DirectWriter(sys.argv[1]) as writer:\n"
+        "    stream = writer.open_stream(imu())\n"
+        "    print('ready', flush=True)\n"
+        "    for k in range(0, 40_000, 700):\n"
+        "        at = np.array([k])\n"
+        "        writer.seal_direct(stream, values(np.arange(k, k + 700)), first_index=k,\n"
+        "                           anchors=Anchors(at, at * 10, at * 1000 + T0_NS))\n"
+    )
+    root = Path(__file__).parents[3]
+    with RecordWriter(tmp_path, background=False) as writer:
+        stream = writer.open_stream(imu())
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path)],
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": str(root)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        for k in range(40_500, 0, -500):
+            writer.append(stream, [packet(k - 500, 500)])
+            writer.commit()
+            if k % 5000 == 0:
+                writer.seal(stream)
+        assert process.wait(120) == 0
+        process.stdout.close()
+    report = verify(tmp_path)
+    assert report["ok"], report["errors"]
+    assert held(tmp_path, stream) == expected(set(range(40_600)))
+
+
+def test_a_data_folder_is_private(tmp_path: Path) -> None:
+    RecordWriter(tmp_path / "new" / "data", background=False).close()
+    assert (tmp_path / "new" / "data").stat().st_mode & 0o077 == 0
 
 
 def test_a_patient_gets_everything_in_one_archive(tmp_path: Path) -> None:

@@ -353,6 +353,8 @@ def test_losses_are_reported_with_their_cause(tmp_path: Path) -> None:
         stream = writer.open_stream(imu())
         writer.append(stream, [packet(0, 10), packet(20, 10), packet(40, 10)])
         writer.note_loss(stream, 10, 20, "overwritten on the sensor")
+        with pytest.raises(UnknownStreamError):
+            writer.note_loss(77, 0, 1, "nobody")
     (report,) = verify(tmp_path)["streams"]
     assert [(g["i0"], g["i1"], g["cause"]) for g in report["gaps"]] == [
         (10, 20, "overwritten on the sensor"),
