@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ingest.drivers.registry import Registry
+from ingest.errors import AdapterUnavailableError
 from ingest.transport import Advertisement, Transport
 
 _BATTERY_SERVICE = "0000180f-0000-1000-8000-00805f9b34fb"
@@ -58,6 +59,9 @@ async def scan_sensors(
     AdapterUnavailableError, ScanFailedError
         The radio cannot be used.
     """
+    status = await transport.adapter_state()
+    if not status.ready:
+        raise AdapterUnavailableError(status.detail, remedy=status.remedy)
     heard = await transport.scan((), duration_s=duration_s)
     found = [
         _judged(each, registry) for each in heard if everybody or each.name or each.service_uuids

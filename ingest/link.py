@@ -175,14 +175,14 @@ class SensorLink:
         limits = self._limits
         if self.state is not LinkState.SCANNING:
             self._enter(LinkState.SCANNING, LinkReason.RETRY)
-        names = (self.wish.driver,) if self.wish.driver else ()
+        kind = self.wish.driver or self._registry.kind_of(self.wish.device_id)
         async with self._holding_radio():
             if self.wish.address:
                 # a link that a killed process left up keeps the sensor from advertising
                 await self._radio.transport.disconnect_stale([self.wish.address])
             heard = await self._interrupt.unless(
                 self._radio.transport.scan(
-                    self._registry.service_uuids(names),
+                    self._registry.service_uuids((kind,) if kind else ()),
                     duration_s=limits.scan_s,
                     until=partial(self._candidates.is_known, self.wish),
                 )

@@ -51,6 +51,13 @@ class Registry:
                 return entry
         raise KeyError(f"no driver {name!r}; there are {', '.join(e.name for e in self.entries)}")
 
+    def kind_of(self, device_id: str) -> str:
+        """Return the kind that an identity belongs to, empty where none of ours.
+
+        Identities begin with the name of their driver: `v1-0011223344556677`.
+        """
+        return next((e.name for e in self.entries if device_id.startswith(f"{e.name}-")), "")
+
     def service_uuids(self, names: Collection[str] = ()) -> frozenset[str]:
         """Return what to scan for: the services of all kinds, or of those named.
 

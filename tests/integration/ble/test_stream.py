@@ -42,6 +42,10 @@ async def test_two_sensors_stream_and_stop(bluez: Bluez, rig: Rig) -> None:
         assert not daemon.command("connected", address=address)
     calls = daemon.command("calls")
     assert "GattCharacteristic1.AcquireNotify" not in calls
+    ours = {"80ff0000-90be-4183-8550-b1597675f2d6"}
+    filters = daemon.command("filters")
+    assert filters
+    assert all(set(each) == ours for each in filters), "scans hear only our service"
     assert rig.listener.of(TimeSyncReport)
     assert all(0 <= s.rtt_us < 1_000_000 for s in rig.listener.of(TimeSyncReport))
     assert all(s.mtu == 247 for s in rig.listener.of(StatusReport))

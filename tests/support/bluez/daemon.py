@@ -81,6 +81,8 @@ class Daemon:
             return None
         if name == "calls":
             return world.calls
+        if name == "filters":
+            return world.filters_seen
         if name == "power":
             world.power(on=arguments["on"])
             return None

@@ -81,6 +81,7 @@ class World:
         self.filters: dict[str, frozenset[str]] = {}
         self.agent: tuple[str, str] | None = None
         self.calls: list[str] = []
+        self.filters_seen: list[list[str]] = []
         self.temporary_s = 30.0
         self._rng = random.Random(seed)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -169,6 +170,7 @@ class World:
             raise BluezError("InProgress", "Operation already in progress")
         first = not self.scanners
         self.scanners[sender] = self.filters.get(sender, frozenset())
+        self.filters_seen.append(sorted(self.scanners[sender]))
         if first:
             self.table.change(HCI, ADAPTER, {"Discovering": Variant("b", True)})
         return Message.new_method_return(message)

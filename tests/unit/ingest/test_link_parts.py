@@ -3,8 +3,10 @@
 import pytest
 
 import ingest.errors
+from firmware_protocol.gatt import SERVICE_UUID
 from ingest.candidates import Candidates, SensorWish
 from ingest.drivers import Inbox, PacketKind, SensorPacket
+from ingest.drivers.catalogue import SUPPORTED
 from ingest.link_counters import LinkCounters
 from ingest.link_failures import outcome_of
 from ingest.sources.bluez_errors import explain, from_att_code
@@ -70,6 +72,17 @@ def test_strangers_taken_and_foreign_devices_are_left_alone() -> None:
     other = "00001234-0000-1000-8000-00805f9b34fb"
     heard = [advert("B"), advert("C"), advert("D", service=other)]
     assert candidates.choose(SensorWish(), heard) is None
+
+
+def test_a_scan_for_our_own_sensor_hears_only_its_service() -> None:
+    assert SUPPORTED.kind_of("v1-0011223344556677") == "v1"
+    assert SUPPORTED.kind_of("movesense-1") == "movesense"
+    assert SUPPORTED.kind_of("unheard-of") == ""
+    assert SUPPORTED.service_uuids(("v1",)) == frozenset({SERVICE_UUID})
+    assert SUPPORTED.service_uuids(("movesense",)) == frozenset(), "some tell only their name"
+    assert SUPPORTED.named("polar").model == "Polar"
+    with pytest.raises(KeyError, match="witmotion"):
+        SUPPORTED.named("nothing")
 
 
 def packet(first: int, n: int, kind: PacketKind = PacketKind.LIVE) -> SensorPacket:
