@@ -12,6 +12,7 @@ IngestError
 │   ├── PairingRequiredError       encryption is needed and nobody confirmed the pairing
 │   ├── PairingRefusedError        the sensor refuses, or does not know this computer any more
 │   └── GattError                  the sensor or the system refused one read, write or subscription
+├── ReprocessError                 results cannot be made again as asked
 └── SensorError                    the link is fine, the device is not
     ├── UnknownSensorError         no driver knows this device
     ├── WrongSensorError           a sensor of a known kind, but not the one that was asked for
@@ -32,6 +33,10 @@ class IngestError(Exception):
         super().__init__(message)
         if remedy is not None:
             self.remedy = remedy
+
+
+class ReprocessError(IngestError):
+    """Results cannot be made again from the record as asked."""
 
 
 class BluetoothError(IngestError):
