@@ -168,6 +168,24 @@ def best_delay_ms(
     return float(DELAYS_MS[int(np.argmin(scores))])
 
 
+@dataclass(frozen=True, slots=True)
+class AlignedScores:
+    """Scores of one method over trials at its own best constant delay."""
+
+    delay_ms: float
+    errors: tuple[TrialErrors, ...]
+
+
+def aligned(estimates: Sequence[FloatArray], trials: Sequence[Trial]) -> AlignedScores:
+    """Return the scores at the one delay that suits the method best over all trials."""
+    delay_ms = best_delay_ms(estimates, trials)
+    errors = tuple(
+        trial_errors(q, trial, delay_ms=delay_ms)
+        for q, trial in zip(estimates, trials, strict=True)
+    )
+    return AlignedScores(delay_ms, errors)
+
+
 def run(estimator: Estimator, trials: Sequence[Trial], *, with_mag: bool) -> list[FloatArray]:
     """Return the estimates of one method on all trials."""
     return [estimator(t.gyr, t.acc, t.mag if with_mag else None, t.rate_hz) for t in trials]

@@ -80,6 +80,8 @@ def estimate(
             raise InputError(f"mag has shape {mag.shape}, gyr {gyr.shape}; both must be (n, 3)")
     if not (np.isfinite(rate_hz) and rate_hz > 0.0):
         raise InputError(f"rate_hz is {rate_hz}; give the sample rate in hertz")
+    if gyro_noise_dps is not None and not (np.isfinite(gyro_noise_dps) and gyro_noise_dps > 0.0):
+        raise InputError(f"gyro_noise_dps is {gyro_noise_dps}; give a positive number or None")
     if mode not in ("online", "offline"):
         raise InputError(f"mode is {mode!r}; choose 'online' or 'offline'")
     sensor = SensorParams(

@@ -1,0 +1,257 @@
+"""Head and trunk in one filter: chunks, saving, resets, absence, a constant torticollis."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from processing import quaternion
+from processing.errors import InputError, StateError
+from processing.orientation import (
+    PairParams,
+    SensorParams,
+    smooth,
+    start,
+    state_from_dict,
+    state_to_dict,
+    step,
+)
+from processing.types import FloatArray, HeadingReset, PairBlock, PairOrientation
+
+RATE = 100.0
+HEAD_TRUE = quaternion.from_rotation_vector(np.array([0.4, -0.3, 1.9]))
+TRUNK_TRUE = quaternion.from_rotation_vector(np.array([-0.2, 0.5, -0.7]))
+
+
+def turned(first: FloatArray, rate: FloatArray) -> FloatArray:
+    """Attitudes of a sensor that turns with body rate `rate`."""
+    q = np.empty((rate.shape[0], 4))
+    now = first
+    for i, w in enumerate(rate):
+        now = quaternion.multiply(now, quaternion.from_rotation_vector(w / RATE))
+        q[i] = now
+    return q
+
+
+def sensed(
+    rng: np.random.Generator, q: FloatArray, rate: FloatArray, bias_dps: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Rate and specific force with bias and the noise of a consumer sensor."""
+    acc = quaternion.rotate(quaternion.conjugate(q), np.array([0.0, 0.0, 9.81]))
+    gyr = rate + np.radians(bias_dps) + np.radians(0.05) * rng.standard_normal(rate.shape)
+    return gyr, acc + 0.02 * rng.standard_normal(rate.shape)
+
+
+def person(
+    seconds: float, seed: int = 0, poses: tuple[tuple[int, int], ...] = (), sway: float = 1.0
+) -> tuple[PairBlock, FloatArray, FloatArray]:
+    """A person who sways with both segments and holds the head still to the trunk in poses.
+
+    Biases of 0.2 °/s per axis; truth of head and trunk.
+    """
+    rng = np.random.default_rng(seed)
+    n = round(seconds * RATE)
+    t = np.arange(n)[:, None] / RATE
+    head = sway * 0.5 * np.cos(t * np.array([0.5, 0.8, 0.3]) + rng.uniform(0, 6, 3))
+    trunk = sway * 0.1 * np.cos(t * np.array([0.3, 0.2, 0.4]) + rng.uniform(0, 6, 3))
+    tq = turned(TRUNK_TRUE, trunk)
+    hq = turned(HEAD_TRUE, head)
+    for a, b in poses:
+        to_head = quaternion.multiply(quaternion.conjugate(hq[a - 1]), tq[a - 1])
+        head[a:b] = quaternion.rotate(to_head, trunk[a:b])
+        hq[a:] = turned(hq[a - 1], head[a:])
+    hg, ha = sensed(rng, hq, head, 0.2 * rng.standard_normal(3))
+    tg, ta = sensed(rng, tq, trunk, 0.2 * rng.standard_normal(3))
+    ok = np.ones(n, dtype=np.bool_)
+    return PairBlock(0, 0, RATE, hg, ha, ok, tg, ta, ok.copy()), hq, tq
+
+
+def part(pair: PairBlock, a: int, b: int) -> PairBlock:
+    return PairBlock(
+        pair.k0 + a,
+        pair.t0_ns,
+        pair.rate_hz,
+        pair.head_gyr[a:b],
+        pair.head_acc[a:b],
+        pair.head_valid[a:b],
+        pair.trunk_gyr[a:b],
+        pair.trunk_acc[a:b],
+        pair.trunk_valid[a:b],
+    )
+
+
+def held(hq: FloatArray, tq: FloatArray, a: int, b: int, sigma_deg: float) -> HeadingReset:
+    """A reset that is right: the mean true rotation between the sensors over [a, b)."""
+    q = quaternion.mean(quaternion.multiply(quaternion.conjugate(tq[a:b]), hq[a:b]))
+    return HeadingReset(a, b, q, sigma_deg)
+
+
+def heading_error_deg(out: PairOrientation, hq: FloatArray, tq: FloatArray) -> FloatArray:
+    """Error of head minus trunk heading, degrees."""
+    head = quaternion.multiply(out.q_es_head, quaternion.conjugate(hq))
+    trunk = quaternion.multiply(out.q_es_trunk, quaternion.conjugate(tq))
+    h = 2.0 * (np.arctan2(head[:, 3], head[:, 0]) - np.arctan2(trunk[:, 3], trunk[:, 0]))
+    error: FloatArray = np.degrees(np.angle(np.exp(1j * h)))
+    return error
+
+
+def test_any_chunking_and_any_save_equal_one_batch_bit_for_bit() -> None:
+    pair, hq, tq = person(40.0)
+    pair.head_valid[1500:1790] = False
+    resets = [held(hq, tq, 510, 999, 0.5), held(hq, tq, 2510, 2999, 2.0)]
+    params = PairParams()
+    end, whole = step(params, start(params, RATE), pair, resets)
+    rng = np.random.default_rng(3)
+    state, k = start(params, RATE), 0
+    heads, sigmas = [], []
+    while k < 4000:
+        n = int(rng.integers(1, 160))
+        state = state_from_dict(json.loads(json.dumps(state_to_dict(state))))
+        state, out = step(params, state, part(pair, k, min(4000, k + n)), resets)
+        heads.append(out.q_es_head)
+        sigmas.append(out.heading_sigma_deg)
+        k = min(4000, k + n)
+    assert np.array_equal(np.concatenate(heads), whole.q_es_head)
+    assert np.array_equal(np.concatenate(sigmas), whole.heading_sigma_deg)
+    assert np.array_equal(state.P, end.P)
+    assert np.array_equal(state.x, end.x)
+
+
+def test_first_reset_sets_relative_heading_and_its_sigma() -> None:
+    pair, hq, tq = person(30.0, poses=((500, 1000),))
+    out = step(PairParams(), start(PairParams(), RATE), pair, [held(hq, tq, 500, 1000, 2.0)])[1]
+    error = heading_error_deg(out, hq, tq)
+    assert np.abs(error[:400]).max() > 20.0
+    assert out.heading_sigma_deg[400] > 90.0
+    assert abs(error[1000]) < 2.0
+    assert out.heading_sigma_deg[1000] == pytest.approx(2.0, abs=0.2)
+
+
+def test_two_resets_teach_the_relative_vertical_bias() -> None:
+    pair, hq, tq = person(260.0, 1, ((500, 1000), (12_500, 13_000)), sway=0.1)
+    once = [held(hq, tq, 500, 1000, 0.5)]
+    twice = [*once, held(hq, tq, 12_500, 13_000, 0.5)]
+    drift = []
+    for resets in (once, twice):
+        out = step(PairParams(), start(PairParams(), RATE), pair, resets)[1]
+        error = heading_error_deg(out, hq, tq)
+        drift.append(abs(error[-1] - error[13_010]))
+    # what the second reset corrected at once does not count: only what it taught
+    assert drift[1] < 0.6 * drift[0]
+
+
+def test_true_error_lies_within_sigma() -> None:
+    inside_1, inside_2 = [], []
+    for seed in range(6):
+        pair, hq, tq = person(120.0, seed, ((500, 1000),))
+        reset = held(hq, tq, 500, 1000, 0.5)
+        out = step(PairParams(), start(PairParams(), RATE), pair, [reset])[1]
+        error = np.abs(heading_error_deg(out, hq, tq))[1100:]
+        inside_1.append(np.mean(error <= out.heading_sigma_deg[1100:]))
+        inside_2.append(np.mean(error <= 2.0 * out.heading_sigma_deg[1100:]))
+    assert np.mean(inside_1) > 0.5
+    assert np.mean(inside_2) > 0.9
+
+
+def test_smoothing_knows_the_heading_before_the_first_reset() -> None:
+    pair, hq, tq = person(60.0, poses=((3000, 3400),))
+    resets = [held(hq, tq, 3000, 3400, 0.5)]
+    online = step(PairParams(), start(PairParams(), RATE), pair, resets)[1]
+    offline = smooth(PairParams(), pair, resets)
+    before = slice(500, 2900)
+    assert np.abs(heading_error_deg(online, hq, tq)[before]).max() > 20.0
+    assert np.abs(heading_error_deg(offline, hq, tq)[before]).max() < 3.0
+    assert offline.heading_sigma_deg[before].max() < 15.0
+    # at the end nothing follows: both modes know the same
+    assert offline.heading_sigma_deg[-1] == pytest.approx(online.heading_sigma_deg[-1], rel=1e-3)
+    assert np.degrees(quaternion.angle_between(offline.q_es_head, online.q_es_head))[-1] < 0.01
+
+
+def test_memory_bound_of_smoothing_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair, hq, tq = person(40.0)
+    resets = [held(hq, tq, 510, 999, 0.5), held(hq, tq, 2510, 2999, 2.0)]
+    whole = smooth(PairParams(), pair, resets)
+    monkeypatch.setattr("processing.orientation.pair.SMOOTHED_WINDOWS", 13)
+    pieces = smooth(PairParams(), pair, resets)
+    assert np.array_equal(whole.q_es_head, pieces.q_es_head)
+    assert np.array_equal(whole.heading_sigma_deg, pieces.heading_sigma_deg)
+
+
+def _torticollis(minutes: float) -> float:
+    """Rotation that is left of a head held 40° to the right of N, without any reset after N."""
+    rng = np.random.default_rng(7)
+    n = round(minutes * 60 * RATE)
+    t = np.arange(n)[:, None] / RATE
+    params = PairParams(
+        head=SensorParams(bias_sigma_dps=0.01), trunk=SensorParams(bias_sigma_dps=0.01)
+    )
+    trunk = 0.02 * np.cos(t * np.array([0.3, 0.2, 0.4]))
+    head = trunk.copy()
+    turn = slice(1500, 1700)
+    head[turn, 2] += np.radians(-40.0) / 2.0
+    hq, tq = turned(quaternion.IDENTITY, head), turned(quaternion.IDENTITY, trunk)
+    hg, ha = sensed(rng, hq, head, np.zeros(3))
+    tg, ta = sensed(rng, tq, trunk, np.zeros(3))
+    ok = np.ones(n, dtype=np.bool_)
+    pair = PairBlock(0, 0, RATE, hg, ha, ok, tg, ta, ok)
+    out = step(params, start(params, RATE), pair, [held(hq, tq, 500, 1000, 0.5)])[1]
+    last = slice(-6000, None)
+    relative = quaternion.multiply(quaternion.conjugate(out.q_es_trunk[last]), out.q_es_head[last])
+    return float(np.degrees(2.0 * np.arctan2(relative[:, 3], relative[:, 0])).mean())
+
+
+def test_a_constant_torticollis_survives() -> None:
+    assert _torticollis(5.0) == pytest.approx(-40.0, abs=3.0)
+
+
+@pytest.mark.slow
+def test_a_constant_torticollis_survives_two_hours() -> None:
+    assert _torticollis(120.0) == pytest.approx(-40.0, abs=10.0)
+
+
+def test_a_gap_widens_sigma_and_the_filter_goes_on() -> None:
+    pair, hq, tq = person(40.0)
+    pair.head_valid[2000:2300] = False
+    pair.head_gyr[2000:2300] = np.nan
+    out = step(PairParams(), start(PairParams(), RATE), pair, [held(hq, tq, 500, 1000, 2.0)])[1]
+    assert np.isfinite(out.q_es_head).all()
+    assert out.heading_sigma_deg[1990] < 15.0
+    assert out.heading_sigma_deg[2400] > 30.0
+    tilt = quaternion.rotate(quaternion.conjugate(out.q_es_head), np.array([0.0, 0.0, 1.0]))
+    truth = quaternion.rotate(quaternion.conjugate(hq), np.array([0.0, 0.0, 1.0]))
+    assert np.degrees(np.arccos(np.sum(tilt[-500:] * truth[-500:], axis=1))).max() < 3.0
+
+
+def test_a_head_alone_has_no_relative_heading() -> None:
+    pair, _, _ = person(10.0)
+    alone = replace(
+        pair,
+        trunk_gyr=np.full_like(pair.trunk_gyr, np.nan),
+        trunk_acc=np.full_like(pair.trunk_acc, np.nan),
+        trunk_valid=np.zeros_like(pair.trunk_valid),
+    )
+    out = step(PairParams(), start(PairParams(), RATE), alone)[1]
+    both = step(PairParams(), start(PairParams(), RATE), pair)[1]
+    assert np.array_equal(out.q_es_head, both.q_es_head)
+    assert np.isnan(out.q_es_trunk).all()
+    assert np.isnan(out.heading_sigma_deg).all()
+
+
+def test_bad_input_says_what_to_do() -> None:
+    pair, hq, tq = person(10.0)
+    params = PairParams()
+    state, _ = step(params, start(params, RATE), part(pair, 0, 500))
+    with pytest.raises(InputError, match="expected 500"):
+        step(params, state, part(pair, 600, 700))
+    with pytest.raises(InputError, match="runs at 100"):
+        step(params, state, replace(part(pair, 500, 600), rate_hz=50.0))
+    overlapping = [held(hq, tq, 100, 300, 2.0), held(hq, tq, 250, 400, 2.0)]
+    with pytest.raises(InputError, match="overlap"):
+        step(params, start(params, RATE), pair, overlapping)
+    with pytest.raises(InputError, match="rate_hz"):
+        start(params, 0.0)
+    with pytest.raises(StateError, match="version"):
+        state_from_dict({**state_to_dict(state), "version": 99})
+    with pytest.raises(StateError, match="shape"):
+        state_from_dict({**state_to_dict(state), "pose": [0.0]})
