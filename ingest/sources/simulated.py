@@ -68,7 +68,7 @@ class SimulatedConnection:
     ) -> None:
         self._body = body
         self._worn = worn
-        self._radio = radio
+        self.radio = radio
         self._rng = rng
         self._on_disconnect = on_disconnect
         self._callbacks: dict[str, NotifyCallback] = {}
@@ -86,7 +86,7 @@ class SimulatedConnection:
     def open(self) -> None:
         """Begin the link and its connection events."""
         self._worn.sensor.connect(
-            att_mtu=_ATT_MTU, interval_1250us=round(self._radio.interval_s / 0.00125)
+            att_mtu=_ATT_MTU, interval_1250us=round(self.radio.interval_s / 0.00125)
         )
         self._task = asyncio.create_task(self._events())
 
@@ -196,7 +196,7 @@ class SimulatedConnection:
 
     async def _turn(self) -> None:
         """Wait as an ATT operation does, for the next connection event."""
-        await asyncio.sleep(self._rng.uniform(0.0, self._radio.interval_s) / self._body.speed)
+        await asyncio.sleep(self._rng.uniform(0.0, self.radio.interval_s) / self._body.speed)
         if not self.alive:
             raise LinkLostError("The link was lost.", address=self.address)
 
@@ -209,14 +209,14 @@ class SimulatedConnection:
 
     async def _events(self) -> None:
         while True:
-            late = abs(self._rng.gauss(0.0, self._radio.jitter_s))
-            await asyncio.sleep((self._radio.interval_s + late) / self._body.speed)
+            late = abs(self._rng.gauss(0.0, self.radio.jitter_s))
+            await asyncio.sleep((self.radio.interval_s + late) / self._body.speed)
             if self._drop_at is not None and time.monotonic() > self._drop_at:
                 asyncio.get_running_loop().call_soon(self.drop)
                 return
             self._body.advance(self._worn.role)
             for sent in self._worn.sensor.due(self._device_us()):
-                if sent.uuid == STREAM_UUID and self._rng.random() < self._radio.loss:
+                if sent.uuid == STREAM_UUID and self._rng.random() < self.radio.loss:
                     self.lost += 1
                     continue
                 self._deliver(sent.uuid, sent.data)
@@ -304,6 +304,12 @@ class SimulatedTransport:
     async def reset_adapter(self) -> bool:
         """Return that there is nothing to switch off."""
         return False
+
+    def change_radio(self, radio: RadioSpec) -> None:
+        """Make the radio better or worse, for standing links too."""
+        self.radio = radio
+        for connection in self.connections.values():
+            connection.radio = radio
 
     def drop_link(self, role: Role) -> None:
         """Lose one link; the sensor goes on recording."""

@@ -18,7 +18,7 @@ from processing.errors import AlignmentError
 from processing.types import IntArray, Span
 from storage.embedded import EmbeddedStore
 from storage.record import RecordReader
-from storage.results import ResultBatch, ResultStore
+from storage.results import ResultBatch
 from tests.support.collecting import Rig, collecting, recorded
 
 ROLES: tuple[Role, Role] = ("head", "trunk")
@@ -138,21 +138,21 @@ async def test_a_failing_chain_never_stops_recording(
 
 
 class FailingStore(EmbeddedStore):
-    """A result store that refuses at first."""
+    """A result store that refuses until told otherwise."""
 
-    refusals = 5
+    refusing = True
 
     def put(self, batch: ResultBatch, *, replace_ns: tuple[int, int] | None = None) -> None:
-        if self.refusals > 0:
-            self.refusals -= 1
+        if self.refusing:
             raise OSError("planted refusal")
         super().put(batch, replace_ns=replace_ns)
 
 
 async def test_results_wait_while_their_store_refuses(tmp_path: Path) -> None:
-    store: ResultStore = FailingStore(tmp_path)
+    store = FailingStore(tmp_path)
     async with collecting(tmp_path, speed=4.0, store=store) as rig:
         await rig.frame_where(lambda f: any("wait to be stored" in w for w in f.warnings))
+        store.refusing = False
         await rig.frame_where(lambda f: not any("wait to be stored" in w for w in f.warnings))
         await rig.until_taken(800)
     seconds = store.angles("p1", 0, 2**62).t_ns
@@ -189,6 +189,7 @@ async def test_replay_gives_live_samples_their_live_times(
         rig.transport.reboot("head")
         await rig.frame_where(lambda f: f.head.reboots == 1)
         await rig.until_taken(3500)
+        rig.transport.change_radio(RadioSpec())
         await rig.frame_where(lambda f: f.head.missing == 0 and f.trunk.missing == 0)
     with RecordReader(tmp_path) as reader:
         for role in ROLES:
@@ -211,7 +212,7 @@ async def test_replay_gives_live_samples_their_live_times(
 @pytest.mark.slow
 async def test_calibration_of_the_guided_movements_is_worked_out_and_used(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path)
-    async with collecting(tmp_path, speed=8.0, store=store, body=BodySpec(seed=4)) as rig:
+    async with collecting(tmp_path, speed=4.0, store=store, body=BodySpec(seed=4)) as rig:
         await rig.frame_where(streaming)
         with pytest.raises(AlignmentError):
             now = rig.collector.now_utc_ns()
