@@ -144,7 +144,10 @@ def subject(*, with_mag: bool = False) -> tuple[BidsSubject, dict[str, ImuBlock]
     for point, rate in (("head", 104.0), ("trunk", 52.0)):
         t = T0_NS + np.rint(np.arange(500) * 1e9 / rate).astype(np.int64)
         t[200:] += 3_000_000_000  # a hole
-        acc, gyr = rng.normal(0, 1, (500, 3)) + (0, 9.5, 0), rng.normal(0, 1, (500, 3))
+        acc, gyr = (
+            rng.normal(0, 1, (500, 3)) + np.array([0.0, 9.5, 0.0]),
+            rng.normal(0, 1, (500, 3)),
+        )
         mag = rng.normal(0, 40, (500, 3)) if with_mag else None
         acc[7, 1] = np.nan
         blocks[point] = ImuBlock.checked(t, acc, gyr, rate_hz=rate, mag=mag)
