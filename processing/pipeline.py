@@ -129,6 +129,7 @@ def step(
     trunk: ImuBlock | None,
     *,
     resets: Sequence[HeadingReset] = (),
+    excluded: Sequence[tuple[int, int]] = (),
     complete_until_ns: int | None = None,
     final: bool = False,
 ) -> tuple[PipelineState, PipelineOutput]:
@@ -140,6 +141,9 @@ def step(
         New samples of each sensor at its own rate, continuing those of the step before.
     resets : sequence of HeadingReset
         All resets of the session known so far; each acts when the grid reaches its end.
+    excluded : sequence of (int, int)
+        Grid rows (first, one past the last) of guided movements and exercises known so far: they
+        count as gated. A stretch must be told before its rows are two seconds old.
     complete_until_ns : int or None
         Nothing older than this will come any more: what is missing before it is missing for good.
     final : bool
@@ -155,7 +159,7 @@ def step(
     )
     filter_state, oriented = orientation.step(params.orientation, state.orientation, pair, resets)
     state = replace(state, grid=grid_state, orientation=filter_state)
-    return follow(params, state, setup, pair, oriented, final=final)
+    return follow(params, state, setup, pair, oriented, excluded=excluded, final=final)
 
 
 def follow(
@@ -165,6 +169,7 @@ def follow(
     pair: PairBlock,
     oriented: PairOrientation,
     *,
+    excluded: Sequence[tuple[int, int]] = (),
     final: bool = False,
 ) -> tuple[PipelineState, PipelineOutput]:
     """Advance everything after the orientations, which come from the filter or the smoother."""
@@ -184,6 +189,7 @@ def follow(
     gate_state, gate = gates.step(
         params.gates, state.gates, pair, head_only=setup.head_only, final=final
     )
+    gate = gates.excluding(gate, excluded)
     episode_state, found = episodes.step(
         params.episodes,
         state.episodes,

@@ -1,8 +1,8 @@
 """One recorded wear session as a whole: find its alignment, then run the chain over it.
 
-The causal filter first runs without resets over the calibration, which gives the alignment and
-the neutral reference N; poses then become resets, and the chain runs from the first sample on.
-Rows before N use the same N and alignment.
+The calibration is first smoothed on its own, which gives the alignment and the neutral reference N;
+poses then become resets, and the chain runs from the first sample on. Rows before N use the same N
+and alignment.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,6 +19,7 @@ from processing.types import FloatArray, HeadingReset, PairBlock, PairOrientatio
 
 Mode = Literal["online", "offline"]
 
+MOVEMENTS = ("nod", "shake", "trunk_bow")
 CHUNK_ROWS = 60_000
 """Rows per step of a batch run, ten minutes at 100 Hz; bounds memory, changes no result."""
 SURVEY_BEFORE_S = 60.0
@@ -70,6 +71,8 @@ class Plan:
     resets: tuple[HeadingReset, ...]
     facing: Facing | None
     """None for a head sensor alone."""
+    excluded: tuple[tuple[int, int], ...]
+    """Grid rows of movements made to order, which are no free living."""
     warnings: tuple[str, ...]
 
 
@@ -110,16 +113,18 @@ def plan(
         declared.insert(0, neutral)
     begin, end = _survey_rows(pair, declared, head_only=head_only)
     surveyed = pair_rows(pair, begin, end)
-    oriented = _survey(params, pair, begin, end)
+    oriented = orientation.smooth(params.orientation, surveyed)
     found = alignment.estimate_alignment(
         surveyed, oriented, declared, mounting=mounting, head_only=head_only
     )
-    references = alignment.reference_poses(surveyed, oriented, found, declared)
+    defining = alignment.neutral_span(surveyed, declared, head_only=head_only)
+    poses = [*declared] if defining in declared else [defining, *declared]
+    references = alignment.reference_poses(surveyed, oriented, found, poses)
     resets = (
         ()
         if head_only
         else alignment.heading_resets(
-            found, declared, t0_ns=pair.t0_ns, rate_hz=pair.rate_hz, references=references
+            found, poses, t0_ns=pair.t0_ns, rate_hz=pair.rate_hz, references=references
         )
     )
     setup = pipeline.Setup(
@@ -128,8 +133,13 @@ def plan(
         low_rate=low_rate,
         direction=references.direction,
     )
-    facing = _facing(oriented, resets[0]) if resets else None
-    return Plan(setup=setup, resets=tuple(resets), facing=facing, warnings=found.warnings)
+    return Plan(
+        setup=setup,
+        resets=tuple(resets),
+        facing=_facing(params, pair, resets[0]) if resets else None,
+        excluded=_moving_to_order(pair, declared),
+        warnings=found.warnings,
+    )
 
 
 def run(
@@ -166,14 +176,42 @@ def run(
             )
             if settled.facing is not None:
                 here = settled.facing.apply(here)
-        state, output = pipeline.follow(params, state, settled.setup, chunk, here, final=end == n)
+        state, output = pipeline.follow(
+            params,
+            state,
+            settled.setup,
+            chunk,
+            here,
+            excluded=settled.excluded,
+            final=end == n,
+        )
         yield output
 
 
-def _survey(
+def _facing(
+    params: pipeline.PipelineParams, pair: PairBlock, defining: HeadingReset
+) -> Facing | None:
+    """Run the causal filter without resets from the first row to the pose that defines N."""
+    oriented = _without_resets(params, pair, defining.k_start - pair.k0, defining.k_end - pair.k0)
+    turn = quaternion.multiply(
+        quaternion.multiply(oriented.q_es_trunk, defining.q_th_ref),
+        quaternion.conjugate(oriented.q_es_head),
+    )
+    turn = turn[np.isfinite(turn).all(axis=1)]
+    if turn.shape[0] == 0:
+        return None
+    mean = quaternion.mean(turn)
+    return Facing(
+        turn=quaternion.normalize(mean * np.array([1.0, 0.0, 0.0, 1.0])),
+        pose_sigma_deg=defining.sigma_deg,
+        unknown_variance_deg2=float(np.nanmax(np.square(oriented.heading_sigma_deg))),
+    )
+
+
+def _without_resets(
     params: pipeline.PipelineParams, pair: PairBlock, begin: int, end: int
 ) -> PairOrientation:
-    """Return rows begin..end of the filter without resets, run from the first row on."""
+    """Return rows begin..end of the causal filter, run from the first row on."""
     state = orientation.start(params.orientation, pair.rate_hz)
     kept: list[PairOrientation] = []
     for first in range(0, end, CHUNK_ROWS):
@@ -184,20 +222,16 @@ def _survey(
     return join_orientations(kept)
 
 
-def _facing(oriented: PairOrientation, defining: HeadingReset) -> Facing | None:
-    rows = slice(defining.k_start - oriented.k0, defining.k_end - oriented.k0)
-    head, trunk = oriented.q_es_head[rows], oriented.q_es_trunk[rows]
-    turn = quaternion.multiply(
-        quaternion.multiply(trunk, defining.q_th_ref), quaternion.conjugate(head)
-    )
-    turn = turn[np.isfinite(turn).all(axis=1)]
-    if turn.shape[0] == 0:
-        return None
-    mean = quaternion.mean(turn)
-    return Facing(
-        turn=quaternion.normalize(mean * np.array([1.0, 0.0, 0.0, 1.0])),
-        pose_sigma_deg=defining.sigma_deg,
-        unknown_variance_deg2=float(np.nanmax(np.square(oriented.heading_sigma_deg[rows]))),
+def _row(pair: PairBlock, t_ns: int) -> int:
+    """Return the row of a block that a time falls on, inside the block or not."""
+    return round((t_ns - pair.t0_ns) * 1e-9 * pair.rate_hz) - pair.k0
+
+
+def _moving_to_order(pair: PairBlock, spans: Sequence[Span]) -> tuple[tuple[int, int], ...]:
+    return tuple(
+        (_row(pair, span.start_ns) + pair.k0, _row(pair, span.end_ns) + pair.k0)
+        for span in spans
+        if span.kind in MOVEMENTS
     )
 
 
@@ -205,17 +239,14 @@ def _survey_rows(pair: PairBlock, spans: Sequence[Span], *, head_only: bool) -> 
     """Return the rows that the alignment needs to see: the calibration, or an hour."""
     n = int(pair.head_gyr.shape[0])
 
-    def row(t_ns: int) -> int:
-        return round((t_ns - pair.t0_ns) * 1e-9 * pair.rate_hz) - pair.k0
-
     def cut(first: int, last: int, before_s: float, after_s: float) -> tuple[int, int]:
         return (
             max(0, first - round(before_s * pair.rate_hz)),
             min(n, last + round(after_s * pair.rate_hz)),
         )
 
-    movements = [row(s.end_ns) for s in spans if s.kind in ("nod", "shake", "trunk_bow")]
-    neutral = next((row(s.start_ns) for s in spans if s.kind == "neutral_pose"), None)
+    movements = [_row(pair, s.end_ns) for s in spans if s.kind in MOVEMENTS]
+    neutral = next((_row(pair, s.start_ns) for s in spans if s.kind == "neutral_pose"), None)
     if movements:
         return cut(min(*movements, neutral or 0), max(movements), SURVEY_BEFORE_S, SURVEY_AFTER_S)
     if neutral is None:
