@@ -6,30 +6,42 @@ whatever is written again with fewer values is deleted first.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from processing.summary.types import CELL_SPAN_NS, PostureCell
-from processing.types import Episode, FloatArray
+from processing.types import Episode
 from storage import result_book as book
 from storage.angle_grid import hide_invalid, step_for
 from storage.database import folder_errors, transaction
 from storage.errors import ResultStoreError
 from storage.full_rate import delete_full_rate
-from storage.influx import DAY_S, LIVE_BUCKET, RESULT_BUCKET, InfluxConnection, InfluxSettings
-from storage.line_protocol import columns_to_bodies, prefix, row_to_line, tag_value
+from storage.influx import DAY_S, LIVE_BUCKET, InfluxConnection, InfluxSettings
+from storage.influx_points import (
+    BUCKET_OF,
+    Measurement,
+    aggregate_of,
+    chosen_points,
+    column_entries,
+    delete_entry,
+    delete_everywhere,
+    number_of,
+    rows_of,
+    second_runs,
+    series_of,
+    write_entry,
+)
+from storage.line_protocol import prefix, row_to_line, tag_value
 from storage.outbox import BACKOFF_S, Entry, Sender, delivery, enqueue, wait_until_empty
 from storage.posture_cells import cell_number, summed_cells
 from storage.result_book import ResultBook
 from storage.results import (
     ANGLE_FIELDS,
-    SECOND_NS,
     AngleSeries,
     Delivery,
     ResultBatch,
@@ -37,15 +49,6 @@ from storage.results import (
     split_fields,
 )
 
-Measurement = Literal["head_angle", "head_minute", "head_day", "episode", "head_cell"]
-
-_BUCKET: Final[Mapping[Measurement, str]] = {
-    "head_angle": LIVE_BUCKET,
-    "head_minute": RESULT_BUCKET,
-    "head_day": RESULT_BUCKET,
-    "episode": RESULT_BUCKET,
-    "head_cell": RESULT_BUCKET,
-}
 _TIER: Final[Mapping[str, Measurement]] = {"minute": "head_minute", "day": "head_day"}
 _PRESENT: Final = "present"
 """A field that every summary has, whatever else is missing."""
@@ -103,14 +106,15 @@ class InfluxStore:
 
     def put(self, batch: ResultBatch, *, replace_ns: tuple[int, int] | None = None) -> None:
         """Queue a batch for delivery in one transaction (see `ResultStore.put`)."""
-        patient, algo = batch.patient, batch.algo
+        patient = batch.patient
         if batch.angles is not None and batch.angles.step_s != 1:
             raise ResultStoreError("angles are stored on the 1 Hz grid; give step_s 1")
         with self._lock, folder_errors(self._folder), transaction(self._sql):
+            algo = book.written_as(self._sql, patient, batch.algo)
             book.ensure_version(self._sql, patient, algo)
             entries: list[Entry] = []
             if replace_ns is not None:
-                entries += _deletes(patient, algo, *replace_ns)
+                entries += delete_everywhere(patient, algo, *replace_ns)
                 book.delete_texts(self._sql, patient, algo, *replace_ns)
             if batch.angles is not None and len(batch.angles.t_ns):
                 entries += self._angle_entries(patient, algo, batch.angles)
@@ -137,8 +141,8 @@ class InfluxStore:
         if step == 1:
             chosen = ", ".join(f'"{name}"' for name in ANGLE_FIELDS)
             table = self._select("head_angle", chosen, patient, algo, t0_ns, t1_ns)
-            return _series(table, 1)
-        chosen = ", ".join(f'{_aggregate(name)}("{name}") AS "{name}"' for name in ANGLE_FIELDS)
+            return series_of(table, 1)
+        chosen = ", ".join(f'{aggregate_of(name)}("{name}") AS "{name}"' for name in ANGLE_FIELDS)
         table = self._select(
             "head_angle",
             chosen,
@@ -148,7 +152,7 @@ class InfluxStore:
             t1_ns,
             f"GROUP BY time({step}s) fill(none)",
         )
-        series = _series(table, step)
+        series = series_of(table, step)
         series.values[:, -1] /= step
         # The first slot is named by the time it would begin at, also where the range cuts it.
         return series
@@ -159,7 +163,7 @@ class InfluxStore:
         table = self._select(
             "head_angle", chosen, patient, algo, 0, _LONGEST_NS, "ORDER BY time DESC LIMIT 1"
         )
-        return _series(table, 1)
+        return series_of(table, 1)
 
     def episodes(
         self,
@@ -177,7 +181,7 @@ class InfluxStore:
             name = self._algo(patient, algo) or ""
             texts = book.load_texts(self._sql, patient, name, "episode", t0_ns, t1_ns)
         found = []
-        for row in _rows(table):
+        for row in rows_of(table):
             start, found_kind = int(row["time"]), str(row["kind"])
             words = texts.get((start, found_kind))
             if words is None:
@@ -235,7 +239,7 @@ class InfluxStore:
         with self._lock, folder_errors(self._folder), transaction(self._sql):
             name = self._algo(patient, algo)
             if name is not None:
-                enqueue(self._sql, _deletes(patient, name, t0_ns, t1_ns))
+                enqueue(self._sql, delete_everywhere(patient, name, t0_ns, t1_ns))
                 book.delete_texts(self._sql, patient, name, t0_ns, t1_ns)
 
     def delete_patient(self, patient: str) -> None:
@@ -246,7 +250,7 @@ class InfluxStore:
                 # What still waits must not arrive after the deletion, nor linger here.
                 self._sql.execute("DELETE FROM outbox WHERE patient = ?", (patient,))
                 self._sql.execute("DELETE FROM dead_letter WHERE patient = ?", (patient,))
-                enqueue(self._sql, _deletes(patient, None, None, None))
+                enqueue(self._sql, delete_everywhere(patient, None, None, None))
                 book.forget_patient(self._sql, patient)
             self._written_until.clear()
 
@@ -261,7 +265,7 @@ class InfluxStore:
         with self._lock, folder_errors(self._folder):
             with transaction(self._sql):
                 book.forget_algorithm(self._sql, patient, algo)
-                enqueue(self._sql, _deletes(patient, algo, None, None))
+                enqueue(self._sql, delete_everywhere(patient, algo, None, None))
             delete_full_rate(self._sql, self._folder, patient, algo)
             self._written_until.clear()
 
@@ -300,8 +304,8 @@ class InfluxStore:
         if name is None or t1_ns <= t0_ns:
             return pa.table({})
         return self.server.select(
-            _BUCKET[measurement],
-            f'SELECT {chosen} FROM "{measurement}" WHERE {_of(patient, name)}{where} '  # noqa: S608  # values are encoded
+            BUCKET_OF[measurement],
+            f'SELECT {chosen} FROM "{measurement}" WHERE {chosen_points(patient, name)}{where} '  # noqa: S608  # values are encoded
             f"AND time >= {t0_ns} AND time < {t1_ns} {tail}",
         )
 
@@ -328,10 +332,10 @@ class InfluxStore:
         until = self._until(patient, algo, "head_angle")
         again = (series.t_ns <= until) & ~np.isfinite(values).all(axis=1)
         entries = [
-            _delete_entry("head_angle", patient, algo, a, b)
-            for a, b in _second_runs(np.sort(series.t_ns[again]))
+            delete_entry("head_angle", patient, algo, a, b)
+            for a, b in second_runs(np.sort(series.t_ns[again]))
         ]
-        entries += _column_entries("head_angle", patient, algo, ANGLE_FIELDS, values, series.t_ns)
+        entries += column_entries("head_angle", patient, algo, ANGLE_FIELDS, values, series.t_ns)
         self._raise_until(patient, algo, "head_angle", int(series.t_ns.max()))
         return entries
 
@@ -350,13 +354,13 @@ class InfluxStore:
             numbers, words = split_fields(row)
             self._remember_fields(tier, numbers)
             if t <= until and None in numbers.values():
-                entries.append(_delete_entry(measurement, patient, algo, t, t + 1))
+                entries.append(delete_entry(measurement, patient, algo, t, t + 1))
             lines.append(row_to_line(head, {**numbers, _PRESENT: 1.0}, t))
             if words:
                 texts.append((t, "", words))
             newest = max(newest, t)
         if lines:
-            entries.append(_write_entry(measurement, patient, lines, newest))
+            entries.append(write_entry(measurement, patient, lines, newest))
             book.save_texts(self._sql, patient, algo, tier, texts)
             self._raise_until(patient, algo, measurement, newest)
         return entries
@@ -370,7 +374,7 @@ class InfluxStore:
         for e in episodes:
             t = int(e.start_ns)
             if t <= until:
-                entries.append(_delete_entry("episode", patient, algo, t, t + 1, e.kind))
+                entries.append(delete_entry("episode", patient, algo, t, t + 1, e.kind))
             head = prefix("episode", {"patient": patient, "algo": algo, "kind": e.kind})
             fields = {
                 "duration_s": (e.end_ns - e.start_ns) / 1e9,
@@ -394,7 +398,7 @@ class InfluxStore:
             )
             newest = max(newest, t)
         if lines:
-            entries.append(_write_entry("episode", patient, lines, newest))
+            entries.append(write_entry("episode", patient, lines, newest))
             book.save_texts(self._sql, patient, algo, "episode", texts)
             self._raise_until(patient, algo, "episode", newest)
         return entries
@@ -405,7 +409,7 @@ class InfluxStore:
         until = self._until(patient, algo, "head_cell")
         quarters = sorted({int(cell.t_ns) for cell in cells})
         entries = [
-            _delete_entry("head_cell", patient, algo, t, t + CELL_SPAN_NS)
+            delete_entry("head_cell", patient, algo, t, t + CELL_SPAN_NS)
             for t in quarters
             if t <= until
         ]
@@ -420,7 +424,7 @@ class InfluxStore:
                 "seconds": float(np.float32(cell.seconds)),
             }
             lines.append(row_to_line(head, fields, int(cell.t_ns) + number))
-        entries.append(_write_entry("head_cell", patient, lines, quarters[-1]))
+        entries.append(write_entry("head_cell", patient, lines, quarters[-1]))
         self._raise_until(patient, algo, "head_cell", quarters[-1])
         return entries
 
@@ -449,124 +453,8 @@ class InfluxStore:
         return [
             StoredSummary(
                 int(row["time"]),
-                {field: _number(row.get(field)) for field in fields},
+                {field: number_of(row.get(field)) for field in fields},
                 words.get((int(row["time"]), ""), {}),
             )
-            for row in _rows(table)
+            for row in rows_of(table)
         ]
-
-
-def _of(patient: str, algo: str | None) -> str:
-    """Return the condition that picks a patient's points; tag values need no escaping."""
-    condition = f"\"patient\" = '{tag_value(patient)}'"
-    if algo is not None:
-        condition += f" AND \"algo\" = '{tag_value(algo)}'"
-    return condition
-
-
-def _delete_entry(
-    measurement: Measurement,
-    patient: str,
-    algo: str | None,
-    t0_ns: int | None,
-    t1_ns: int | None,
-    kind: str | None = None,
-) -> Entry:
-    condition = _of(patient, algo)
-    if kind is not None:
-        condition += f" AND \"kind\" = '{tag_value(kind)}'"
-    if t0_ns is not None and t1_ns is not None:
-        condition += f" AND time >= {t0_ns} AND time < {t1_ns}"
-    statement = f'DELETE FROM "{measurement}" WHERE {condition}'  # noqa: S608  # values are encoded
-    return Entry(
-        patient=patient,
-        target=_BUCKET[measurement],
-        action="delete",
-        body=statement.encode("ascii"),
-        points=0,
-        t_max_ns=0 if t1_ns is None else t1_ns,
-    )
-
-
-def _deletes(patient: str, algo: str | None, t0_ns: int | None, t1_ns: int | None) -> list[Entry]:
-    return [_delete_entry(name, patient, algo, t0_ns, t1_ns) for name in _BUCKET]
-
-
-def _write_entry(
-    measurement: Measurement, patient: str, lines: Iterable[bytes], newest_ns: int
-) -> Entry:
-    body = b"".join(lines)
-    return Entry(
-        patient=patient,
-        target=_BUCKET[measurement],
-        action="write",
-        body=body,
-        points=body.count(b"\n"),
-        t_max_ns=newest_ns,
-    )
-
-
-def _column_entries(
-    measurement: Measurement,
-    patient: str,
-    algo: str,
-    fields: Sequence[str],
-    values: FloatArray,
-    t_ns: NDArray[np.int64],
-) -> list[Entry]:
-    head = prefix(measurement, {"patient": patient, "algo": algo})
-    entries = []
-    at = 0
-    for body, taken in columns_to_bodies(head, fields, values, t_ns):
-        at += taken
-        entries.append(
-            Entry(
-                patient=patient,
-                target=_BUCKET[measurement],
-                action="write",
-                body=body,
-                points=taken,
-                t_max_ns=int(t_ns[at - 1]),
-            )
-        )
-    return entries
-
-
-def _second_runs(t_ns: NDArray[np.int64]) -> list[tuple[int, int]]:
-    if not len(t_ns):
-        return []
-    breaks = np.flatnonzero(np.diff(t_ns) > SECOND_NS) + 1
-    starts = t_ns[np.concatenate(([0], breaks))].tolist()
-    ends = t_ns[np.concatenate((breaks - 1, [len(t_ns) - 1]))].tolist()
-    return [(a, b + SECOND_NS) for a, b in zip(starts, ends, strict=True)]
-
-
-def _aggregate(name: str) -> str:
-    if name.endswith("_min_deg"):
-        return "min"
-    if name.endswith("_max_deg"):
-        return "max"
-    return "sum" if name == "valid" else "mean"
-
-
-def _series(table: pa.Table, step_s: int) -> AngleSeries:
-    if not table.num_rows:
-        return AngleSeries.empty(step_s)
-    values = np.full((table.num_rows, len(ANGLE_FIELDS)), np.nan)
-    for k, name in enumerate(ANGLE_FIELDS):
-        if name in table.column_names:
-            column = table.column(name)
-            if column.type != pa.null() and not pa.types.is_string(column.type):
-                values[:, k] = column.cast(pa.float64()).to_numpy()
-    t = table.column("time").to_numpy().astype(np.int64)
-    order = np.argsort(t, kind="stable")
-    return AngleSeries(t[order], step_s, hide_invalid(values[order]))
-
-
-def _rows(table: pa.Table) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return sorted(rows, key=lambda row: int(row["time"]))
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None or value == "" else float(value)
