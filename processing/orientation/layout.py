@@ -105,7 +105,9 @@ BLOCK_W: Final = 138
 """Rotation vectors of the block under way, summed."""
 BLOCK_N: Final = 141
 """Samples of the block under way."""
-N_STATE: Final = 142
+STILL_W: Final = 142
+"""Mean measured rate since the sensor lies still."""
+N_STATE: Final = 145
 
 WINDOW_START: Final = SUM_R
 WINDOW_STOP: Final = REF_W

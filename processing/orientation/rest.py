@@ -1,8 +1,9 @@
 """Rest at the sensor's own noise floor: the sensor lies on a table, never on a person.
 
 A worn sensor is never still enough: its slow posture drift would be learnt as gyroscope bias. So
-rest needs the spread of rate and specific force at the floor of the device for seconds, and a mean
-rate that the remaining uncertainty of the bias can explain.
+rest needs the spread of rate and specific force at the floor of the device for seconds, a mean rate
+that the remaining uncertainty of the bias can explain, and that it does not change: a slow sway
+hides below the noise of one window, but not from one window to the next.
 """
 
 import numpy as np
@@ -19,6 +20,7 @@ from processing.orientation.layout import (
     QUIET_W,
     REF_W,
     STILL_S,
+    STILL_W,
     SUM_A,
     SUM_A2,
     SUM_W,
@@ -27,6 +29,8 @@ from processing.orientation.layout import (
 from processing.orientation.tuning import LEARN_FLOOR, REST_RATIO, REST_TIME
 from processing.types import FloatArray
 
+UNCHANGED_SIGMAS = 4.0
+"""A mean rate that moved by more than this many standard deviations of its noise is motion."""
 EXPLAINED_SIGMAS = 3.0
 """A mean rate beyond this many standard deviations of the bias is motion."""
 
@@ -74,7 +78,16 @@ def expect_bias(
         rate = s[SUM_W + j] / n + s[REF_W + j] - s[BIAS + j]
         allowed = EXPLAINED_SIGMAS**2 * (P[r + BI + j, r + BI + j] + 2.0 * noise)
         quiet = quiet and rate * rate < allowed
-    s[STILL_S] = s[STILL_S] + T if quiet else 0.0
+        if s[STILL_S] > 0.0:
+            change = rate + s[BIAS + j] - s[STILL_W + j]
+            quiet = quiet and change * change < UNCHANGED_SIGMAS**2 * 2.0 * noise
+    if not quiet:
+        s[STILL_S] = 0.0
+        return count
+    s[STILL_S] += T
+    for j in range(3):
+        measured = s[SUM_W + j] / n + s[REF_W + j]
+        s[STILL_W + j] += T / s[STILL_S] * (measured - s[STILL_W + j])
     if s[STILL_S] < k[REST_TIME]:
         return count
     for j in range(3):

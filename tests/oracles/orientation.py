@@ -40,6 +40,7 @@ class Sensor:
     block: list[FloatArray] = field(default_factory=list)
     power: float = 1.0
     still_s: float = 0.0
+    still_w: FloatArray = field(default_factory=lambda: np.zeros(3))
     age_s: float = 0.0
     quiet: FloatArray = field(default_factory=lambda: np.zeros(2))
     slow: FloatArray = field(default_factory=lambda: np.zeros((3, 12)))
@@ -211,7 +212,13 @@ def _rest(
     at_rest = (inside < (shared.rest_ratio * s.floor) ** 2).all() and (
         rate**2 < 9.0 * (np.diag(P)[BI] + 2.0 * noise)
     ).all()
+    at_rest = bool(at_rest)
+    mean = w.mean(axis=0)
+    if s.still_s > 0.0:
+        at_rest &= bool(((mean - s.still_w) ** 2 < 16.0 * 2.0 * noise).all())
     s.still_s = s.still_s + T if at_rest else 0.0
+    if at_rest:
+        s.still_w += T / s.still_s * (mean - s.still_w)
     if s.still_s < shared.rest_s:
         return np.zeros((0, N)), np.zeros(0), np.zeros(0)
     H = np.zeros((3, N))
