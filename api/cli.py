@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "pair": "Make a sensor known as the one on the head or on the trunk.",
     "verify": "Check every file, range and count of the record.",
     "import": "Copy another data folder's samples and entries into this one.",
+    "export": "Write results or the record into a file.",
     "backup": "Copy the data folder, also while it records.",
     "restore": "Copy a backup into an empty data folder and check it.",
     "doctor": "Check this computer and name what is missing, with the remedy.",

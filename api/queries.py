@@ -1,5 +1,6 @@
 """What pages and routes ask of the stores, in the patient's days and zone."""
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -7,10 +8,13 @@ from zoneinfo import ZoneInfo
 from api.days import summarise_stored_day
 from api.problems import problem
 from api.runtime import Runtime
+from processing.errors import ProcessingError
 from processing.summary.types import DaySummary
 from processing.types import Episode
 from storage.catalog import Patient
 from storage.results import restore
+
+logger = logging.getLogger(__name__)
 
 SECOND_NS = 1_000_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,7 +94,12 @@ def days(runtime: Runtime, patient: Patient, first: date, last: date) -> list[Da
     found = [restore(DaySummary, row) for row in rows]
     today = today_in(patient.zone)
     if first <= today <= last:
-        fresh = summarise_stored_day(runtime.results, patient, today)
+        try:
+            fresh = summarise_stored_day(runtime.results, patient, today)
+        except ProcessingError as error:
+            # minutes of another version of the program; reprocessing makes them new
+            logger.warning("today cannot be summarised", extra={"reason": str(error)})
+            fresh = None
         if fresh is not None:
             found = [day for day in found if day.date < fresh.date] + [fresh]
     return found

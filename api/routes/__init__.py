@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.routes import angles, episodes, health, live, records, summaries
+from api.routes import angles, annotations, episodes, exports, health, live, records, summaries
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
@@ -11,6 +11,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     angles.router,
     episodes.router,
     summaries.router,
+    annotations.router,
+    exports.router,
 )
 
 __all__ = ["ROUTERS"]

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from api.runtime import Runtime
 from api.web import texts
 from processing.summary.types import DaySummary
+from storage.notes import Annotation
 
 
 def episode_count(day: DaySummary) -> int | None:
@@ -25,6 +26,11 @@ def episodes_per_h(day: DaySummary) -> float | None:
     """Return the candidate episodes of all kinds per hour in which they could be seen."""
     count = episode_count(day)
     return None if count is None or day.evaluable_s < 60.0 else count / (day.evaluable_s / 3600.0)
+
+
+def note_words(note: Annotation) -> str:
+    """Return what was noted, in words."""
+    return texts.text(f"note.kind.{note.kind}", level=note.body.get("level", ""))
 
 
 @cache
@@ -50,6 +56,7 @@ def _environment(zone: str) -> Environment:
         "iso": texts.iso,
         "minute": clock.minute,
         "number": texts.number,
+        "note_words": note_words,
         "percent": texts.percent,
     }
     return environment

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Annotated, Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api import queries
 from api.dictionary import describe
+from api.exports import TABLES
 from api.problems import ErrorPage, problem
+from api.routes.annotations import AnnotationIn, remove_annotation, write_annotation
 from api.runtime import Runtime, RuntimeDep
 from api.settings import Settings, config_file
 from api.web import reference, texts
@@ -20,6 +22,8 @@ from ingest.live import LiveFrame
 from processing.summary.types import DaySummary, MinuteSummary
 from processing.types import Episode
 from storage.catalog import Patient
+from storage.exports import FORMATS
+from storage.notes import Annotation, annotations
 from storage.results import AngleSeries
 
 router = APIRouter(default_response_class=HTMLResponse)
@@ -119,14 +123,46 @@ def _recorded_hours(angles: AngleSeries, span: queries.Range) -> queries.Range:
     return queries.Range(max(span.t0_ns, start), min(span.t1_ns, end))
 
 
+def _notes_of_today(runtime: Runtime, patient: Patient) -> list[Annotation]:
+    now = queries.today_in(patient.zone)
+    span = queries.day_range(now, now, patient.zone)
+    return list(reversed(annotations(runtime.catalog, patient.id, span.t0_ns, span.t1_ns)))
+
+
+@router.post("/notes")
+def add_note(
+    runtime: RuntimeDep,
+    kind: Annotated[Literal["spasm", "trick", "medication", "note"] | None, Form()] = None,
+    pain: Annotated[int | None, Form(ge=0, le=10)] = None,
+    text: Annotated[str, Form(max_length=500)] = "",
+) -> RedirectResponse:
+    """Write down what the person pressed, and go back to Today."""
+    patient = _first_patient(runtime)
+    wanted = (
+        AnnotationIn(kind="pain", level=pain, text=text)
+        if pain is not None
+        else AnnotationIn(kind=kind or "note", text=text)
+    )
+    made = write_annotation(runtime, patient.id, wanted)
+    return RedirectResponse(f"/?noted={made.id}#note", 303)
+
+
+@router.post("/notes/{annotation_id}/undo")
+def undo_note(runtime: RuntimeDep, annotation_id: str) -> RedirectResponse:
+    """Take a note back, and go back to Today."""
+    remove_annotation(runtime, _first_patient(runtime).id, annotation_id)
+    return RedirectResponse("/#note", 303)
+
+
 @router.get("/")
-def today(runtime: RuntimeDep) -> HTMLResponse:
+def today(runtime: RuntimeDep, noted: Annotated[str, Query(max_length=64)] = "") -> HTMLResponse:
     """Return the Today page."""
     patient = _first_patient(runtime)
     now = queries.today_in(patient.zone)
     shown = last_days(now, FORTNIGHT)
     days = queries.days(runtime, patient, shown[0], now)
     day = days[-1] if days and days[-1].date == now.isoformat() else None
+    notes = _notes_of_today(runtime, patient)
     return render(
         runtime,
         "today.html",
@@ -140,6 +176,8 @@ def today(runtime: RuntimeDep) -> HTMLResponse:
         days=days,
         charts=day_charts(days, shown),
         episodes=_episodes_of_day(runtime, patient, now, EPISODES_TODAY),
+        notes=notes,
+        noted=next((each for each in notes if each.id == noted), None),
     )
 
 
@@ -221,7 +259,9 @@ def episodes(
 def data(runtime: RuntimeDep) -> HTMLResponse:
     """Return the researcher's page: streams, addresses, dictionary."""
     patient = _first_patient(runtime)
-    base = f"http://{runtime.settings.host}:{runtime.port}/api/v1/patients/{patient.id}"
+    relative = f"/api/v1/patients/{patient.id}"
+    base = f"http://{runtime.settings.host}:{runtime.port}{relative}"
+    last_day = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     return render(
         runtime,
         "data.html",
@@ -234,6 +274,14 @@ def data(runtime: RuntimeDep) -> HTMLResponse:
             f"curl -s '{base}/angles?from=2026-11-23T08:00:00Z&resolution=1min'",
             f"curl -s '{base}/episodes?kind=posture'",
             f"curl -N 'http://{runtime.settings.host}:{runtime.port}/api/v1/live'",
+        ],
+        files=[
+            *(
+                (table, [(form, f"{relative}/exports/{table}?format={form}") for form in FORMATS])
+                for table in TABLES
+            ),
+            ("bids", [("zip", f"{relative}/bids?from={last_day}")]),
+            ("everything", [("zip", f"{relative}/everything")]),
         ],
         dictionary=[
             ("days", describe(DaySummary)),

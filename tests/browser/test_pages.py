@@ -72,9 +72,11 @@ def test_keyboard_reaches_every_page(watched: Watched, demo: Demo) -> None:
 
 def test_each_chart_has_a_table_twin(watched: Watched, demo: Demo) -> None:
     page = watched.page
+    days: list[dict[str, str]] = []
     for _ in range(60):
-        days = demo.json("/api/v1/patients/demo/days")["items"]
-        assert isinstance(days, list)
+        found = demo.json("/api/v1/patients/demo/days")["items"]
+        assert isinstance(found, list)
+        days = found
         if len(days) >= 2:
             break
         page.wait_for_timeout(1000)

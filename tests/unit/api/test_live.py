@@ -14,7 +14,7 @@ from ingest.live import LiveFrame, LiveHub, SensorLive
 
 def frame(age_s: float = 0.02) -> LiveFrame:
     sensors = {
-        role: SensorLive(role, "streaming", age_s=age_s, stale=age_s > 2.0, samples=10)  # type: ignore[arg-type]  # literal roles
+        role: SensorLive(role, "streaming", age_s=age_s, stale=age_s > 2.0, samples=10)
         for role in ("head", "trunk")
     }
     return LiveFrame(

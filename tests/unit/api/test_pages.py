@@ -32,7 +32,8 @@ def test_pages_answer_and_keep_to_the_policy(client: TestClient, path: str) -> N
 
 def test_nothing_unconfirmed_is_called_a_spasm() -> None:
     for key, value in texts.catalogue().items():
-        if "spasm" in value.lower():
+        # the button is the person's own word, and that is what it writes down
+        if "spasm" in value.lower() and not key.startswith("note."):
             assert re.search(r"not confirmed spasm|confirmed spasm|was a spasm", value), key
 
 

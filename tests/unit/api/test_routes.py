@@ -1,13 +1,21 @@
 """What the JSON routes answer: numbers, units, paging, nothing lost, nothing invented."""
 
+import io
 import json
+import zipfile
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
 from api.gate import MAX_BODY_BYTES
+from api.runtime import Runtime
+from ingest.live import LiveHub
+from storage.catalog import Catalog, Patient
 from tests.unit.api.conftest import ALGO, T0, T0_NS
 
 P = "/api/v1/patients/p1"
@@ -153,3 +161,99 @@ def test_openapi_is_complete(client: TestClient) -> None:
     assert day["worn_s"]["x-unit"] == "second"
     assert "degree" in day["rotation_p50_deg"]["description"]
     assert len(json.dumps(document)) < MAX_BODY_BYTES
+
+
+def test_annotations_are_written_listed_and_taken_back(
+    runtime: Runtime, tmp_path: Path, client: TestClient
+) -> None:
+    with Catalog(tmp_path) as catalog:
+        catalog.save_patient(Patient("p1", "Sam", "Europe/Berlin"))
+        runtime.catalog = catalog
+        made = client.post(f"{P}/annotations", json={"kind": "pain", "level": 7, "text": "left"})
+        assert made.status_code == 201
+        assert made.json()["body"] == {"level": 7, "text": "left"}
+        (held,) = client.get(f"{P}/annotations").json()["items"]
+        assert held["id"] == made.json()["id"]
+        assert client.get(f"{P}/annotations?kind=note").json()["items"] == []
+        gone = client.delete(f"{P}/annotations/{held['id']}")
+        assert gone.status_code == 204
+        assert client.get(f"{P}/annotations").json()["items"] == []
+        assert client.delete(f"{P}/annotations/{held['id']}").status_code == 404
+        actions = [entry[2] for entry in catalog.audit_log()]
+        assert actions == ["annotation.add", "annotation.remove"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"kind": "other"},
+        {"kind": "pain", "level": 11},
+        {"kind": "note", "text": "x" * 501},
+        {"kind": "note", "surprise": 1},
+        {"kind": "note", "start": "2026-11-20T08:00:00"},
+        {"kind": "note", "start": "2026-11-20T08:00:00Z", "end": "2026-11-20T07:00:00Z"},
+    ],
+)
+def test_annotations_that_make_no_sense_are_refused(
+    client: TestClient, body: dict[str, object]
+) -> None:
+    assert client.post(f"{P}/annotations", json=body).status_code == 422
+
+
+def test_notes_work_without_scripts(runtime: Runtime, tmp_path: Path, client: TestClient) -> None:
+    runtime.hub = LiveHub(1)
+    with Catalog(tmp_path) as catalog:
+        catalog.save_patient(Patient("p1", "Sam", "Europe/Berlin"))
+        runtime.catalog = catalog
+        page = client.post("/notes", data={"pain": "0", "text": "<b>"})
+        assert page.status_code == 200
+        assert "Noted: pain 0" in page.text
+        assert "<b>" not in page.text
+        (held,) = client.get(f"{P}/annotations").json()["items"]
+        assert held["body"] == {"level": 0, "text": "<b>"}
+        again = client.post(f"/notes/{held['id']}/undo")
+        assert "Noted:" not in again.text
+        foreign = client.post(
+            "/notes", data={"kind": "spasm"}, headers={"origin": "http://evil.example"}
+        )
+        assert foreign.status_code == 403
+        assert client.get(f"{P}/annotations").json()["items"] == []
+
+
+@pytest.mark.parametrize("table", ["angles", "minutes", "days", "episodes"])
+def test_tables_say_the_same_in_every_form(client: TestClient, table: str) -> None:
+    answers = {
+        form: client.get(f"{P}/exports/{table}", params={"format": form})
+        for form in ("parquet", "arrow", "csv")
+    }
+    parquet = pq.read_table(io.BytesIO(answers["parquet"].content))
+    arrow = pa.ipc.open_stream(answers["arrow"].content).read_all()
+    assert parquet.num_rows == arrow.num_rows > 0
+    assert parquet.column_names == arrow.column_names
+    assert len(answers["csv"].text.strip().splitlines()) == parquet.num_rows + 1
+    assert answers["csv"].headers["content-disposition"].endswith(f'p1_{table}.csv"')
+
+
+def test_exports_honour_the_range(client: TestClient) -> None:
+    span = {"from": "2026-11-20T08:01:00Z", "to": "2026-11-20T08:02:00Z"}
+    found = client.get(f"{P}/exports/angles", params={**span, "format": "parquet"})
+    assert pq.read_table(io.BytesIO(found.content)).num_rows == 60
+
+
+def test_raw_export_is_the_record(client: TestClient) -> None:
+    found = client.get(f"{P}/streams/1/export")
+    table = pq.read_table(io.BytesIO(found.content))
+    assert table.num_rows == 1000
+    np.testing.assert_allclose(
+        table.column("acc_x").to_numpy(), np.arange(0, 2000, 2) * 0.01, rtol=1e-6
+    )
+    assert client.get(f"{P}/streams/2/export").status_code == 404
+
+
+def test_everything_is_a_zip_that_opens(client: TestClient) -> None:
+    archive = zipfile.ZipFile(io.BytesIO(client.get(f"{P}/everything").content))
+    assert archive.testzip() is None
+    names = archive.namelist()
+    assert any(name.endswith("catalog.json") for name in names)
+    assert any(name.startswith("raw/") or "/raw/" in name for name in names)

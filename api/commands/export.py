@@ -1,0 +1,70 @@
+"""`necktrace export`: results or record as files."""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from api.options import data_dir_option, json_option
+
+
+@click.command("export")
+@click.argument(
+    "what",
+    type=click.Choice(["angles", "minutes", "days", "episodes", "bids", "everything"]),
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["parquet", "arrow", "csv"]),
+    default="parquet",
+    show_default=True,
+    help="Of tables; `bids` and `everything` are zip archives.",
+)
+@click.option("--patient", default=None, help="Pseudonym. Default: the only patient.")
+@click.option("--from", "start", default=None, help="First instant, such as 2026-11-23T08:00Z.")
+@click.option("--to", "end", default=None, help="End, not included.")
+@data_dir_option
+@json_option
+def command(
+    what: str,
+    form: str,
+    out: Path,
+    patient: str | None,
+    start: str | None,
+    end: str | None,
+    data_dir: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Write results (angles at 1 Hz, minutes, days, episodes) or the record into a file.
+
+    Works beside a running collector.
+    """
+    from api.exporting import write_export
+    from api.settings import load_settings
+    from api.terminal import Progress, emit
+
+    settings = load_settings(data_dir=data_dir)
+    with Progress(f"Writing {out}"):
+        written = write_export(settings, what, form, out, patient, _time(start), _time(end))
+    emit(
+        {"file": str(out), "bytes": written},
+        as_json=as_json,
+        text=f"{out}: {written / 1e6:.1f} MB.",
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no time; give one like 2026-11-23T08:00Z") from None
+    if moment.tzinfo is None:
+        raise click.BadParameter(f"{text!r} has no offset; end it with Z or +01:00")
+    return moment

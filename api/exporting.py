@@ -1,0 +1,65 @@
+"""Exports into files, for the command line."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+from api import exports
+from api.errors import ApiError
+from api.queries import checked_range
+from api.settings import Settings
+from api.stores import open_results
+from storage.catalog import Catalog, Patient
+from storage.record import RecordReader
+
+
+def write_export(
+    settings: Settings,
+    what: str,
+    form: str,
+    out: Path,
+    patient_id: str | None,
+    start: datetime | None,
+    end: datetime | None,
+) -> int:
+    """Write an export and return its size in bytes; an interrupted one leaves no file.
+
+    Raises
+    ------
+    ApiError
+        There is no such patient, or nothing recorded.
+    """
+    span = checked_range(start, end)
+    part = out.with_name(out.name + ".part")
+    with RecordReader(settings.data_dir) as record, Catalog(settings.data_dir) as catalog:
+        store = open_results(settings, sending=False)
+        try:
+            patient = _patient(catalog, patient_id)
+            if what == "bids":
+                export = exports.export_bids(record, catalog, patient, span)
+            elif what == "everything":
+                export = exports.export_everything(settings.data_dir, store, patient)
+            else:
+                form_name = cast("exports.FormatName", form)
+                export = exports.export_table(record, store, patient, span, what, form_name)
+            try:
+                with part.open("wb") as file:
+                    for piece in export.pieces:
+                        file.write(piece)
+                part.replace(out)
+            finally:
+                part.unlink(missing_ok=True)
+        finally:
+            store.close()
+    return out.stat().st_size
+
+
+def _patient(catalog: Catalog, patient_id: str | None) -> Patient:
+    held = catalog.patients()
+    if patient_id is None and len(held) == 1:
+        return held[0]
+    for patient in held:
+        if patient.id == patient_id:
+            return patient
+    names = ", ".join(patient.id for patient in held) or "none"
+    raise ApiError(f"name a patient with --patient; there are: {names}.")

@@ -1,0 +1,148 @@
+"""Annotations: what a person says about a stretch of time; nothing is overwritten for good."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from api.problems import problem
+from api.queries import checked_range, to_ns
+from api.routes.parameters import PatientDep, RangeDep
+from api.runtime import RuntimeDep
+from api.web.texts import iso
+from storage.notes import Annotation, add_annotation, annotations, edit_annotation
+
+router = APIRouter(tags=["annotations"])
+
+Kind = Literal["spasm", "pain", "trick", "medication", "note", "verdict"]
+OWNER = "owner"
+"""Author where nobody logs in: whoever sits at this computer."""
+
+AnnotationId = Annotated[
+    str, Path(min_length=1, max_length=64, description="Id of the annotation.", examples=["3f2a"])
+]
+
+
+class AnnotationIn(BaseModel):
+    """What is to be written down."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Kind = Field(description="`spasm` is a person's own word; `verdict` judges an episode.")
+    start: AwareDatetime | None = Field(
+        default=None, description="RFC 3339; now where not given.", examples=["2026-11-23T08:15Z"]
+    )
+    end: AwareDatetime | None = Field(default=None, description="As `start` where not given.")
+    level: int | None = Field(default=None, ge=0, le=10, description="Pain, 0 none to 10 worst.")
+    accepted: bool | None = Field(default=None, description="Of a verdict: a real spasm or not.")
+    text: str = Field(default="", max_length=500, description="In the person's own words.")
+
+
+class AnnotationOut(BaseModel):
+    """What was written down."""
+
+    id: str
+    kind: str
+    start_utc: str
+    end_utc: str
+    body: dict[str, Any] = Field(description="`level`, `accepted`, `text` where given.")
+    author: str
+
+
+class AnnotationsOut(BaseModel):
+    """Annotations in order of time."""
+
+    patient_id: str
+    items: list[AnnotationOut]
+
+
+def annotation_out(annotation: Annotation) -> AnnotationOut:
+    """Return an annotation as the API gives it out."""
+    return AnnotationOut(
+        id=annotation.id,
+        kind=annotation.kind,
+        start_utc=iso(annotation.start_ns),
+        end_utc=iso(annotation.end_ns),
+        body=dict(annotation.body),
+        author=annotation.author,
+    )
+
+
+def write_annotation(runtime: RuntimeDep, patient_id: str, wanted: AnnotationIn) -> Annotation:
+    """Write an annotation down and into the audit log."""
+    start = wanted.start or datetime.now(UTC)
+    end = wanted.end or start
+    if end < start:
+        raise problem("invalid-request", "`end` must not be earlier than `start`.")
+    checked_range(start, None)
+    checked_range(end, None)
+    body = wanted.model_dump(include={"level", "accepted", "text"}, exclude_none=True)
+    if not body["text"]:
+        del body["text"]
+    made = add_annotation(
+        runtime.catalog,
+        patient_id,
+        wanted.kind,
+        to_ns(start),
+        to_ns(end),
+        body=body,
+        author=OWNER,
+    )
+    runtime.catalog.audit(OWNER, "annotation.add", patient_id, {"id": made.id, "kind": made.kind})
+    return made
+
+
+def remove_annotation(runtime: RuntimeDep, patient_id: str, annotation_id: str) -> None:
+    """Take an annotation back; its history stays.
+
+    Raises
+    ------
+    ProblemError
+        `not-found`: the patient has no such annotation.
+    """
+    held = {each.id for each in annotations(runtime.catalog, patient_id)}
+    if annotation_id not in held:
+        raise problem("not-found", "This patient has no such annotation.")
+    edit_annotation(runtime.catalog, annotation_id, author=OWNER, delete=True)
+    runtime.catalog.audit(OWNER, "annotation.remove", patient_id, {"id": annotation_id})
+
+
+@router.get(
+    "/patients/{patient_id}/annotations", operation_id="listAnnotations", summary="Annotations"
+)
+def list_annotations(
+    runtime: RuntimeDep,
+    patient: PatientDep,
+    span: RangeDep,
+    kind: Annotated[Kind | None, Query(description="Only this kind.")] = None,
+) -> AnnotationsOut:
+    """Return the annotations that touch the range."""
+    found = annotations(runtime.catalog, patient.id, span.t0_ns, span.t1_ns, kind=kind)
+    return AnnotationsOut(patient_id=patient.id, items=[annotation_out(each) for each in found])
+
+
+@router.post(
+    "/patients/{patient_id}/annotations",
+    operation_id="addAnnotation",
+    summary="Write something down",
+    status_code=201,
+)
+def post_annotation(
+    runtime: RuntimeDep, patient: PatientDep, wanted: AnnotationIn
+) -> AnnotationOut:
+    """Write down a spasm, pain, a trick, medication, a note, or a verdict on an episode."""
+    return annotation_out(write_annotation(runtime, patient.id, wanted))
+
+
+@router.delete(
+    "/patients/{patient_id}/annotations/{annotation_id}",
+    operation_id="removeAnnotation",
+    summary="Take an annotation back",
+    status_code=204,
+)
+def delete_annotation(
+    runtime: RuntimeDep, patient: PatientDep, annotation_id: AnnotationId
+) -> None:
+    """Take an annotation back; what it said stays in its history."""
+    remove_annotation(runtime, patient.id, annotation_id)
