@@ -16,18 +16,20 @@ def local_midnight(day: date, zone: str) -> datetime:
     return datetime.combine(day, time(), tzinfo=ZoneInfo(zone))
 
 
-def summarise_stored_day(store: ResultStore, patient: Patient, day: date) -> DaySummary | None:
+def summarise_stored_day(
+    store: ResultStore, patient: Patient, day: date, *, algo: str | None = None
+) -> DaySummary | None:
     """Return the summary of a local day as the stored minutes stand; None where there are none."""
     start = local_midnight(day, patient.zone)
     end = local_midnight(day + timedelta(days=1), patient.zone)
     t0_ns, t1_ns = int(start.timestamp()) * 10**9, int(end.timestamp()) * 10**9
-    rows = store.minutes(patient.id, t0_ns - MARGIN_NS, t1_ns + MARGIN_NS)
+    rows = store.minutes(patient.id, t0_ns - MARGIN_NS, t1_ns + MARGIN_NS, algo=algo)
     minutes = [restore(MinuteSummary, row) for row in rows]
     if not any(t0_ns <= minute.t_ns < t1_ns for minute in minutes):
         return None
     episodes = [
         episode
-        for episode in store.episodes(patient.id, t0_ns - MARGIN_NS, t1_ns)
+        for episode in store.episodes(patient.id, t0_ns - MARGIN_NS, t1_ns, algo=algo)
         if episode.end_ns > t0_ns
     ]
     return summarise_day(minutes, episodes, day_start=start, day_end=end)

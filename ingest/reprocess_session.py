@@ -42,8 +42,10 @@ class SessionResult:
     batches: tuple[ResultBatch, ...]
     samples: int
     """Samples of all sensors that went in."""
+    first_ns: int | None
+    """UTC of the first one, None where there was none."""
     last_ns: int | None
-    """UTC of the last one, None where there was none."""
+    """UTC of the last one."""
 
 
 def process_wear(
@@ -70,7 +72,7 @@ def process_wear(
     first = wear.first_resets
     batches: list[ResultBatch] = []
     samples = 0
-    last_ns: int | None = None
+    first_ns: int | None = None
     with RecordReader(folder) as reader:
         for part in slices(reader, patient, roles, wear.since_ns, wear.until_ns):
             if first:
@@ -84,12 +86,14 @@ def process_wear(
             for role, pieces in part.pieces.items():
                 processor.add(role, pieces)
                 samples += sum(piece.block.t_ns.shape[0] for piece in pieces)
-            last_ns = processor.newest_ns
+            if first_ns is None:
+                starts = [p.block.t_ns[0] for pieces in part.pieces.values() for p in pieces]
+                first_ns = int(min(starts))
             _keep(batches, processor.step(part.until_ns).results, algo)
             if on_progress is not None:
                 on_progress(part.until_ns)
     _keep(batches, processor.step(None, final=True).results, algo)
-    return SessionResult(tuple(batches), samples, last_ns)
+    return SessionResult(tuple(batches), samples, first_ns, processor.newest_ns)
 
 
 def slices(

@@ -54,8 +54,9 @@ class EmbeddedStore:
 
     def put(self, batch: ResultBatch, *, replace_ns: tuple[int, int] | None = None) -> None:
         """Store a batch in one transaction (see `ResultStore.put`)."""
-        patient, algo = batch.patient, batch.algo
+        patient = batch.patient
         with self._lock, folder_errors(self._folder), transaction(self._connection):
+            algo = book.written_as(self._connection, patient, batch.algo)
             book.ensure_version(self._connection, patient, algo)
             if replace_ns is not None:
                 self._delete(patient, algo, *replace_ns)

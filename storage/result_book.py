@@ -203,6 +203,18 @@ def ensure_version(connection: Connection, patient: str, algo: str) -> None:
     )
 
 
+def written_as(connection: Connection, patient: str, algo: str) -> str:
+    """Return the version that results of an algorithm join: the one reprocessing made current.
+
+    Reprocessing names its versions after the algorithm's id, a point and a number, and live
+    processing goes on under the id alone.
+    """
+    row = connection.execute(
+        "SELECT algo FROM algorithm WHERE patient = ? AND current = 1", (patient,)
+    ).fetchone()
+    return str(row[0]) if row is not None and str(row[0]).startswith(f"{algo}.") else algo
+
+
 def save_cursor(
     connection: Connection, patient: str, algo: str, cursor: tuple[str, bytes] | None
 ) -> None:
