@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from ingest.errors import LinkLostError
+
 _T = TypeVar("_T")
 
 
@@ -27,21 +29,29 @@ class Interrupt:
         """Ask the task to end."""
         self._asked.set()
 
-    async def unless(self, operation: Awaitable[_T], *, timeout_s: float | None = None) -> _T:
-        """Await an operation; a stop request cancels it.
+    async def unless(
+        self,
+        operation: Awaitable[_T],
+        *,
+        timeout_s: float | None = None,
+        lost: asyncio.Event | None = None,
+    ) -> _T:
+        """Await an operation; a stop request, or the loss of its link, cancels it.
 
         Raises
         ------
         StopRequestedError
             The task is to end.
+        LinkLostError
+            `lost` was set.
         TimeoutError
             `timeout_s` passed first.
         """
         work = asyncio.ensure_future(operation)
-        asked = asyncio.ensure_future(self._asked.wait())
+        ends = {asyncio.ensure_future(each.wait()) for each in (self._asked, lost) if each}
         try:
             await asyncio.wait(
-                {work, asked}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+                {work, *ends}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
             )
             if work.done():
                 return work.result()
@@ -50,7 +60,10 @@ class Interrupt:
                 await work
             if self.requested:
                 raise StopRequestedError
+            if lost is not None and lost.is_set():
+                raise LinkLostError("The link was lost.")
             raise TimeoutError(f"The sensor did not answer within {timeout_s:.0f} s.")
         finally:
-            asked.cancel()
+            for end in ends:
+                end.cancel()
             work.cancel()

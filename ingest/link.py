@@ -253,7 +253,7 @@ class SensorLink:
         self._inbox = inbox
         driver = entry.make(connection, inbox, self._now)
         identify_s = limits.pairing_s if entry.may_pair else limits.identify_s
-        identity = await self._interrupt.unless(driver.identify(), timeout_s=identify_s)
+        identity = await self._interrupt.unless(driver.identify(), timeout_s=identify_s, lost=lost)
         if self.wish.device_id and identity.device_id != self.wish.device_id:
             raise WrongSensorError(
                 f"This is {identity.model} {identity.serial or identity.device_id}, "
@@ -263,7 +263,7 @@ class SensorLink:
         self.identity = identity
         self._enter(LinkState.SUBSCRIBING, LinkReason.IDENTIFIED)
         started = await self._interrupt.unless(
-            driver.start(self.wish.rate_hz), timeout_s=limits.start_s
+            driver.start(self.wish.rate_hz), timeout_s=limits.start_s, lost=lost
         )
         # the device may have been recognised by address before; from now on it must be this one
         self.wish = replace(
@@ -454,7 +454,7 @@ class SensorLink:
             previous=self.state,
             reason=reason,
             host_mono_ns=now,
-            message=str(error) if error is not None else message,
+            message=(str(error) or type(error).__name__) if error is not None else message,
             remedy=error.remedy if isinstance(error, IngestError) else remedy,
             raw=error.raw if isinstance(error, BluetoothError) else "",
             device_id=self.wish.device_id,

@@ -18,14 +18,18 @@ from ingest.drivers.driver import (
     Channel,
     SensorEvent,
     SensorIdentity,
-    StreamInfo,
     StreamStarted,
 )
 from ingest.drivers.exchange import Exchange
 from ingest.drivers.inbox import Inbox, MonotonicNs, Notification
 from ingest.drivers.numbering import HostNumbering, channels_of, connection_boot, stream_of
 from ingest.drivers.registry import DriverEntry
-from ingest.errors import CommandRefusedError, MalformedAnswerError, UnknownSensorError
+from ingest.errors import (
+    CommandRefusedError,
+    CommandTimeoutError,
+    MalformedAnswerError,
+    UnknownSensorError,
+)
 from ingest.transport import Connection
 
 _DATA = 0
@@ -127,12 +131,16 @@ class PolarDriver:
             self._settings[kind] = settings
             await self._begin(kind)
         self._running = True
-        streams: list[StreamInfo] = []
-        async with asyncio.timeout(_FIRST_PACKET_S):
-            for stream, first in self._first.items():
-                block = await first
-                self._channels[stream] = channels_of(block.columns)
-                streams.append(stream_of(block, rate_hz=rates[stream], stamped=True))
+        done, _ = await asyncio.wait(self._first.values(), timeout=_FIRST_PACKET_S)
+        if len(done) < len(self._first):
+            raise CommandTimeoutError(
+                f"The device started but sent nothing within {_FIRST_PACKET_S:.0f} s.",
+                command="START",
+            )
+        streams = []
+        for stream, first in self._first.items():
+            self._channels[stream] = channels_of(first.result().columns)
+            streams.append(stream_of(first.result(), rate_hz=rates[stream], stamped=True))
         return StreamStarted(
             device_id=identity.device_id,
             boot=identity.boot,

@@ -287,6 +287,20 @@ def test_a_hanging_sensor_is_given_up(where: str, limit_s: float) -> None:
     assert "disconnect A" in bench.transport.log
 
 
+@pytest.mark.parametrize("where", ["identify", "start"])
+def test_a_link_lost_before_streaming_is_noticed_at_once(where: str) -> None:
+    sensor = Sensor("A", "s-1", hang_in=where)
+
+    async def scenario(bench: Bench) -> None:
+        bench.link()
+        await asyncio.sleep(3)
+        sensor.lose_link()
+        await asyncio.sleep(0.1)
+        assert bench.trail()[-1] == "backoff:link_lost"
+
+    on_bench([sensor], scenario)
+
+
 def test_failing_housekeeping_is_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     sensor = Sensor("A", "s-1", tend_error=GattError("no battery"))
 
