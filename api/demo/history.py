@@ -28,6 +28,7 @@ from api.demo.person import PATIENT_ID, SEED, patient_spec
 from api.recording import register_algorithm
 from ingest.assemble import Piece, Run, Timeline, layout_of
 from ingest.processor import PoseReset, Processor, joined
+from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.sources.virtual_body import ROLES, Role, device_id
 from processing import grid, session, synthesis
 from processing.pipeline import PipelineParams
@@ -253,16 +254,27 @@ class _Chain:
             )
         self._q_th_ref = plan.resets[0].q_th_ref if plan.resets else None
         self._reset_sigma_deg = plan.resets[0].sigma_deg if plan.resets else 3.0
-        store_calibration(catalog, plan.setup.alignment, list(spans))
+        since_ns = min(int(pieces[role][0].block.t_ns[0]) for role in ROLES)
+        detail = wear_detail(plan.setup, plan.resets, since_ns)
+        store_calibration(catalog, plan.setup.alignment, list(spans), detail)
+        for span in spans:
+            if span.kind == "neutral_pose":
+                catalog.add_span(PATIENT_ID, span.kind, span.start_ns, span.end_ns)
 
     def add_resets(self, spans: Sequence[Span]) -> None:
         """Take the reference poses held later in the day."""
         for span in spans:
             if span.kind == "neutral_pose" and self._q_th_ref is not None:
-                self._processor.add_reset(
-                    PoseReset(span.start_ns, span.end_ns, self._q_th_ref, self._reset_sigma_deg)
+                reset = PoseReset(span.start_ns, span.end_ns, self._q_th_ref, self._reset_sigma_deg)
+                self._processor.add_reset(reset)
+                self._catalog.add_span(
+                    PATIENT_ID,
+                    span.kind,
+                    span.start_ns,
+                    span.end_ns,
+                    sigma_deg=reset.sigma_deg,
+                    detail=pose_detail(reset),
                 )
-                self._catalog.add_span(PATIENT_ID, span.kind, span.start_ns, span.end_ns)
 
     def step(self, pieces: dict[Role, list[Piece]]) -> None:
         """Process and store what has come."""

@@ -5,9 +5,10 @@ The virtual person does what a guided calibration asks for; its prompts stand in
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,9 +23,11 @@ from api.demo.person import (
 from ingest.candidates import SensorWish
 from ingest.live import LiveHub, TodayCounters
 from ingest.processor import PoseReset
+from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.service import Collector, CollectorSpec
 from ingest.sources.simulated import RadioSpec, SimulatedTransport
 from ingest.sources.virtual_body import VirtualBody
+from ingest.worker import MARGIN_S
 from processing.errors import AlignmentError
 from processing.pipeline import PipelineParams, Setup
 from processing.types import Alignment, Span
@@ -125,16 +128,20 @@ class LiveDemo:
         if span.kind != "neutral_pose" or span.start_ns in self._announced:
             return
         self._announced.add(span.start_ns)
-        await self.collector.add_reset(
-            PoseReset(
-                start_ns=span.start_ns,
-                end_ns=span.end_ns,
-                q_th_ref=reference_rotation(self._alignment),
-                sigma_deg=RESET_SIGMA_DEG,
-            )
+        reset = PoseReset(
+            start_ns=span.start_ns,
+            end_ns=span.end_ns,
+            q_th_ref=reference_rotation(self._alignment),
+            sigma_deg=RESET_SIGMA_DEG,
         )
+        await self.collector.add_reset(reset)
         self._catalog.add_span(
-            PATIENT_ID, span.kind, span.start_ns, span.end_ns, sigma_deg=RESET_SIGMA_DEG
+            PATIENT_ID,
+            span.kind,
+            span.start_ns,
+            span.end_ns,
+            sigma_deg=RESET_SIGMA_DEG,
+            detail=pose_detail(reset),
         )
 
     async def _calibrate_when_done(self, spans: list[Span]) -> None:
@@ -146,6 +153,8 @@ class LiveDemo:
             for s in spans
             if s.kind in CALIBRATION_KINDS and s.end_ns <= bows[0].end_ns
         ]
+        since_ns = min(span.start_ns for span in asked) - round(MARGIN_S * 1e9)
+        until_ns = self.collector.now_utc_ns()
         try:
             plan = await self.collector.calibrate(asked)
         except AlignmentError as error:
@@ -153,12 +162,18 @@ class LiveDemo:
             _log.warning("calibration failed", extra={"reason": str(error)})
             return
         self._alignment = plan.setup.alignment
-        store_calibration(self._catalog, plan.setup.alignment, asked)
+        detail = wear_detail(plan.setup, plan.resets, since_ns, until_ns)
+        store_calibration(self._catalog, plan.setup.alignment, asked, detail)
         self.calibrated.set()
 
 
-def store_calibration(catalog: Catalog, alignment: Alignment, spans: Sequence[Span]) -> None:
-    """Keep a calibration, the movements it rests on, and the wear session it begins."""
+def store_calibration(
+    catalog: Catalog, alignment: Alignment, spans: Sequence[Span], detail: Mapping[str, Any]
+) -> None:
+    """Keep a calibration, the movements it rests on, and the wear session it begins.
+
+    `detail` is what `wear_detail` says of the session, so that it can be processed again.
+    """
     start_ns = min(span.start_ns for span in spans)
     catalog.save_alignment(
         StoredAlignment(
@@ -172,7 +187,7 @@ def store_calibration(catalog: Catalog, alignment: Alignment, spans: Sequence[Sp
     for span in spans:
         if span.kind != "neutral_pose":
             catalog.add_span(PATIENT_ID, span.kind, span.start_ns, span.end_ns)
-    catalog.start_wear(PATIENT_ID, start_ns, alignment_id=alignment.id)
+    catalog.start_wear(PATIENT_ID, start_ns, alignment_id=alignment.id, detail=detail)
 
 
 def warm_up(progress: Callable[[float], None]) -> None:
