@@ -9,6 +9,8 @@ from processing.errors import InputError
 from processing.orientation.layout import (
     FLOOR_A,
     FLOOR_W,
+    GAIN,
+    MG,
     N_ERROR,
     N_WORK,
     STARTED,
@@ -29,6 +31,8 @@ Mode = Literal["online", "offline"]
 
 CALIBRATED_OFFSET_MS2: Final = 0.02
 """Accelerometer offset that a calibrated sensor has left, standard deviation, m/s²."""
+SETTLED_GAIN_SIGMA: Final = 1e-4
+"""What the second pass leaves of `gain_sigma`."""
 HAND_WINDOW_S: Final = 0.25
 """Window for motion as quick as that of a hand, s."""
 GYRO_DELAY_S: Final = 0.00125
@@ -107,7 +111,8 @@ def filtered(
     """Return what `estimate` returns, for checked arrays and any parameters.
 
     Offline the filter runs twice: the second time it knows the noise floors from the quietest two
-    seconds of the whole recording.
+    seconds of the whole recording, and its strapdown uses the smoothed gyroscope matrix from the
+    first sample on, held fixed, instead of one that is still being learnt.
     """
     n = gyr.shape[0]
     x0 = initial_state(sensor, rate_hz)
@@ -147,6 +152,8 @@ def filtered(
                 smooth_rows(q[0], 0, window, record.passages[:, 0], error[:, 0])
             else:
                 x0[[FLOOR_W, FLOOR_A]] = x[0, [FLOOR_W, FLOOR_A]]
+                x0[GAIN : GAIN + 9] -= variances[MG : MG + 9] * adjoint[0, MG : MG + 9]
+                variances[MG : MG + 9] = SETTLED_GAIN_SIGMA**2
     oriented: FloatArray = q[0]
     return oriented
 
