@@ -15,23 +15,19 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from ingest.candidates import Candidates, SensorWish
+from ingest.approach import Approach
+from ingest.candidates import SensorWish
 from ingest.drivers.driver import Driver, SensorEvent, SensorIdentity, SensorPacket
 from ingest.drivers.inbox import Inbox, MonotonicNs
 from ingest.drivers.registry import DriverEntry, Registry
 from ingest.errors import (
     AdapterUnavailableError,
-    BluetoothError,
-    ConnectFailedError,
-    DeviceGoneError,
     IngestError,
     LinkLostError,
-    SensorNotFoundError,
     SilentLinkError,
     WrongSensorError,
 )
@@ -41,9 +37,10 @@ from ingest.ledger import SampleLedger
 from ingest.link_counters import LinkCounters
 from ingest.link_failures import Outcome, outcome_of
 from ingest.link_state import LinkEvent, LinkLimits, LinkReason, LinkState
+from ingest.link_voice import LinkVoice
 from ingest.radio import Radio
 from ingest.seldom import SeldomLog
-from ingest.transport import AdapterState, Advertisement, Connection
+from ingest.transport import AdapterState, Connection
 
 _log = logging.getLogger("ingest.link")
 
@@ -94,11 +91,9 @@ class SensorLink:
     ) -> None:
         self.role = role
         self.wish = wish
-        self.state = LinkState.SCANNING
         self.identity: SensorIdentity | None = None
         self.counters = LinkCounters()
         self._radio = radio
-        self._registry = registry
         self._emit = emit
         self._ledger = ledger
         self._limits = limits or LinkLimits()
@@ -107,28 +102,43 @@ class SensorLink:
         self._rng = rng or random.Random()  # noqa: S311
         self._interrupt = Interrupt()
         self._retry = asyncio.Event()
-        self._candidates = Candidates(registry, lambda a: radio.claimed_by_other(a, role))
-        self._failures = 0
-        self._entered_ns = monotonic_ns()
-        self._seen: Advertisement | None = None
+        self._voice = LinkVoice(role, lambda event: emit([event]), monotonic_ns)
+        self._voice.device_id = wish.device_id
+        self._approach = Approach(
+            radio,
+            registry,
+            voice=self._voice,
+            interrupt=self._interrupt,
+            limits=self._limits,
+            monotonic_ns=monotonic_ns,
+        )
         self._inbox: Inbox | None = None
         self._seldom = SeldomLog(_log, monotonic_ns)
         self._reported_ns = monotonic_ns()
 
+    @property
+    def state(self) -> LinkState:
+        """Where the link stands."""
+        return self._voice.state
+
     def stop(self) -> None:
         """Ask the link to end; `run` returns within `LinkLimits.stop_s`."""
         self._interrupt.request()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let a waiting stream look around."""
         if self._inbox is not None:
             self._inbox.wake()
 
     def retry(self) -> None:
         """Try again at once after REFUSED or during BACKOFF, because a person asked for it."""
-        self._candidates.strangers.clear()
+        self._approach.strangers.clear()
         self._retry.set()
 
     async def run(self) -> None:
         """Keep the sensor streaming until `stop`; failures are events, never exceptions."""
-        self._enter(LinkState.SCANNING, LinkReason.WANTED)
+        self._voice.enter(LinkState.SCANNING, LinkReason.WANTED)
         while not self._interrupt.requested:
             try:
                 await self._once()
@@ -140,13 +150,16 @@ class SensorLink:
                     _log.exception("the %s link failed in an unforeseen way", self.role)
                 await self._after_failure(error, outcome)
         if self.state is not LinkState.STOPPING:
-            self._enter(LinkState.STOPPING, LinkReason.STOP_REQUESTED)
-        self._enter(LinkState.ENDED, LinkReason.STOPPED)
+            self._voice.enter(LinkState.STOPPING, LinkReason.STOP_REQUESTED)
+        self._voice.enter(LinkState.ENDED, LinkReason.STOPPED)
 
     async def _once(self) -> None:
         """Go from the adapter to the end of one connection."""
         await self._wait_for_adapter()
-        entry, connection, lost = await self._seek_and_connect()
+        if self.state is not LinkState.SCANNING:
+            self._voice.enter(LinkState.SCANNING, LinkReason.RETRY)
+        entry, connection, lost = await self._approach.reach(self.wish, self._wake)
+        self.counters.connections += 1
         try:
             await self._session(entry, connection, lost)
         finally:
@@ -161,94 +174,21 @@ class SensorLink:
             status = await self._interrupt.unless(self._radio.transport.adapter_state())
             if status.ready:
                 if self.state is LinkState.NO_ADAPTER:
-                    self._enter(LinkState.SCANNING, LinkReason.ADAPTER_READY)
+                    self._voice.enter(LinkState.SCANNING, LinkReason.ADAPTER_READY)
                 return
             if self.state is not LinkState.NO_ADAPTER:
                 reason = _ADAPTER_REASONS.get(status.state, LinkReason.SERVICE_MISSING)
-                self._enter(
+                self._voice.enter(
                     LinkState.NO_ADAPTER, reason, message=status.detail, remedy=status.remedy
                 )
             await self._interrupt.unless(asyncio.sleep(self._limits.adapter_recheck_s))
-
-    async def _seek_and_connect(self) -> tuple[DriverEntry, Connection, asyncio.Event]:
-        """Scan and connect; each scan and each attempt holds the radio for itself."""
-        limits = self._limits
-        if self.state is not LinkState.SCANNING:
-            self._enter(LinkState.SCANNING, LinkReason.RETRY)
-        kind = self.wish.driver or self._registry.kind_of(self.wish.device_id)
-        async with self._holding_radio():
-            if self.wish.address:
-                # a link that a killed process left up keeps the sensor from advertising
-                await self._radio.transport.disconnect_stale([self.wish.address])
-            heard = await self._interrupt.unless(
-                self._radio.transport.scan(
-                    self._registry.service_uuids((kind,) if kind else ()),
-                    duration_s=limits.scan_s,
-                    until=partial(self._candidates.is_known, self.wish),
-                )
-            )
-            found = self._candidates.choose(self.wish, heard)
-            if found is None:
-                raise SensorNotFoundError(f"The {self.role} sensor was not found.")
-            advertisement, entry = found
-            if not self._radio.claim(advertisement.address, self.role):
-                raise DeviceGoneError("Another link took this sensor meanwhile.")
-        self._seen = advertisement
-        self._enter(LinkState.CONNECTING, LinkReason.SEEN)
-        try:
-            connection, lost = await self._connect(advertisement)
-        except BaseException:
-            self._radio.release(advertisement.address, self.role)
-            raise
-        return entry, connection, lost
-
-    async def _connect(self, advertisement: Advertisement) -> tuple[Connection, asyncio.Event]:
-        limits = self._limits
-        begun = self._now()
-        for attempt in range(1, limits.connect_attempts + 1):
-            lost = asyncio.Event()
-            try:
-                async with self._holding_radio():
-                    connection = await self._interrupt.unless(
-                        self._radio.transport.connect(
-                            advertisement,
-                            timeout_s=limits.connect_s,
-                            on_disconnect=self._notice_loss(lost),
-                        )
-                    )
-            except DeviceGoneError:
-                raise
-            except ConnectFailedError as error:
-                spent_s = (self._now() - begun) / 1e9
-                _log.info(
-                    "%s: connection attempt %d failed: %s",
-                    self.role,
-                    attempt,
-                    error,
-                    extra=self._context(attempt=attempt, elapsed_s=spent_s, raw=error.raw),
-                )
-                if attempt == limits.connect_attempts or spent_s >= limits.connect_total_s:
-                    raise
-                await self._interrupt.unless(asyncio.sleep(limits.connect_pause_s))
-            else:
-                self.counters.connections += 1
-                return connection, lost
-        raise AssertionError("unreachable")
-
-    def _notice_loss(self, lost: asyncio.Event) -> Callable[[], None]:
-        def on_disconnect() -> None:
-            lost.set()
-            if self._inbox is not None:
-                self._inbox.wake()
-
-        return on_disconnect
 
     async def _session(
         self, entry: DriverEntry, connection: Connection, lost: asyncio.Event
     ) -> None:
         limits = self._limits
-        seen_ns = self._entered_ns
-        self._enter(LinkState.IDENTIFYING, LinkReason.CONNECTED)
+        seen_ns = self._voice.entered_ns
+        self._voice.enter(LinkState.IDENTIFYING, LinkReason.CONNECTED)
         inbox = Inbox(monotonic_ns=self._now)
         self._inbox = inbox
         driver = entry.make(connection, inbox, self._now)
@@ -261,7 +201,7 @@ class SensorLink:
                 device_id=identity.device_id,
             )
         self.identity = identity
-        self._enter(LinkState.SUBSCRIBING, LinkReason.IDENTIFIED)
+        self._voice.enter(LinkState.SUBSCRIBING, LinkReason.IDENTIFIED)
         started = await self._interrupt.unless(
             driver.start(self.wish.rate_hz), timeout_s=limits.start_s, lost=lost
         )
@@ -274,7 +214,7 @@ class SensorLink:
             self.role,
             identity.model,
             identity.serial,
-            extra=self._context(
+            extra=self._voice.context(
                 event="link_connected",
                 firmware=identity.firmware,
                 protocol=identity.protocol,
@@ -285,8 +225,9 @@ class SensorLink:
                 details=identity.details,
             ),
         )
+        self._voice.device_id = identity.device_id
         self._deliver([started])
-        self._enter(LinkState.STREAMING, LinkReason.STARTED)
+        self._voice.enter(LinkState.STREAMING, LinkReason.STARTED)
         fetching = None
         if self._ledger is not None and identity.has_backfill:
             fetching = asyncio.create_task(
@@ -331,13 +272,13 @@ class SensorLink:
                 _log.warning(
                     "the event loop was busy for %.1f s",
                     (now - last_turn) / 1e9,
-                    extra=self._context(event="late_loop"),
+                    extra=self._voice.context(event="late_loop"),
                 )
                 trust_from = now - int((patience_s - 2 * limits.watchdog_tick_s) * 1e9)
             last_turn = now
             self._drain(driver, inbox)
-            if self._failures and (now - began) / 1e9 > limits.backoff_reset_s:
-                self._failures = 0
+            if self._voice.failures and (now - began) / 1e9 > limits.backoff_reset_s:
+                self._voice.failures = 0
             self._report_when_due(driver, inbox)
             if lost.is_set():
                 raise LinkLostError("The link was lost.", address=self.wish.address)
@@ -355,16 +296,18 @@ class SensorLink:
             try:
                 await driver.tend()
             except IngestError as error:
-                self._seldom.warn("tend_failed", f"{self.role}: {error}", self._context())
+                self._seldom.warn("tend_failed", f"{self.role}: {error}", self._voice.context())
 
     async def _finish(self, driver: Driver, inbox: Inbox) -> None:
         """End the stream on purpose; what the sensor still sent is kept."""
-        self._enter(LinkState.STOPPING, LinkReason.STOP_REQUESTED)
+        self._voice.enter(LinkState.STOPPING, LinkReason.STOP_REQUESTED)
         try:
             async with asyncio.timeout(self._limits.stop_s - self._limits.disconnect_s):
                 await driver.stop()
         except (TimeoutError, IngestError) as error:
-            _log.warning("%s: stopping: %s", self.role, error, extra=self._context(raw=str(error)))
+            _log.warning(
+                "%s: stopping: %s", self.role, error, extra=self._voice.context(raw=str(error))
+            )
         self._drain(driver, inbox)
 
     def _drain(self, driver: Driver, inbox: Inbox) -> None:
@@ -387,23 +330,23 @@ class SensorLink:
 
     async def _after_failure(self, error: Exception, outcome: Outcome) -> None:
         """Say what happened, then wait: for a person, for the adapter, or for a while."""
-        address = self._seen.address if self._seen else ""
+        address = self._voice.address
         self.counters.failures += 1
         if isinstance(error, AdapterUnavailableError):
             return
         if isinstance(error, WrongSensorError):
-            self._candidates.strangers.add(address)
+            self._approach.strangers.add(address)
         if isinstance(error, SilentLinkError):
             self.counters.stalls += 1
-            self._enter(LinkState.STALLED, outcome.reason, error=error)
+            self._voice.enter(LinkState.STALLED, outcome.reason, error=error)
             await self._radio.note_stall(address, self._now())
         try:
             if outcome.refused:
-                self._enter(LinkState.REFUSED, outcome.reason, error=error)
+                self._voice.enter(LinkState.REFUSED, outcome.reason, error=error)
                 await self._interrupt.unless(self._retry.wait())
             else:
-                self._failures += 1
-                self._enter(LinkState.BACKOFF, outcome.reason, error=error)
+                self._voice.failures += 1
+                self._voice.enter(LinkState.BACKOFF, outcome.reason, error=error)
                 with contextlib.suppress(TimeoutError):
                     await self._interrupt.unless(self._retry.wait(), timeout_s=self._pause_s())
         except StopRequestedError:
@@ -412,16 +355,8 @@ class SensorLink:
 
     def _pause_s(self) -> float:
         steps = self._limits.backoff_s
-        step_s = steps[min(self._failures, len(steps)) - 1]
+        step_s = steps[min(self._voice.failures, len(steps)) - 1]
         return step_s * (1 + self._limits.backoff_jitter * (2 * self._rng.random() - 1))
-
-    @contextlib.asynccontextmanager
-    async def _holding_radio(self) -> AsyncIterator[None]:
-        await self._interrupt.unless(self._radio.lock.acquire())
-        try:
-            yield
-        finally:
-            self._radio.lock.release()
 
     def _report_when_due(self, driver: Driver, inbox: Inbox) -> None:
         if (self._now() - self._reported_ns) / 1e9 < self._limits.report_s:
@@ -436,58 +371,3 @@ class SensorLink:
             high_water=inbox.take_high_water(),
             **{f"driver_{name}": value for name, value in counts.items()},
         )
-
-    def _enter(
-        self,
-        state: LinkState,
-        reason: LinkReason,
-        *,
-        error: Exception | None = None,
-        message: str = "",
-        remedy: str = "",
-    ) -> None:
-        """Change the state, log it and tell."""
-        now = self._now()
-        event = LinkEvent(
-            role=self.role,
-            state=state,
-            previous=self.state,
-            reason=reason,
-            host_mono_ns=now,
-            message=(str(error) or type(error).__name__) if error is not None else message,
-            remedy=error.remedy if isinstance(error, IngestError) else remedy,
-            raw=error.raw if isinstance(error, BluetoothError) else "",
-            device_id=self.wish.device_id,
-            address=self._seen.address if self._seen else "",
-            rssi_dbm=self._seen.rssi_dbm if self._seen else None,
-            attempt=self._failures,
-            elapsed_s=(now - self._entered_ns) / 1e9,
-        )
-        self.state = state
-        self._entered_ns = now
-        _log.info(
-            "%s link: %s (%s)%s",
-            self.role,
-            state.value,
-            reason.value,
-            f": {event.message}" if event.message else "",
-            extra=self._context(
-                event="link_state",
-                reason=reason.value,
-                raw=event.raw,
-                elapsed_s=event.elapsed_s,
-                attempt=event.attempt,
-            ),
-        )
-        self._emit([event])
-
-    def _context(self, **more: Any) -> dict[str, Any]:
-        """Return what every log record of the link carries."""
-        return {
-            "role": self.role,
-            "state": self.state.value,
-            "device_id": self.wish.device_id,
-            "address": self._seen.address if self._seen else "",
-            "rssi_dbm": self._seen.rssi_dbm if self._seen else None,
-            **more,
-        }
