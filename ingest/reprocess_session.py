@@ -89,7 +89,9 @@ def process_wear(
             if first_ns is None:
                 starts = [p.block.t_ns[0] for pieces in part.pieces.values() for p in pieces]
                 first_ns = int(min(starts))
-            _keep(batches, processor.step(part.until_ns).results, algo)
+            # while both are silent nothing is given out: the record may end here
+            now_ns = min(part.until_ns, processor.newest_ns or part.until_ns)
+            _keep(batches, processor.step(now_ns).results, algo)
             if on_progress is not None:
                 on_progress(part.until_ns)
     _keep(batches, processor.step(None, final=True).results, algo)
