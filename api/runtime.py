@@ -20,7 +20,10 @@ Mode = Literal["demo", "up", "serve"]
 class HistoryProgress(BaseModel):
     """How far the demonstration's history is."""
 
-    state: Literal["none", "running", "done", "failed"] = "none"
+    state: Literal["none", "compiling", "running", "done", "failed"] = Field(
+        default="none",
+        description="`compiling`: the numeric kernels, on the first start of a version only.",
+    )
     days_done: int = Field(default=0, description="Days ready to be looked at.")
     days: int = Field(default=0, description="Days there will be.")
     fraction: float = Field(default=0.0, description="0..1.")

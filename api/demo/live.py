@@ -5,13 +5,11 @@ The virtual person does what a guided calibration asks for; its prompts stand in
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
-
-import numpy as np
 
 from api.alignments import alignment_body
 from api.demo.person import (
@@ -29,7 +27,7 @@ from ingest.sources.simulated import RadioSpec, SimulatedTransport
 from ingest.sources.virtual_body import VirtualBody
 from ingest.worker import MARGIN_S
 from processing.errors import AlignmentError
-from processing.pipeline import PipelineParams, Setup
+from processing.pipeline import Setup
 from processing.types import Alignment, Span
 from storage.catalog import Catalog, StoredAlignment
 from storage.results import ResultStore
@@ -188,31 +186,3 @@ def store_calibration(
         if span.kind != "neutral_pose":
             catalog.add_span(PATIENT_ID, span.kind, span.start_ns, span.end_ns)
     catalog.start_wear(PATIENT_ID, start_ns, alignment_id=alignment.id, detail=detail)
-
-
-def warm_up(progress: Callable[[float], None]) -> None:
-    """Compile or load every kernel of the chain by running it on a few simulated seconds."""
-    from processing import pipeline, synthesis
-    from processing.types import ImuBlock
-
-    spec = replace(body_spec().patient, calibration=False)
-    made = synthesis.simulate(spec, seed=3, duration_s=3.0)
-    progress(0.3)
-    rate_hz = spec.rate_hz
-    blocks = []
-    for truth, counts in ((made.head, made.head_counts), (made.trunk, made.trunk_counts)):
-        blocks.append(
-            ImuBlock.checked(
-                made.t_ns,
-                np.multiply(counts[:, :3], truth.acc_per_count, dtype=np.float64),
-                np.multiply(counts[:, 3:], truth.gyr_per_count, dtype=np.float64),
-                rate_hz=rate_hz,
-            )
-        )
-    params = PipelineParams()
-    setup = Setup(alignment=declared_alignment())
-    state = pipeline.start(params, setup)
-    state, _ = pipeline.step(params, state, setup, blocks[0], blocks[1])
-    progress(0.9)
-    pipeline.step(params, state, setup, None, None, final=True)
-    progress(1.0)

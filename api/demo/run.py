@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from api.days import summarise_stored_day
 from api.demo.history import DAYS, held_days
-from api.demo.live import LiveDemo, warm_up
-from api.demo.person import LABEL, PATIENT_ID
+from api.demo.live import LiveDemo
+from api.demo.person import LABEL, PATIENT_ID, declared_alignment
 from api.demo.watch import follow_history
 from api.errors import DemoError
 from api.recording import (
@@ -32,7 +32,8 @@ from api.settings import Settings
 from api.terminal import Progress
 from ingest.live import LiveFrame, LiveHub
 from ingest.sources.virtual_body import next_boots
-from processing.pipeline import PipelineParams
+from ingest.warm_up import compile_chain
+from processing.pipeline import PipelineParams, Setup
 from storage.catalog import Catalog, Patient
 from storage.embedded import EmbeddedStore
 from storage.record import RecordReader
@@ -136,7 +137,7 @@ class Demo:
                 url = address(self._settings, listener)
                 self._note("page_s")
                 self._say(f"necktrace demo: {url}")
-                await self._warm_up()
+                await self._warm_up(runtime)
                 async with contextlib.AsyncExitStack() as tasks:
                     history = await self._start_history(runtime, patient, tasks)
                     live = await self._start_live(runtime, patient, tasks, stop)
@@ -152,9 +153,17 @@ class Demo:
             self._note("end_s")
             return self._summary(runtime, patient, url)
 
-    async def _warm_up(self) -> None:
-        with Progress("Compiling numeric kernels (first start only)") as progress:
-            await asyncio.to_thread(warm_up, progress.update)
+    async def _warm_up(self, runtime: Runtime) -> None:
+        runtime.history = HistoryProgress(state="compiling")
+        setup = Setup(alignment=declared_alignment())
+        compiling = asyncio.create_task(asyncio.to_thread(compile_chain, PipelineParams(), setup))
+        label = "Compiling the numeric kernels (first start only, about a minute)"
+        with Progress(label) as progress:
+            while not compiling.done():
+                progress.update(None, f"{time.monotonic() - self._began_s:.0f} s")
+                await asyncio.wait({compiling}, timeout=0.25)
+        await compiling
+        runtime.history = HistoryProgress()
         self._note("kernels_s")
 
     async def _start_live(

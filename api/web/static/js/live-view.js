@@ -90,9 +90,10 @@ function showMessages() {
   const messages = [...frame.warnings];
   if (frame.gated) messages.push(text("live.gated"));
   if (frame.worn === false) messages.push(text("live.worn.no"));
-  if (frame.heading_sigma_deg !== null && frame.heading_sigma_deg > 8) messages.push(text("live.reset_due"));
+  const calibrated = frame.alignment_quality !== "low";
+  if (calibrated && frame.heading_sigma_deg !== null && frame.heading_sigma_deg > 8) messages.push(text("live.reset_due"));
   if (frame.processing_behind_s > 3) messages.push(text("live.behind", { age: duration(frame.processing_behind_s) }));
-  if (frame.alignment_quality === "low") messages.push(text("live.alignment.low"));
+  if (!calibrated && frame.warnings.length === 0) messages.push(text("live.alignment.low"));
   const box = part("messages");
   box.hidden = messages.length === 0;
   const joined = messages.join("\n");

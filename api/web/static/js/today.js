@@ -30,12 +30,15 @@ bus.addEventListener("progress", (event) => {
   const progress = /** @type {CustomEvent} */ (event).detail;
   if (box === null) return;
   const running = progress.state === "running";
-  box.hidden = !running && progress.state !== "failed";
+  const compiling = progress.state === "compiling";
+  box.hidden = !running && !compiling && progress.state !== "failed";
   const bar = /** @type {HTMLProgressElement} */ (box.querySelector("progress"));
-  bar.hidden = !running;
-  bar.value = progress.fraction;
+  bar.hidden = progress.state === "failed";
+  if (compiling) bar.removeAttribute("value");
+  else bar.value = progress.fraction;
   const line = /** @type {HTMLElement} */ (box.querySelector("p"));
-  line.textContent = running
+  if (compiling) line.textContent = text("demo.compiling");
+  else line.textContent = running
     ? text("demo.history", { done: number(progress.days_done), total: number(progress.days) })
     : text("demo.history.failed", { reason: progress.reason ?? "" });
   const state = `${progress.state} ${progress.days_done}`;
