@@ -1,0 +1,30 @@
+"""Rights, and which of them each role can have at most.
+
+A right on a patient's data needs a grant for that patient besides. An administrator manages
+people; without a grant an administrator sees nobody's data.
+"""
+
+from typing import Final, Literal, get_args
+
+Right = Literal["read:summary", "read:raw", "write:annotations", "forward", "admin"]
+Role = Literal["patient", "carer", "clinician", "researcher", "admin"]
+
+RIGHTS: Final[tuple[Right, ...]] = get_args(Right)
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+
+MEANINGS: Final[dict[Right, str]] = {
+    "read:summary": "angles, episodes, minutes, days, notes and the live view",
+    "read:raw": "raw samples, and everything as files",
+    "write:annotations": "write notes and verdicts, and take them back",
+    "forward": "send a home's record to a clinic and fetch what the clinic wrote",
+    "admin": "people, grants, tokens and the audit log",
+}
+"""What each right opens; also the scopes of tokens."""
+
+ROLE_RIGHTS: Final[dict[Role, frozenset[Right]]] = {
+    "patient": frozenset({"read:summary", "read:raw", "write:annotations", "forward"}),
+    "carer": frozenset({"read:summary", "write:annotations"}),
+    "clinician": frozenset({"read:summary", "read:raw", "write:annotations"}),
+    "researcher": frozenset({"read:summary", "read:raw"}),
+    "admin": frozenset({"read:summary", "read:raw", "write:annotations", "admin"}),
+}

@@ -1,0 +1,108 @@
+"""One rule for every route: what right it needs, and on whose data.
+
+A path without a rule is closed to everybody but the owner at home, and a test fails for it: whoever
+adds a route adds its line here.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from re import Pattern
+from typing import Final, Literal
+
+from starlette.routing import compile_path
+
+from api.access.rights import Right
+
+Need = Right | Literal["public", "signed-in", "account"]
+"""`public`: anybody; `signed-in`: whoever has a login or a token; `account`: a login, no token."""
+
+Subject = Literal["none", "path", "shown", "recorded"]
+"""Whose data: nobody's; the patient in the path; one that a page or list chooses among those the
+principal may see; the one this process records."""
+
+Blind = Literal["same", "masked", "refused"]
+"""What somebody without the right to identities and dates gets: the same, as there is nothing of a
+person in it; pseudonyms and shifted dates; nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who may use a route."""
+
+    methods: tuple[str, ...]
+    path: str
+    """Template, as the route declares it."""
+    need: Need
+    subject: Subject = "none"
+    blind: Blind = "same"
+
+
+def _rule(
+    methods: str, path: str, need: Need, subject: Subject = "none", blind: Blind = "same"
+) -> Rule:
+    return Rule(tuple(methods.split()), path, need, subject, blind)
+
+
+_V1: Final = "/api/v1"
+_P: Final = f"{_V1}/patients/{{patient_id}}"
+
+RULES: Final[tuple[Rule, ...]] = (
+    _rule("GET", "/healthz", "public"),
+    _rule("GET", "/static/{path:path}", "public"),
+    _rule("GET", "/favicon.ico", "public"),
+    _rule("GET POST", "/login", "public"),
+    _rule("POST", "/logout", "signed-in"),
+    _rule("GET", f"{_V1}/openapi.json", "signed-in"),
+    _rule("GET", f"{_V1}/health", "signed-in"),
+    _rule("GET", f"{_V1}/live", "read:summary", "recorded", "refused"),
+    _rule("GET", f"{_V1}/patients", "signed-in", "shown", "masked"),
+    _rule("GET", _P, "read:summary", "path", "masked"),
+    _rule("GET", f"{_P}/streams", "read:raw", "path", "masked"),
+    _rule("GET", f"{_P}/streams/{{stream_id}}/samples", "read:raw", "path", "masked"),
+    _rule("GET", f"{_P}/streams/{{stream_id}}/export", "read:raw", "path", "refused"),
+    _rule("GET", f"{_P}/devices", "read:summary", "path", "masked"),
+    _rule("GET", f"{_P}/sessions", "read:summary", "path", "masked"),
+    _rule("GET", f"{_P}/angles", "read:summary", "path", "masked"),
+    _rule("GET", f"{_P}/episodes", "read:summary", "path", "masked"),
+    _rule("GET", f"{_P}/days", "read:summary", "path", "masked"),
+    _rule("GET", f"{_P}/minutes", "read:summary", "path", "masked"),
+    _rule("GET", f"{_P}/annotations", "read:summary", "path", "masked"),
+    _rule("POST", f"{_P}/annotations", "write:annotations", "path", "refused"),
+    _rule("DELETE", f"{_P}/annotations/{{annotation_id}}", "write:annotations", "path", "refused"),
+    _rule("GET", f"{_P}/exports/{{table}}", "read:raw", "path", "refused"),
+    _rule("GET", f"{_P}/bids", "read:raw", "path", "refused"),
+    _rule("GET", f"{_P}/everything", "read:raw", "path", "refused"),
+    _rule("GET", "/", "read:summary", "shown", "refused"),
+    _rule("GET", "/history", "read:summary", "shown", "refused"),
+    _rule("GET", "/history/{day}", "read:summary", "shown", "refused"),
+    _rule("GET", "/episodes", "read:summary", "shown", "refused"),
+    _rule("POST", "/notes", "write:annotations", "shown", "refused"),
+    _rule("POST", "/notes/{annotation_id}/undo", "write:annotations", "shown", "refused"),
+    _rule("GET", "/data", "read:raw", "shown", "refused"),
+    _rule("GET", "/about", "signed-in"),
+    _rule("GET", "/docs", "signed-in"),
+)
+
+
+@cache
+def _compiled() -> tuple[tuple[Pattern[str], Rule], ...]:
+    return tuple((compile_path(rule.path)[0], rule) for rule in RULES)
+
+
+def find_rule(method: str, path: str) -> tuple[Rule, dict[str, str]] | None:
+    """Return the rule of a request and the parts of its path, or None where nothing is declared.
+
+    Parameters
+    ----------
+    method : str
+        HEAD counts as GET.
+    path : str
+        As asked for, decoded.
+    """
+    wanted = "GET" if method == "HEAD" else method
+    for pattern, rule in _compiled():
+        if wanted in rule.methods:
+            found = pattern.match(path)
+            if found:
+                return rule, found.groupdict()
+    return None
