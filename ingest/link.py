@@ -113,6 +113,7 @@ class SensorLink:
             monotonic_ns=monotonic_ns,
         )
         self._inbox: Inbox | None = None
+        self._overflowed = 0
         self._seldom = SeldomLog(_log, monotonic_ns)
         self._reported_ns = monotonic_ns()
 
@@ -191,6 +192,7 @@ class SensorLink:
         self._voice.enter(LinkState.IDENTIFYING, LinkReason.CONNECTED)
         inbox = Inbox(monotonic_ns=self._now)
         self._inbox = inbox
+        self._overflowed = 0
         driver = entry.make(connection, inbox, self._now)
         identify_s = limits.pairing_s if entry.may_pair else limits.identify_s
         identity = await self._interrupt.unless(driver.identify(), timeout_s=identify_s, lost=lost)
@@ -314,6 +316,14 @@ class SensorLink:
         waiting = inbox.drain()
         if not waiting:
             return
+        if inbox.overflow > self._overflowed:
+            self._overflowed = inbox.overflow
+            self._seldom.warn(
+                "inbox_overflow",
+                f"{self.role}: this computer was busy for more than a minute; "
+                f"{inbox.overflow} packets were dropped and must come from the sensor's memory",
+                self._voice.context(),
+            )
         self.counters.note_lags(waiting, self._now())
         self._deliver(driver.decode(waiting))
 

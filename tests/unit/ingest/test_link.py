@@ -441,6 +441,25 @@ def test_a_late_loop_is_not_mistaken_for_a_silent_sensor() -> None:
     assert "stalled:no_data" not in bench.trail()
 
 
+def test_an_overflowing_queue_is_said_aloud(caplog: pytest.LogCaptureFixture) -> None:
+    sensor = Sensor("A", "s-1")
+
+    async def scenario(bench: Bench) -> None:
+        bench.link()
+        await asyncio.sleep(3)
+        for _ in range(70):
+            # nobody decodes while a second passes between two packets
+            asyncio.get_running_loop()._jumping.elapsed_s += 1  # type: ignore[attr-defined]
+            sensor.send(sensor.index, boot=1, stored=False)
+            sensor.index += 10
+        await asyncio.sleep(1)
+
+    bench = on_bench([sensor], scenario)
+    (said,) = [r for r in caplog.records if getattr(r, "event", "") == "inbox_overflow"]
+    assert "9 packets were dropped" in said.getMessage()
+    assert bench.running[0][0].counters.missing_by_index == 90
+
+
 def test_gaps_and_earlier_boots_are_fetched_once() -> None:
     sensor = Sensor("A", "s-1", has_backfill=True)
 
