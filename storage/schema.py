@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from sqlite3 import Connection
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of record, catalogue and results together; stored as SQLite's ``user_version``."""
 
 RECORD = """
@@ -290,9 +290,73 @@ CREATE TABLE dead_letter(
 );
 """
 
-TABLES = RECORD + CATALOG + RESULTS
+ACCESS = (
+    """CREATE TABLE account(
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    role TEXT NOT NULL,
+    password TEXT NOT NULL,         -- argon2id, with its parameters and salt
+    created_ns INTEGER NOT NULL,
+    disabled_ns INTEGER
+);""",
+    """CREATE TABLE patient_grant(
+    id TEXT PRIMARY KEY,
+    account TEXT NOT NULL REFERENCES account(id) ON DELETE CASCADE,
+    patient TEXT NOT NULL REFERENCES patient(id) ON DELETE CASCADE,
+    identified INTEGER NOT NULL,    -- 1: also identities and true dates
+    created_ns INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_ns INTEGER,
+    withdrawn_ns INTEGER
+);""",
+    """CREATE TABLE login(
+    hash BLOB PRIMARY KEY,          -- sha256 of the cookie's value
+    account TEXT NOT NULL REFERENCES account(id) ON DELETE CASCADE,
+    created_ns INTEGER NOT NULL,
+    seen_ns INTEGER NOT NULL,
+    expires_ns INTEGER NOT NULL
+);""",
+    """CREATE TABLE failed_login(
+    who TEXT PRIMARY KEY,           -- hash of a name or of an address, never what was typed
+    tries INTEGER NOT NULL,
+    last_ns INTEGER NOT NULL
+);""",
+    """CREATE TABLE token(
+    id TEXT PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,      -- sha256 of the token, which is kept nowhere
+    label TEXT NOT NULL,
+    account TEXT REFERENCES account(id) ON DELETE CASCADE,
+    scopes TEXT NOT NULL,
+    blind INTEGER NOT NULL,         -- 1: pseudonyms and shifted dates
+    created_ns INTEGER NOT NULL,
+    expires_ns INTEGER NOT NULL,
+    used_ns INTEGER,
+    revoked_ns INTEGER
+);""",
+    """CREATE TABLE token_patient(
+    token TEXT NOT NULL REFERENCES token(id) ON DELETE CASCADE,
+    patient TEXT NOT NULL REFERENCES patient(id) ON DELETE CASCADE,
+    PRIMARY KEY(token, patient)
+);""",
+    # The only change an entry can see: its subject is erased and becomes a tombstone.
+    """CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+WHEN NEW.id IS NOT OLD.id OR NEW.at_ns IS NOT OLD.at_ns OR NEW.actor IS NOT OLD.actor
+    OR NEW.action IS NOT OLD.action OR NEW.subject NOT LIKE 'erased-%' OR NEW.detail IS NOT '{}'
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;""",
+    """CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;""",
+)
+"""Who may see what, and the audit log's guard; statement by statement, for the migration."""
+
+TABLES = RECORD + CATALOG + RESULTS + "\n".join(ACCESS)
 
 Migration = Callable[[Connection], None]
 
-MIGRATIONS: dict[int, Migration] = {}
+
+def _add_access(connection: Connection) -> None:
+    for statement in ACCESS:
+        connection.execute(statement)
+
+
+MIGRATIONS: dict[int, Migration] = {1: _add_access}
 """Step from version k to k + 1, run inside one transaction after the database was copied."""
