@@ -38,7 +38,7 @@ def _problem_answers() -> dict[int | str, dict[str, object]]:
             "description": " ".join(texts[status]),
             "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
         }
-        for status in (400, 403, 404, 413, 422, 500, 503)
+        for status in (400, 401, 403, 404, 413, 422, 500, 503)
     }
 
 

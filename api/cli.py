@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "export": "Write results or the record into a file.",
     "backup": "Copy the data folder, also while it records.",
     "restore": "Copy a backup into an empty data folder and check it.",
+    "outbox": "Show what has not reached InfluxDB, and what it refused.",
     "doctor": "Check this computer and name what is missing, with the remedy.",
 }
 """Every command with its one-line help, so that `--help` imports none of them."""
