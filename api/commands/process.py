@@ -34,6 +34,9 @@ import click
 )
 @click.option("--single", type=click.Choice(["head"]), help="Use a head sensor alone.")
 @click.option("--rate-hz", type=float, help="Samples a second, for a table without a time column.")
+@click.option("--patient", metavar="ID", help="Whose recording, where a data folder holds several.")
+@click.option("--from", "begin", metavar="TIME", help="Beginning in a data folder (ISO 8601, UTC).")
+@click.option("--to", "end", metavar="TIME", help="End in a data folder (ISO 8601, UTC).")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
     *,
@@ -44,12 +47,16 @@ def command(
     neutral: str | None,
     single: str | None,
     rate_hz: float | None,
+    patient: str | None,
+    begin: str | None,
+    end: str | None,
     as_json: bool,
 ) -> None:
     r"""Turn a recording into neck angles, candidate episodes and a summary.
 
-    INPUT is a Motion-BIDS folder, or one CSV, TSV or Parquet file; docs/reference/columns.md has
-    the columns.
+    INPUT is a Motion-BIDS folder, a necktrace data folder, or one CSV, TSV or Parquet file;
+    docs/reference/columns.md has the columns. Of a data folder the last wear session is taken
+    where nothing else is asked for.
 
     \b
     Examples:
@@ -58,6 +65,7 @@ def command(
     """
     from api.batch import BatchOptions, process
     from api.terminal import Progress
+    from ingest.open_record import is_record, open_record
     from storage.importers import open_recording
 
     options = BatchOptions(
@@ -66,7 +74,12 @@ def command(
         neutral_s=None if neutral is None else _parse_neutral(neutral),
         head_only=single == "head",
     )
-    recording = open_recording(source, rate_hz=rate_hz)
+    if is_record(source):
+        t0_ns = None if begin is None else _parse_utc("--from", begin)
+        t1_ns = None if end is None else _parse_utc("--to", end)
+        recording = open_record(source, patient, t0_ns, t1_ns)
+    else:
+        recording = open_recording(source, rate_hz=rate_hz)
     with Progress(f"processing {recording.name}") as line:
         result = process(
             recording,
@@ -90,6 +103,17 @@ def _read_mounting(path: Path) -> Any:
     except ValueError as error:
         raise click.UsageError(f"--mounting: {path} is not valid JSON: {error}") from error
     return parse_mounting(declared)
+
+
+def _parse_utc(option: str, text: str) -> int:
+    from datetime import UTC, datetime
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.UsageError(f"{option} is {text!r}; write 2026-03-01T09:30:00Z") from error
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return int(aware.timestamp()) * 10**9
 
 
 def _parse_neutral(text: str) -> tuple[float, float]:
