@@ -5,6 +5,7 @@ ApiError
 ├── DataFolderError    the data folder is missing, not writable or full
 ├── AddressError       the address cannot be bound or may not be
 ├── DemoError          the demonstration could not be started or finished
+├── ForwardError       a clinic could not be reached, or refused
 └── ProblemError       an HTTP answer other than success (RFC 9457)
 """
 
@@ -32,6 +33,21 @@ class AddressError(ApiError):
 
 class DemoError(ApiError):
     """The demonstration could not be started or finished; the message names the step."""
+
+
+class ForwardError(ApiError):
+    """A clinic could not be reached or refused; the message says why and what to do.
+
+    Parameters
+    ----------
+    message : str
+    retry_after_s : float, optional
+        How long the clinic asked to be left alone.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class ProblemError(ApiError):

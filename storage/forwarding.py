@@ -28,8 +28,8 @@ class Parcel:
     bytes: int
 
 
-def unsent(data_dir: Path | str, *, limit: int = 100) -> list[Parcel]:
-    """Return the oldest sealed segments that are not marked as sent."""
+def unsent(data_dir: Path | str, *, limit: int = 100, patient: str | None = None) -> list[Parcel]:
+    """Return the oldest sealed segments, of a patient or of all, that are not marked as sent."""
     folder = Path(data_dir)
     connection = open_database(folder)
     try:
@@ -37,8 +37,8 @@ def unsent(data_dir: Path | str, *, limit: int = 100) -> list[Parcel]:
             rows = connection.execute(
                 "SELECT g.path, g.sha256, s.patient, g.bytes FROM segment g "
                 "JOIN stream s ON s.id = g.stream WHERE g.uploaded_ns IS NULL "
-                "AND g.damaged IS NULL ORDER BY g.id LIMIT ?",
-                (limit,),
+                "AND g.damaged IS NULL AND (? IS NULL OR s.patient = ?) ORDER BY g.id LIMIT ?",
+                (patient, patient, limit),
             ).fetchall()
     finally:
         connection.close()
@@ -57,6 +57,11 @@ def mark_sent(data_dir: Path | str, sha256: Collection[str]) -> None:
             )
     finally:
         connection.close()
+
+
+def first_arrival_ns(body: bytes) -> int:
+    """Return the earliest arrival in a segment that was received, UTC nanoseconds."""
+    return int(decode(body, parse_info(body)).anchors.host_ns.min())
 
 
 def receive(

@@ -52,6 +52,15 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", "/favicon.ico", "public"),
     _rule("GET POST", "/login", "public"),
     _rule("POST", "/logout", "signed-in"),
+    _rule("GET", "/account", "account"),
+    _rule("POST", "/account/password", "account"),
+    _rule("POST", "/account/tokens", "account"),
+    _rule("POST", "/account/tokens/{token_id}/revoke", "account"),
+    _rule("GET", f"{_V1}/users", "admin"),
+    _rule("GET", f"{_V1}/grants", "admin"),
+    _rule("GET", f"{_V1}/tokens", "admin"),
+    _rule("DELETE", f"{_V1}/tokens/{{token_id}}", "admin"),
+    _rule("GET", f"{_V1}/audit", "admin"),
     _rule("GET", f"{_V1}/openapi.json", "signed-in"),
     _rule("GET", f"{_V1}/health", "signed-in"),
     _rule("GET", f"{_V1}/live", "read:summary", "recorded", "refused"),
@@ -72,6 +81,10 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", f"{_P}/exports/{{table}}", "read:raw", "path", "refused"),
     _rule("GET", f"{_P}/bids", "read:raw", "path", "refused"),
     _rule("GET", f"{_P}/everything", "read:raw", "path", "refused"),
+    # whose data: named in the request, and judged by the route itself
+    _rule("GET PUT", f"{_V1}/forward/segments/{{sha256}}", "forward"),
+    _rule("PUT", f"{_V1}/forward/catalogue/{{kind}}", "forward"),
+    _rule("GET", f"{_V1}/forward/patients/{{patient_id}}", "forward", "path"),
     _rule("GET", "/", "read:summary", "shown", "refused"),
     _rule("GET", "/history", "read:summary", "shown", "refused"),
     _rule("GET", "/history/{day}", "read:summary", "shown", "refused"),
@@ -106,3 +119,9 @@ def find_rule(method: str, path: str) -> tuple[Rule, dict[str, str]] | None:
             if found:
                 return rule, found.groupdict()
     return None
+
+
+def methods_of(path: str) -> tuple[str, ...]:
+    """Return the methods declared for a path, in order."""
+    found = (rule.methods for pattern, rule in _compiled() if pattern.match(path))
+    return tuple(sorted({method for methods in found for method in methods}))
