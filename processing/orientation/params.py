@@ -59,9 +59,9 @@ class SensorParams:
 class FilterParams:
     """Noise model shared by all sensors."""
 
-    window_s: float = 0.5
+    window_s: float = 1.0
     """Length of a window. Small: more covariance work; large: acceleration averages out before it
-    can be weighed. 0.5 s for a worn sensor, 0.25 s for one moved by hand (`single`)."""
+    can be weighed. 1 s for a worn sensor, 0.25 s for one moved by hand (`single`)."""
     gyro_density_dps: float = 0.007
     """Gyroscope white noise, °/s/√Hz. Matters only where nothing moves. Data sheets of consumer
     sensors: 0.004 to 0.01."""
