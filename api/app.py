@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from api.access.arrival import trusted_proxy
+from api.access.guard import Guard
 from api.gate import Gate
 from api.problems import MEDIA_TYPE, PROBLEMS, Problem, install_problems
 from api.routes import ROUTERS
@@ -81,5 +83,6 @@ def create_app(runtime: Runtime) -> FastAPI:
     _include_routes(app)
     app.include_router(views.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(Gate)
+    app.add_middleware(Guard, runtime=runtime)
+    app.add_middleware(Gate, proxy=trusted_proxy(runtime.settings))
     return app

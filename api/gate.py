@@ -3,29 +3,27 @@
 The home default needs no password: a request counts as the owner's only when it came straight
 from this computer. Host must be a loopback name with our port (DNS rebinding), Origin ours or
 absent (other web sites), and no Forwarded header present (proxies). A presented token is never
-ignored in favour of the owner.
+ignored in favour of the owner. Behind a trusted proxy, and only then, requests may come from
+elsewhere; who asks is found out inside (`api.access.guard`).
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from ipaddress import ip_address
-from typing import Any
 
+import anyio.to_thread
+from starlette.responses import JSONResponse
+
+from api.access.arrival import TrustedProxy
+from api.access.web import AsgiApp, Message, Receive, Scope, Send, mark_as_through_proxy
+from api.access.web import header as _header
 from api.headers import SECURITY_HEADERS
 from api.problems import problem_response
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+_PROXY_HEADERS = frozenset({b"forwarded", b"x-real-ip", b"via"})
 MAX_BODY_BYTES = 1024 * 1024
 """Largest body any operation takes; bigger ones are refused before they are read."""
-
-
-def _header(scope: Scope, name: bytes) -> list[str]:
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+LIVENESS = "/healthz"
+"""Says that the process answers, to anybody and nothing more; containers ask it."""
 
 
 def _is_loopback(address: str) -> bool:
@@ -57,8 +55,8 @@ def refusal(scope: Scope) -> str | None:
     ours = {f"http://{host}" for host in allowed}
     if origins and (len(origins) > 1 or origins[0].lower() not in ours):
         return "The request was made by a page of another web site."
-    for name in (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"):
-        if _header(scope, name):
+    for name, _ in scope["headers"]:
+        if name.startswith(b"x-forwarded-") or name in _PROXY_HEADERS:
             return "The request came through a proxy, which is not set up for this server."
     client = scope.get("client")
     if client is not None and not _is_loopback(client[0]):
@@ -73,10 +71,13 @@ class Gate:
     ----------
     app : AsgiApp
         What it guards.
+    proxy : TrustedProxy, optional
+        The only other way in.
     """
 
-    def __init__(self, app: AsgiApp) -> None:
+    def __init__(self, app: AsgiApp, proxy: TrustedProxy | None = None) -> None:
         self._app = app
+        self._proxy = proxy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Judge one request and pass it on, or answer with a problem."""
@@ -99,17 +100,30 @@ class Gate:
             await send(message)
 
         path = str(scope["path"])
+        if path == LIVENESS:
+            await JSONResponse({"status": "ok"})(scope, receive, send_with_headers)
+            return
         reason = refusal(scope)
+        if reason is not None and self._proxy is not None:
+            reason = await anyio.to_thread.run_sync(self._proxy.refusal, scope)
+            if reason is None:
+                mark_as_through_proxy(scope)
         if reason is not None:
             answer = problem_response(path, 403, "not-local", reason)
             await answer(scope, receive, send_with_headers)
             return
         declared = _header(scope, b"content-length")
-        if declared and (not declared[0].isdigit() or int(declared[0]) > MAX_BODY_BYTES):
+        if declared and not _is_small(declared[0]):
             answer = problem_response(path, 413, "too-large", "Send at most 1 MB.")
             await answer(scope, receive, send_with_headers)
             return
         await self._app(scope, _limited(receive), send_with_headers)
+
+
+def _is_small(declared: str) -> bool:
+    """Return whether a declared length is a number and at most what an operation takes."""
+    number = declared.isascii() and declared.isdigit() and len(declared) < 20
+    return number and int(declared) <= MAX_BODY_BYTES
 
 
 def _limited(receive: Receive) -> Receive:

@@ -1,4 +1,4 @@
-"""Serving the application on the loopback address."""
+"""Serving the application on the loopback address, or behind a trusted proxy."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 
+from api.access.exposure import check_exposure
 from api.app import create_app
 from api.errors import AddressError
 from api.runtime import Runtime
@@ -19,7 +20,7 @@ GRACE_S = 3
 
 
 def bind(settings: Settings) -> socket.socket:
-    """Return a listening socket on the loopback address.
+    """Return a listening socket on the address that is set.
 
     Raises
     ------
@@ -54,7 +55,13 @@ async def serving(runtime: Runtime, listener: socket.socket) -> AsyncIterator[No
 
     Live streams end with `runtime.stopping`, which is set first, so that the server is down
     within `GRACE_S`.
+
+    Raises
+    ------
+    AddressError
+        Other computers could reach it, and a trusted proxy or a user is missing.
     """
+    check_exposure(runtime.settings, runtime.catalog)
     runtime.port = int(listener.getsockname()[1])
     config = uvicorn.Config(
         create_app(runtime),

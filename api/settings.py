@@ -6,11 +6,11 @@ file is `necktrace.toml` in the user's configuration folder, or the one that NEC
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -46,9 +46,23 @@ class Settings(BaseSettings):
         description="Folder that holds the record and the results. Default: `necktrace` in the "
         "user's data folder; the demonstration uses `demo` inside it.",
     )
-    host: Literal["127.0.0.1", "localhost", "::1"] = Field(
+    host: str = Field(
         default="127.0.0.1",
-        description="Address to serve on. Only loopback is possible without TLS and users.",
+        description="Address to serve on. Other than loopback (`127.0.0.1`, `localhost`, `::1`) "
+        "only with `trusted_proxy`, `public_name` and at least one user.",
+    )
+    trusted_proxy: str = Field(
+        default="",
+        max_length=253,
+        description="Host name or address of the proxy that ends TLS in front of this server. "
+        "Where it is set everybody logs in, on this computer too.",
+    )
+    public_name: str = Field(
+        default="",
+        max_length=260,
+        pattern=r"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])?(:[0-9]{1,5})?$",
+        description="What people type into the browser to reach the proxy, such as "
+        "`posture.clinic.example`; with the port where it is not 443.",
     )
     port: int = Field(
         default=8765,
@@ -122,6 +136,19 @@ class Settings(BaseSettings):
                 msg = "is no IANA time zone; give a name such as Europe/Berlin"
                 raise ValueError(msg) from None
         return value
+
+    @model_validator(mode="after")
+    def _is_behind_a_proxy(self) -> Self:
+        if bool(self.trusted_proxy) != bool(self.public_name):
+            msg = "trusted_proxy and public_name belong together; set both or neither"
+            raise ValueError(msg)
+        if self.host not in LOOPBACK_NAMES and not self.trusted_proxy:
+            msg = (
+                f"host is {self.host!r}, which other computers can reach; use 127.0.0.1, or set "
+                "trusted_proxy and public_name to a proxy that ends TLS"
+            )
+            raise ValueError(msg)
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -206,8 +233,10 @@ def load_settings(**options: object) -> Settings:
         return Settings(**given)  # type: ignore[arg-type]  # values are checked by pydantic
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        name = ".".join(str(part) for part in first["loc"])
         reason = str(first["msg"]).removeprefix("Value error, ")
+        if not name:
+            raise SettingsError(f"the settings contradict each other: {reason}.") from None
         raise SettingsError(
             f"the setting {name} (NECKTRACE_{name.upper()}, or in {config_file()}) cannot be "
             f"used: {reason}."

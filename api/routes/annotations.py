@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from api.access.principals import current
 from api.problems import problem
 from api.queries import checked_range, to_ns
 from api.routes.parameters import PatientDep, RangeDep
@@ -16,9 +17,6 @@ from storage.notes import Annotation, add_annotation, annotations, edit_annotati
 router = APIRouter(tags=["annotations"])
 
 Kind = Literal["spasm", "pain", "trick", "medication", "note", "verdict"]
-OWNER = "owner"
-"""Author where nobody logs in: whoever sits at this computer."""
-
 AnnotationId = Annotated[
     str, Path(min_length=1, max_length=64, description="Id of the annotation.", examples=["3f2a"])
 ]
@@ -87,9 +85,11 @@ def write_annotation(runtime: RuntimeDep, patient_id: str, wanted: AnnotationIn)
         to_ns(start),
         to_ns(end),
         body=body,
-        author=OWNER,
+        author=current().name,
     )
-    runtime.catalog.audit(OWNER, "annotation.add", patient_id, {"id": made.id, "kind": made.kind})
+    runtime.catalog.audit(
+        current().name, "annotation.add", patient_id, {"id": made.id, "kind": made.kind}
+    )
     return made
 
 
@@ -104,8 +104,8 @@ def remove_annotation(runtime: RuntimeDep, patient_id: str, annotation_id: str) 
     held = {each.id for each in annotations(runtime.catalog, patient_id)}
     if annotation_id not in held:
         raise problem("not-found", "This patient has no such annotation.")
-    edit_annotation(runtime.catalog, annotation_id, author=OWNER, delete=True)
-    runtime.catalog.audit(OWNER, "annotation.remove", patient_id, {"id": annotation_id})
+    edit_annotation(runtime.catalog, annotation_id, author=current().name, delete=True)
+    runtime.catalog.audit(current().name, "annotation.remove", patient_id, {"id": annotation_id})
 
 
 @router.get(

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from api.access.principals import visible_patients
 from api.cursors import decode_cursor, encode_cursor
 from api.problems import problem
 from api.routes.angles import nullable
@@ -116,11 +117,11 @@ class SessionsOut(BaseModel):
 
 @router.get("/patients", operation_id="listPatients", summary="Patients")
 def list_patients(runtime: RuntimeDep) -> PatientsOut:
-    """Return the patients of this data folder; at home there is one."""
+    """Return the patients that whoever asks may see; at home there is one."""
     return PatientsOut(
         items=[
             PatientOut(id=patient.id, label=patient.label, zone=patient.zone)
-            for patient in runtime.catalog.patients()
+            for patient in visible_patients(runtime.catalog)
         ]
     )
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api import queries
+from api.access.principals import visible_patients
 from api.dictionary import describe
 from api.exports import TABLES
 from api.problems import ErrorPage, problem
@@ -102,9 +103,9 @@ def day_charts(days: Sequence[DaySummary], shown: Sequence[date]) -> list[BarCha
 
 
 def _first_patient(runtime: Runtime) -> Patient:
-    patients = runtime.catalog.patients()
+    patients = visible_patients(runtime.catalog)
     if not patients:
-        raise problem("not-found", "No patient is set up in this data folder yet.")
+        raise problem("not-found", "No patient is set up in this data folder, or granted to you.")
     return patients[0]
 
 
