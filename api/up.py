@@ -1,12 +1,13 @@
 """`necktrace up`: recording from real sensors, with the pages beside it."""
 
 import asyncio
-import contextlib
 import time
+import webbrowser
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from api.alignments import latest_alignment
+from api.calibration import guide, keep_calibration, verdict
 from api.errors import ApiError
 from api.pairing import first_patient
 from api.recording import keep_days, refuse_second_collector, register_algorithm, today_so_far
@@ -18,6 +19,7 @@ from ingest.candidates import SensorWish
 from ingest.live import LiveHub, Role
 from ingest.service import Collector, CollectorSpec
 from ingest.transport import Transport
+from processing.errors import AlignmentError
 from processing.pipeline import PipelineParams, Setup
 from storage.catalog import Catalog, Patient
 from storage.record import RecordReader
@@ -49,8 +51,22 @@ def paired_wishes(catalog: Catalog, patient: Patient) -> dict[Role, SensorWish]:
     return wishes
 
 
-async def run_up(settings: Settings, transport: Transport, say: Callable[[str], None]) -> None:
+async def run_up(
+    settings: Settings,
+    transport: Transport,
+    say: Callable[[str], None],
+    *,
+    calibrate: bool,
+    browser: bool,
+) -> None:
     """Record, process and serve until Ctrl-C.
+
+    Parameters
+    ----------
+    calibrate : bool
+        Guide through a calibration first, in the terminal.
+    browser : bool
+        Open the page.
 
     Raises
     ------
@@ -79,23 +95,55 @@ async def run_up(settings: Settings, transport: Transport, say: Callable[[str], 
                     today=today_so_far(runtime, patient),
                 )
                 collector = Collector(spec, transport, hub, store=store)
-                await _collect(runtime, patient, collector, say)
+                await _collect(
+                    runtime, patient, collector, say, calibrate=calibrate, browser=browser
+                )
         finally:
             store.close()
 
 
 async def _collect(
-    runtime: Runtime, patient: Patient, collector: Collector, say: Callable[[str], None]
+    runtime: Runtime,
+    patient: Patient,
+    collector: Collector,
+    say: Callable[[str], None],
+    *,
+    calibrate: bool,
+    browser: bool,
 ) -> None:
     listener = bind(runtime.settings)
     with stop_on_signals(collector.stop):
         async with serving(runtime, listener):
             say(f"necktrace: {address(runtime.settings, listener)}")
             say("Recording. Press Ctrl-C to stop.")
-            days = asyncio.create_task(keep_days(runtime, patient))
+            if browser:
+                await asyncio.to_thread(webbrowser.open, address(runtime.settings, listener))
+            beside = [asyncio.create_task(keep_days(runtime, patient))]
+            if calibrate:
+                beside.append(asyncio.create_task(_calibrate(runtime, patient, collector, say)))
             try:
                 await collector.run()
             finally:
-                days.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await days
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
+
+
+async def _calibrate(
+    runtime: Runtime, patient: Patient, collector: Collector, say: Callable[[str], None]
+) -> None:
+    """Wait for the sensors, guide through the calibration and keep it."""
+    assert runtime.hub is not None
+    say("Calibration: waiting for the sensors.")
+    with runtime.hub.subscribe() as frames:
+        async for frame in frames:
+            if frame.sample_utc_ns is not None and not frame.stale:
+                break
+    try:
+        done = await guide(collector, say)
+    except AlignmentError as error:
+        say(f"The calibration did not work: {error} Start again with `necktrace up --calibrate`.")
+        return
+    alignment = done.plan.setup.alignment
+    keep_calibration(runtime.catalog, patient.id, alignment, done.spans, done.detail)
+    say(verdict(alignment))

@@ -8,9 +8,13 @@ from api.options import data_dir_option, port_option
 
 
 @click.command("up")
+@click.option(
+    "--calibrate", is_flag=True, help="Guide through the calibration first; it takes a minute."
+)
+@click.option("--no-browser", is_flag=True, help="Do not open the page.")
 @data_dir_option
 @port_option
-def command(data_dir: Path | None, port: int | None) -> None:
+def command(data_dir: Path | None, port: int | None, *, calibrate: bool, no_browser: bool) -> None:
     """Record from two real sensors and serve the pages on this computer.
 
     Sensors must be paired first: `necktrace scan`, then `necktrace pair`. Ends with Ctrl-C, or
@@ -27,4 +31,6 @@ def command(data_dir: Path | None, port: int | None) -> None:
     from api.up import run_up
     from ingest.sources.ble import BleTransport
 
-    asyncio.run(run_up(settings, BleTransport(), click.echo))
+    asyncio.run(
+        run_up(settings, BleTransport(), click.echo, calibrate=calibrate, browser=not no_browser)
+    )

@@ -22,8 +22,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from api.calibration import keep_calibration
 from api.days import store_day
-from api.demo.live import store_calibration
 from api.demo.person import PATIENT_ID, SEED, patient_spec
 from api.recording import register_algorithm
 from ingest.assemble import Piece, Run, Timeline, layout_of
@@ -256,10 +256,7 @@ class _Chain:
         self._reset_sigma_deg = plan.resets[0].sigma_deg if plan.resets else 3.0
         since_ns = min(int(pieces[role][0].block.t_ns[0]) for role in ROLES)
         detail = wear_detail(plan.setup, plan.resets, since_ns)
-        store_calibration(catalog, plan.setup.alignment, list(spans), detail)
-        for span in spans:
-            if span.kind == "neutral_pose":
-                catalog.add_span(PATIENT_ID, span.kind, span.start_ns, span.end_ns)
+        keep_calibration(catalog, PATIENT_ID, plan.setup.alignment, spans, detail)
 
     def add_resets(self, spans: Sequence[Span]) -> None:
         """Take the reference poses held later in the day."""

@@ -5,13 +5,11 @@ The virtual person does what a guided calibration asks for; its prompts stand in
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from api.alignments import alignment_body
+from api.calibration import keep_calibration
 from api.demo.person import (
     PATIENT_ID,
     body_spec,
@@ -29,7 +27,7 @@ from ingest.worker import MARGIN_S
 from processing.errors import AlignmentError
 from processing.pipeline import Setup
 from processing.types import Alignment, Span
-from storage.catalog import Catalog, StoredAlignment
+from storage.catalog import Catalog
 from storage.results import ResultStore
 
 _log = logging.getLogger(__name__)
@@ -161,28 +159,12 @@ class LiveDemo:
             return
         self._alignment = plan.setup.alignment
         detail = wear_detail(plan.setup, plan.resets, since_ns, until_ns)
-        store_calibration(self._catalog, plan.setup.alignment, asked, detail)
-        self.calibrated.set()
-
-
-def store_calibration(
-    catalog: Catalog, alignment: Alignment, spans: Sequence[Span], detail: Mapping[str, Any]
-) -> None:
-    """Keep a calibration, the movements it rests on, and the wear session it begins.
-
-    `detail` is what `wear_detail` says of the session, so that it can be processed again.
-    """
-    start_ns = min(span.start_ns for span in spans)
-    catalog.save_alignment(
-        StoredAlignment(
-            patient=PATIENT_ID,
-            id=alignment.id,
-            n_id=alignment.n_id,
-            valid_from_ns=start_ns,
-            body=alignment_body(alignment),
+        keep_calibration(
+            self._catalog,
+            PATIENT_ID,
+            plan.setup.alignment,
+            asked,
+            detail,
+            poses_are_kept=True,
         )
-    )
-    for span in spans:
-        if span.kind != "neutral_pose":
-            catalog.add_span(PATIENT_ID, span.kind, span.start_ns, span.end_ns)
-    catalog.start_wear(PATIENT_ID, start_ns, alignment_id=alignment.id, detail=detail)
+        self.calibrated.set()
