@@ -58,3 +58,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("skipped in CI, where nothing may be skipped")
         for nodeid, reason in _skipped.items():
             terminalreporter.write_line(f"{nodeid}: {reason}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright's own event loop runs until the session ends."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
