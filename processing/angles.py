@@ -29,12 +29,15 @@ def _cervical(
     q_head: FloatArray,
     q_trunk: FloatArray,
     q_trunk_segment_sensor: FloatArray,
-    q_head_sensor_segment: FloatArray,
-    n_inverse: FloatArray,
+    q_head_segment_sensor: FloatArray,
+    neutral_q: FloatArray,
     q_rel: FloatArray,
-    angles: FloatArray,
+    flexion: FloatArray,
+    lateral: FloatArray,
+    rotation: FloatArray,
+    deviation: FloatArray,
 ) -> None:
-    """Fill `q_rel` (n, 4) and `angles` (n, 4: flexion, lateral, rotation, deviation; degrees).
+    """Fill `q_rel` (n, 4) and the four angles (n,), degrees.
 
     One pass, scalars only: three quaternion products and the decomposition per row.
     """
@@ -46,12 +49,12 @@ def _cervical(
         q_trunk_segment_sensor[3],
     )
     bw, bx, by, bz = (
-        q_head_sensor_segment[0],
-        q_head_sensor_segment[1],
-        q_head_sensor_segment[2],
-        q_head_sensor_segment[3],
+        q_head_segment_sensor[0],
+        -q_head_segment_sensor[1],
+        -q_head_segment_sensor[2],
+        -q_head_segment_sensor[3],
     )
-    nw, nx, ny, nz = n_inverse[0], n_inverse[1], n_inverse[2], n_inverse[3]
+    nw, nx, ny, nz = neutral_q[0], -neutral_q[1], -neutral_q[2], -neutral_q[3]
     for k in range(q_head.shape[0]):
         tw, tx, ty, tz = q_trunk[k, 0], -q_trunk[k, 1], -q_trunk[k, 2], -q_trunk[k, 3]
         hw, hx, hy, hz = q_head[k, 0], q_head[k, 1], q_head[k, 2], q_head[k, 3]
@@ -84,10 +87,10 @@ def _cervical(
             sin_lateral = 1.0
         elif sin_lateral < -1.0:
             sin_lateral = -1.0
-        angles[k, 0] = -deg * np.arctan2(2.0 * (w * z - x * y), 1.0 - 2.0 * (x * x + z * z))
-        angles[k, 1] = deg * np.arcsin(sin_lateral)
-        angles[k, 2] = -deg * np.arctan2(2.0 * (w * y - x * z), 1.0 - 2.0 * (x * x + y * y))
-        angles[k, 3] = 2.0 * deg * np.arctan2(np.sqrt(x * x + y * y + z * z), abs(w))
+        flexion[k] = -deg * np.arctan2(2.0 * (w * z - x * y), 1.0 - 2.0 * (x * x + z * z))
+        lateral[k] = deg * np.arcsin(sin_lateral)
+        rotation[k] = -deg * np.arctan2(2.0 * (w * y - x * z), 1.0 - 2.0 * (x * x + y * y))
+        deviation[k] = 2.0 * deg * np.arctan2(np.sqrt(x * x + y * y + z * z), abs(w))
 
 
 def decompose(q: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -168,23 +171,26 @@ def cervical_angles(
     """
     n = orientation.q_es_head.shape[0]
     q_rel = np.empty((n, 4))
-    angles = np.empty((n, 4))
+    flexion, lateral, rotation, deviation = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     _cervical(
         np.ascontiguousarray(orientation.q_es_head),
         np.ascontiguousarray(orientation.q_es_trunk),
         np.ascontiguousarray(alignment.q_trunk_segment_sensor, dtype=np.float64),
-        quaternion.conjugate(alignment.q_head_segment_sensor),
-        quaternion.conjugate(alignment.neutral_q),
+        np.ascontiguousarray(alignment.q_head_segment_sensor, dtype=np.float64),
+        np.ascontiguousarray(alignment.neutral_q, dtype=np.float64),
         q_rel,
-        angles,
+        flexion,
+        lateral,
+        rotation,
+        deviation,
     )
     return CervicalAngles(
         k0=orientation.k0,
         q_rel=q_rel,
-        flexion_deg=np.ascontiguousarray(angles[:, 0]),
-        lateral_right_deg=np.ascontiguousarray(angles[:, 1]),
-        rotation_right_deg=np.ascontiguousarray(angles[:, 2]),
-        deviation_deg=np.ascontiguousarray(angles[:, 3]),
+        flexion_deg=flexion,
+        lateral_right_deg=lateral,
+        rotation_right_deg=rotation,
+        deviation_deg=deviation,
         heading_sigma_deg=np.hypot(orientation.heading_sigma_deg, alignment.sigma_deg),
         valid=np.ascontiguousarray(valid, dtype=np.bool_),
     )

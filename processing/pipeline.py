@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -158,7 +158,9 @@ def step(
         params.grid, state.grid, head, trunk, complete_until_ns=complete_until_ns, final=final
     )
     filter_state, oriented = orientation.step(params.orientation, state.orientation, pair, resets)
-    state = replace(state, grid=grid_state, orientation=filter_state)
+    state = PipelineState(
+        grid_state, filter_state, state.gates, state.wear, state.episodes, state.summary
+    )
     return follow(params, state, setup, pair, oriented, excluded=excluded, final=final)
 
 
@@ -214,8 +216,8 @@ def follow(
         low_rate=setup.low_rate,
         final=final,
     )
-    state = replace(
-        state, wear=wear_state, gates=gate_state, episodes=episode_state, summary=summary_state
+    state = PipelineState(
+        state.grid, state.orientation, gate_state, wear_state, episode_state, summary_state
     )
     return state, PipelineOutput(
         pair=pair,

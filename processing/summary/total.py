@@ -8,7 +8,7 @@ import numpy as np
 
 from processing.exposure import histogram_quantile, unpack_into
 from processing.summary.accumulate import BINS
-from processing.summary.minute import AXES, HISTOGRAM_LOW_DEG
+from processing.summary.figures import AXES, HISTOGRAM_LOW_DEG
 from processing.summary.nonwear import worn_minutes
 from processing.summary.types import HISTOGRAM_BIN_DEG, MinuteSummary
 from processing.types import Episode, EpisodeKind

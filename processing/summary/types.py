@@ -4,6 +4,7 @@ All fields are flat so that stores and exports need no code of their own. Missin
 zero. Seconds are counted on the common grid. Angles are relative to N (`CervicalAngles`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 HISTOGRAM_BIN_DEG = 0.5
@@ -119,8 +120,13 @@ class MinutesOut:
 
     minutes: tuple[MinuteSummary, ...]
     cells: tuple[PostureCell, ...]
-    current: MinuteSummary | None = None
-    """The minute under way as it looks now; replaced by every step."""
+    look: Callable[[], MinuteSummary] | None = field(default=None, compare=False, repr=False)
+    """Works out `current`; None before the first row."""
+
+    @property
+    def current(self) -> MinuteSummary | None:
+        """The minute under way as it looked at that step; worked out when somebody asks."""
+        return None if self.look is None else self.look()
 
 
 @dataclass(frozen=True, slots=True)

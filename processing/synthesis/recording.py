@@ -6,12 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from processing import angles, quaternion
+from processing.counts import to_si
 from processing.frames import UPRIGHT_FACING_EAST
 from processing.synthesis.schedule import Label
 from processing.synthesis.spec import PatientSpec
 from processing.types import FloatArray, ImuBlock, IntArray, Span
 
 Int16Array = NDArray[np.int16]
+_COLUMNS = np.arange(6)
+_FULL_SCALE = 32767
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +129,9 @@ class SimulatedRecording:
 
 
 def _block(t_ns: IntArray, counts: Int16Array, sensor: SensorTruth, rate_hz: float) -> ImuBlock:
-    return ImuBlock.checked(
-        t_ns,
-        np.multiply(counts[:, :3], sensor.acc_per_count, dtype=np.float64),
-        np.multiply(counts[:, 3:], sensor.gyr_per_count, dtype=np.float64),
-        rate_hz=rate_hz,
-        # saturated counts are not measurements
-        valid=np.asarray((np.abs(counts.astype(np.int32)) < 32767).all(axis=1)),
-    )
+    scales = np.repeat((sensor.acc_per_count, sensor.gyr_per_count), 3)
+    acc, gyr, valid = to_si(counts, _COLUMNS, scales, _FULL_SCALE)
+    return ImuBlock.checked(t_ns, acc, gyr, rate_hz=rate_hz, valid=valid)
 
 
 def sample_times_ns(first_index: int, n: int, rate_hz: float) -> IntArray:

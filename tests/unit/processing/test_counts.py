@@ -1,0 +1,24 @@
+import numpy as np
+
+from processing.counts import to_si
+
+
+def test_is_counts_times_scale_and_knows_saturation() -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.integers(-32000, 32000, (50, 9)).astype(np.int16)
+    columns = np.array([4, 5, 6, 0, 1, 2])
+    scales = np.array([1e-3, 2e-3, 3e-3, 1e-4, 2e-4, 3e-4])
+    counts[3, 5] = 32767
+    counts[7, 0] = -32768
+    counts[9, 3] = 32767  # a column that is not the sensor's
+
+    acc, gyr, valid = to_si(counts, columns, scales, 32767)
+
+    np.testing.assert_array_equal(acc, counts[:, columns[:3]] * scales[:3])
+    np.testing.assert_array_equal(gyr, counts[:, columns[3:]] * scales[3:])
+    assert np.flatnonzero(~valid).tolist() == [3, 7]
+
+
+def test_one_below_full_scale_is_a_measurement() -> None:
+    counts = np.array([[32766, -32766, 0, 0, 0, 0]], dtype=np.int16)
+    assert to_si(counts, np.arange(6), np.ones(6), 32767)[2].tolist() == [True]
