@@ -7,20 +7,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from ingest.assemble import layout_of
 from ingest.reprocess_session import process_wear
 from ingest.reprocess_wear import END_NS, Wear
-from processing import grid, session
 from processing.pipeline import PipelineParams
-from processing.synthesis import PatientSpec, SimulatedRecording, simulate
+from processing.synthesis import PatientSpec, simulate
 from storage.embedded import EmbeddedStore
-from storage.record import Anchors, Channel, DirectWriter, StreamInfo
+from tests.support.worn_record import PATIENT, settle, write_samples
 
 DURATION_S = 7200.0
-START_NS = 1_790_000_000_000_000_000
-PER_PACKET = 10
 WORN_H = 16.0
 """Hours that a day is worn: simulated patients of the benchmark neither sleep nor rest."""
 TARGET_MIN = 25.0
@@ -33,11 +27,12 @@ def measure(echo: Callable[[str], None], rounds: int = 3) -> None:
     params = PipelineParams()
     with tempfile.TemporaryDirectory(prefix="necktrace-") as folder:
         data = Path(folder)
-        _record(recording, data)
-        wear = _wear(recording, params)
+        write_samples(data, recording)
+        plan = settle(recording)
+        wear = Wear(0, END_NS, plan.setup, plan.resets)
 
         def once() -> int:
-            result = process_wear(data, "p", "UTC", params, wear, "bench")
+            result = process_wear(data, PATIENT, "UTC", params, wear, "bench")
             store = EmbeddedStore(data)
             for batch in result.batches:
                 store.put(batch)
@@ -72,46 +67,3 @@ def _profile(echo: Callable[[str], None], profile: cProfile.Profile) -> None:
     for name, row in rows[:LINES]:
         place = f"{Path(row.file_name).name}:{row.line_number} {name}"
         echo(f"    {row.tottime / whole:5.1%}  {row.ncalls:>7}  {place}")
-
-
-def _wear(recording: SimulatedRecording, params: PipelineParams) -> Wear:
-    head, trunk = recording.blocks()
-    state = grid.start(params.grid, has_trunk=True)
-    _, pair = grid.step(params.grid, state, head, trunk, final=True)
-    plan = session.plan(params, pair, recording.spans)
-    return Wear(0, END_NS, plan.setup, plan.resets)
-
-
-def _record(recording: SimulatedRecording, folder: Path) -> None:
-    """Write the samples as the collector would have sealed them."""
-    with DirectWriter(folder) as writer:
-        for role, truth, counts in (
-            ("head", recording.head, recording.head_counts),
-            ("trunk", recording.trunk, recording.trunk_counts),
-        ):
-            info = StreamInfo(
-                patient="p",
-                device_id=role,
-                boot=1,
-                role=role,
-                kind="imu",
-                channels=_channels(truth.acc_per_count, truth.gyr_per_count),
-                rate_hz=recording.rate_hz,
-                device_clock_hz=1e6,
-            )
-            assert layout_of(info.channels, "int16", info.rate_hz) is not None
-            stream = writer.open_stream(info)
-            step = round(300.0 * recording.rate_hz) // PER_PACKET * PER_PACKET
-            for first in range(0, len(counts), step):
-                part = counts[first : first + step]
-                at = np.arange(first, first + len(part), PER_PACKET, dtype=np.int64)
-                took_ns = np.round(at * (1e9 / recording.rate_hz)).astype(np.int64)
-                anchors = Anchors(at, took_ns // 1000, START_NS + took_ns // 1000 * 1000)
-                writer.seal_direct(stream, part, first_index=first, anchors=anchors)
-
-
-def _channels(acc: float, gyr: float) -> tuple[Channel, ...]:
-    return tuple(
-        [Channel(f"acc_{a}", "m/s^2", "int16", acc) for a in "xyz"]
-        + [Channel(f"gyr_{a}", "rad/s", "int16", gyr) for a in "xyz"]
-    )
