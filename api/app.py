@@ -13,7 +13,7 @@ from api.gate import Gate
 from api.problems import MEDIA_TYPE, PROBLEMS, Problem, install_problems
 from api.routes import ROUTERS
 from api.runtime import Runtime
-from api.web import views
+from api.web import access_pages, views
 
 API_PREFIX = "/api/v1"
 STATIC = Path(__file__).parent / "web" / "static"
@@ -82,6 +82,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     install_problems(app, views.error_page(runtime))
     _include_routes(app)
     app.include_router(views.router, include_in_schema=False)
+    app.include_router(access_pages.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Guard, runtime=runtime)
     app.add_middleware(Gate, proxy=trusted_proxy(runtime.settings))

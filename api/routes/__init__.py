@@ -2,7 +2,17 @@
 
 from fastapi import APIRouter
 
-from api.routes import angles, annotations, episodes, exports, health, live, records, summaries
+from api.routes import (
+    access,
+    angles,
+    annotations,
+    episodes,
+    exports,
+    health,
+    live,
+    records,
+    summaries,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
@@ -13,6 +23,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     summaries.router,
     annotations.router,
     exports.router,
+    access.router,
 )
 
 __all__ = ["ROUTERS"]
