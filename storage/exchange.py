@@ -8,11 +8,12 @@ sends back or overwrites what the other wrote.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from storage.catalog import Catalog
 from storage.database import folder_errors, transaction
+from storage.due import mark_due, mark_within
 from storage.errors import CatalogError
 
 Entry = dict[str, Any]
@@ -77,15 +78,6 @@ FROM_CLINIC: Final = ("plan", "thresholds")
 """Settings of a patient that the clinic writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What entries from elsewhere changed here."""
-
-    changed: int
-    since_ns: int | None
-    """From when on results of the patient are no longer right; None where they are."""
-
-
 def scope_of(patient: str) -> str:
     """Return the scope under which settings of a patient are kept; deleted with the patient."""
     return f"patient/{patient}"
@@ -116,8 +108,10 @@ def apply(
     kind: str,
     items: Sequence[Mapping[str, Any]],
     removed: Sequence[Sequence[Any]] = (),
-) -> Applied:
+) -> int:
     """Take over what a home sent, in one transaction; a repeat changes nothing.
+
+    Results that the entries make wrong are marked as due. Returns how many entries changed.
 
     Raises
     ------
@@ -142,8 +136,10 @@ def apply(
             if before is not None:
                 _delete(catalog, held, patient, before)
                 touched.append(before)
-    starts = [_since_ns(held, entry) for entry in touched] if held.since else []
-    return Applied(len(touched), min(starts, default=None))
+        if held.since and touched:
+            since_ns = min(_since_ns(held, entry) for entry in touched)
+            mark_within(catalog.connection, patient, since_ns)
+    return len(touched)
 
 
 def written_by_clinic(
@@ -195,23 +191,21 @@ def take_from_clinic(
 
 def _apply_setting(
     catalog: Catalog, patient: str, kind: str, items: Sequence[Mapping[str, Any]]
-) -> Applied:
+) -> int:
     changed = 0
-    since_ns: int | None = None
     for item in items:
         value = item["value"]
         if kind == "zone":
             known = catalog.patient(patient)
             if known.zone != value:
                 # another zone cuts other days: everything is made again
-                catalog.save_patient(
-                    type(known)(known.id, known.label, value, known.created_ns, known.settings)
-                )
-                changed, since_ns = changed + 1, 0
+                mark_due(catalog, patient, 0)
+                catalog.save_patient(replace(known, zone=value))
+                changed += 1
         elif catalog.setting(scope_of(patient), kind) != value:
             catalog.set_setting(scope_of(patient), kind, value)
             changed += 1
-    return Applied(changed, since_ns)
+    return changed
 
 
 def _put(catalog: Catalog, held: Kind, patient: str, entry: Entry) -> list[Entry]:

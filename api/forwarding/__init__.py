@@ -1,0 +1,1 @@
+"""Home to clinic: what crosses, the sender at home, the receiver in the clinic."""
