@@ -105,8 +105,9 @@ class Link:
                 method, path, params=params, json=json, content=content, headers=headers
             )
         except httpx.HTTPError as error:
+            reason = str(error) or type(error).__name__
             raise ForwardError(
-                f"the clinic at {self.url} cannot be reached ({str(error) or type(error).__name__}); "
+                f"the clinic at {self.url} cannot be reached ({reason}); "
                 "what was not sent stays here and is sent when it answers"
             ) from None
         if answer.is_success or answer.status_code == 304:

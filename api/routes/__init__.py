@@ -8,6 +8,7 @@ from api.routes import (
     annotations,
     episodes,
     exports,
+    forward,
     health,
     live,
     records,
@@ -23,6 +24,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     summaries.router,
     annotations.router,
     exports.router,
+    forward.router,
     access.router,
 )
 
