@@ -209,9 +209,9 @@ class Timeline:
         state = self._state(boot, first_live.device_us, first_live.host_ns)
         period_s = 1.0 / self.layout.rate_hz
         known, _ = clock.step(
-            self._params, state, _anchors([first_live]), nominal_period_s=period_s
+            self._params, state, anchors_of([first_live]), nominal_period_s=period_s
         )
-        stored = _anchors([replace(run, live=False) for run in runs])
+        stored = anchors_of([replace(run, live=False) for run in runs])
         _, timed = clock.step(self._params, known, stored, nominal_period_s=period_s)
         # stamps of early packets may jitter by more than their distance
         order = np.arange(timed.t_ns.size)
@@ -222,9 +222,12 @@ class Timeline:
         """Return the samples of runs, in order of index, as blocks."""
         if not runs:
             return []
-        timed = self._place(boot, runs)
-        ends = np.cumsum([run.samples.shape[0] for run in runs])
-        samples = np.concatenate([run.samples for run in runs])
+        return self.place_rows(boot, anchors_of(runs), np.concatenate([r.samples for r in runs]))
+
+    def place_rows(self, boot: int, anchors: clock.Anchors, samples: Samples) -> list[Piece]:
+        """Return samples, in order of index, as blocks; `anchors` say which came together."""
+        timed = self._place(boot, anchors)
+        ends = np.cumsum(anchors.n_samples)
         starts = [0, *(int(ends[i - 1]) for i in np.flatnonzero(timed.breaks) if i > 0)]
         pieces = []
         for a, b in zip(starts, [*starts[1:], int(ends[-1])], strict=True):
@@ -233,14 +236,14 @@ class Timeline:
                 pieces.append(Piece(block, a > 0 or bool(timed.breaks[0])))
         return pieces
 
-    def _place(self, boot: int, runs: Sequence[Run]) -> clock.Timed:
-        state = self._state(boot, runs[0].device_us, runs[0].host_ns)
+    def _place(self, boot: int, anchors: clock.Anchors) -> clock.Timed:
+        state = self._state(boot, int(anchors.device_us[0]), int(anchors.host_ns[0]))
         self._clock, timed = clock.step(
-            self._params, state, _anchors(runs), nominal_period_s=1.0 / self.layout.rate_hz
+            self._params, state, anchors, nominal_period_s=1.0 / self.layout.rate_hz
         )
         timely = np.flatnonzero(timed.timely)
         if timely.size:
-            rows = sum(run.samples.shape[0] for run in runs[: int(timely[-1]) + 1])
+            rows = int(anchors.n_samples[: int(timely[-1]) + 1].sum())
             self._last_ns = int(timed.t_ns[rows - 1])
         return timed
 
@@ -253,7 +256,8 @@ class Timeline:
         return self._clock
 
 
-def _anchors(runs: Sequence[Run]) -> clock.Anchors:
+def anchors_of(runs: Sequence[Run]) -> clock.Anchors:
+    """Return runs as the clock takes them."""
     return clock.Anchors(
         first_index=np.array([run.first_index for run in runs], dtype=np.int64),
         n_samples=np.array([run.samples.shape[0] for run in runs], dtype=np.int64),

@@ -41,7 +41,7 @@ class _Facts:
     host_ns: IntArray
     live: BoolArray
     trips: tuple[clock.RoundTrip, ...]
-    stepped: frozenset[int]
+    stepped: IntArray
     """Device times of packets at which the clock was stepped."""
 
 
@@ -138,28 +138,31 @@ def _boot(reader: RecordReader, stream: Stream, timeline: Timeline) -> Iterator[
     trips = deque(facts.trips)
     boot = stream.info.boot
     early: list[Run] = []
-    waiting: list[Run] = []
     started = False
-    for run in _runs(reader, stream, facts):
-        if not started and not run.live:
-            early.append(run)
-            continue
-        while run.live and trips and trips[0].host_received_ns < run.host_ns:
-            yield from timeline.place(boot, waiting)
-            waiting = []
-            timeline.observe(boot, trips.popleft())
+    for anchors, samples in _batches(reader, stream, facts):
+        rows = np.append(0, np.cumsum(anchors.n_samples))
+        begin, end = 0, anchors.n_samples.shape[0]
         if not started:
-            started = True
-            if early:
-                yield Piece(timeline.place_before(boot, early, run), new_axis=False)
-        waiting.append(run)
-        if len(waiting) >= _RUNS_AT_ONCE:
-            yield from timeline.place(boot, waiting)
-            waiting = []
-    yield from timeline.place(boot, waiting)
-
-
-_RUNS_AT_ONCE = 2048
+            begin = int(anchors.live.argmax()) if anchors.live.any() else end
+            early += [_run(anchors, samples, rows, k) for k in range(begin)]
+            if begin == end:
+                continue
+        while begin < end:
+            due = end  # first packet that came after the next exchange
+            if trips:
+                late = anchors.live & (anchors.host_ns > trips[0].host_received_ns)
+                due = begin + int(late[begin:].argmax()) if late[begin:].any() else end
+            if not started and due > begin:
+                started = True
+                if early:
+                    first = _run(anchors, samples, rows, begin)
+                    yield Piece(timeline.place_before(boot, early, first), new_axis=False)
+            if due > begin:
+                part = samples[rows[begin] : rows[due]]
+                yield from timeline.place_rows(boot, _some(anchors, begin, due), part)
+                begin = due
+            if due < end:
+                timeline.observe(boot, trips.popleft())
 
 
 def _facts(reader: RecordReader, stream: Stream, layout: Layout) -> _Facts:
@@ -183,8 +186,11 @@ def _facts(reader: RecordReader, stream: Stream, layout: Layout) -> _Facts:
     )
 
 
-def _runs(reader: RecordReader, stream: Stream, facts: _Facts) -> Iterator[Run]:
-    """Yield the samples of a boot in order of index, packet by packet as they came."""
+_Batch = tuple[clock.Anchors, Samples]
+
+
+def _batches(reader: RecordReader, stream: Stream, facts: _Facts) -> Iterator[_Batch]:
+    """Yield the samples of a boot in order of index, with the packets they came in."""
     held: tuple[IntArray, Samples] | None = None
     period_us = 1e6 / stream.info.rate_hz
     for chunk in reader.samples(stream.id):
@@ -192,10 +198,11 @@ def _runs(reader: RecordReader, stream: Stream, facts: _Facts) -> Iterator[Run]:
         # the last packet may go on in the next chunk
         last = int(np.searchsorted(facts.first, index[-1], side="right")) - 1
         keep = int(np.searchsorted(index, facts.first[last])) if last >= 0 else 0
-        yield from _cut_runs(index[:keep], data[:keep], facts, period_us)
+        if keep:
+            yield _cut(index[:keep], data[:keep], facts, period_us)
         held = index[keep:], data[keep:]
-    if held is not None:
-        yield from _cut_runs(*held, facts, period_us)
+    if held is not None and held[0].size:
+        yield _cut(*held, facts, period_us)
 
 
 def _with_held(held: tuple[IntArray, Samples] | None, chunk: Chunk) -> tuple[IntArray, Samples]:
@@ -205,30 +212,49 @@ def _with_held(held: tuple[IntArray, Samples] | None, chunk: Chunk) -> tuple[Int
     return np.concatenate((held[0], chunk.index)), data
 
 
-def _cut_runs(index: IntArray, data: Samples, facts: _Facts, period_us: float) -> Iterator[Run]:
+def _cut(index: IntArray, data: Samples, facts: _Facts, period_us: float) -> _Batch:
     """Cut consecutive rows at packets and at gaps.
 
     Rows behind a gap without an anchor of their own (an importer may leave some) are put at the
     nominal distance from the packet before; they tell nothing about the clock.
     """
-    if not index.size:
-        return
     packet = np.maximum(np.searchsorted(facts.first, index, side="right") - 1, 0)
     new = np.ones(index.size, dtype=np.bool_)
     new[1:] = (np.diff(index) != 1) | (np.diff(packet) != 0)
     starts = np.flatnonzero(new)
-    for a, b in zip(starts, [*starts[1:], index.size], strict=True):
-        k = int(packet[a])
-        ahead = int(index[a] - facts.first[k])
-        device_us = int(facts.device_us[k])
-        yield Run(
-            first_index=int(index[a]),
-            device_us=device_us + round(ahead * period_us),
-            host_ns=int(facts.host_ns[k]),
-            samples=data[a:b],
-            live=bool(facts.live[k]) and ahead == 0,
-            stepped=ahead == 0 and device_us in facts.stepped,
-        )
+    k = packet[starts]
+    ahead = index[starts] - facts.first[k]
+    anchors = clock.Anchors(
+        first_index=index[starts],
+        n_samples=np.diff(np.append(starts, index.size)),
+        device_us=facts.device_us[k] + np.rint(ahead * period_us).astype(np.int64),
+        host_ns=facts.host_ns[k],
+        live=facts.live[k] & (ahead == 0),
+        stepped=np.isin(facts.device_us[k], facts.stepped) & (ahead == 0),
+    )
+    return anchors, data
+
+
+def _some(anchors: clock.Anchors, a: int, b: int) -> clock.Anchors:
+    return clock.Anchors(
+        first_index=anchors.first_index[a:b],
+        n_samples=anchors.n_samples[a:b],
+        device_us=anchors.device_us[a:b],
+        host_ns=anchors.host_ns[a:b],
+        live=anchors.live[a:b],
+        stepped=anchors.stepped[a:b],
+    )
+
+
+def _run(anchors: clock.Anchors, samples: Samples, rows: IntArray, k: int) -> Run:
+    return Run(
+        first_index=int(anchors.first_index[k]),
+        device_us=int(anchors.device_us[k]),
+        host_ns=int(anchors.host_ns[k]),
+        samples=samples[rows[k] : rows[k + 1]],
+        live=bool(anchors.live[k]),
+        stepped=bool(anchors.stepped[k]),
+    )
 
 
 def _trips(reader: RecordReader, info: StreamInfo) -> tuple[clock.RoundTrip, ...]:
@@ -255,14 +281,14 @@ def _trips(reader: RecordReader, info: StreamInfo) -> tuple[clock.RoundTrip, ...
     return tuple(sorted(found, key=lambda trip: trip.host_received_ns))
 
 
-def _stepped(reader: RecordReader, info: StreamInfo) -> frozenset[int]:
+def _stepped(reader: RecordReader, info: StreamInfo) -> IntArray:
     found: set[int] = set()
     for stream in reader.streams(device_id=_device(info), kind="event"):
         if stream.info.boot == info.boot:
             for chunk in reader.samples(stream.id):
                 flagged = chunk.data[:, 0] == EVENT_CLOCK_STEPPED
                 found.update(chunk.anchors.device_ticks[flagged].tolist())
-    return frozenset(found)
+    return np.array(sorted(found), dtype=np.int64)
 
 
 def _device(info: StreamInfo) -> str:
