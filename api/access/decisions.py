@@ -97,6 +97,8 @@ def _for_shown(catalog: Catalog, principal: Principal, rule: Rule) -> Decision:
     if principal.sees is None:
         return Decision()
     shown = [patient for patient in catalog.patients() if principal.knows(patient.id)]
+    if rule.need != "signed-in" and not shown:
+        return Decision("not-found", "No patient is granted to you.")
     hidden = [patient for patient in shown if principal.is_blind(patient.id)]
     if rule.blind == "refused" and hidden:
         return Decision("not-allowed", _BLIND, [patient.id for patient in hidden])

@@ -140,6 +140,9 @@ def _refusal(scope: Scope, decision: Decision) -> Response:
     if person and not path.startswith("/api/"):
         if status == HTTPStatus.UNAUTHORIZED and scope["method"] in _SAFE:
             return RedirectResponse(f"/login?next={quote(path, safe='/')}", 303)
+        if path == "/":
+            # Who sees no patient here, such as an administrator, still has a first page.
+            return RedirectResponse("/account", 303)
         page = scope["app"].state.error_page
         shown: Response = page(status, HTTPStatus(status).phrase, decision.reason)
         return shown
