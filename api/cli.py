@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "validate": "Measure accuracy beside VQF, on BROAD and on simulated patients.",
     "scan": "List the Bluetooth sensors around, supported ones first.",
     "pair": "Make a sensor known as the one on the head or on the trunk.",
+    "calibrate": "Measure a sensor unit's own errors and keep them with it.",
     "reprocess": "Make results again from the record, with this version of the algorithm.",
     "verify": "Check every file, range and count of the record.",
     "import": "Copy another data folder's samples and entries into this one.",

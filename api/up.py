@@ -3,7 +3,8 @@
 import asyncio
 import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from api.alignments import latest_alignment
@@ -94,12 +95,23 @@ async def run_up(
                     wishes=wishes,
                     today=today_so_far(runtime, patient),
                 )
-                collector = Collector(spec, transport, hub, store=store)
+                collector = Collector(
+                    spec,
+                    transport,
+                    hub,
+                    store=store,
+                    calibration_of=lambda unit: _unit_calibration(catalog, unit),
+                )
                 await _collect(
                     runtime, patient, collector, say, calibrate=calibrate, browser=browser
                 )
         finally:
             store.close()
+
+
+def _unit_calibration(catalog: Catalog, unit: str) -> Mapping[str, Any]:
+    """Return what `necktrace calibrate device` found for a unit, empty where it never ran."""
+    return next((d.calibration for d in catalog.devices() if d.id == unit), {})
 
 
 async def _collect(
