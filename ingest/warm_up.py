@@ -6,7 +6,7 @@ import numpy as np
 
 from ingest.assemble import Piece, Run, Timeline, layout_of
 from ingest.processor import Processor
-from processing import synthesis
+from processing import grid, session, synthesis
 from processing.clock import RoundTrip
 from processing.pipeline import PipelineParams, Setup
 from storage.record import Channel
@@ -27,6 +27,9 @@ def compile_chain(params: PipelineParams, setup: Setup) -> None:
     processor.add("trunk", [Piece(trunk, new_axis=False)])
     processor.step(None)
     processor.step(None, final=True)
+    grid_state = grid.start(params.grid)
+    _, pair = grid.step(params.grid, grid_state, head, trunk, final=True)
+    session.plan(params, pair, recording.spans)
     channels = [Channel(f"{kind}_{axis}", "1") for kind in ("acc", "gyr") for axis in "xyz"]
     layout = layout_of(channels, "int16", recording.rate_hz)
     assert layout is not None
