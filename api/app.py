@@ -9,6 +9,7 @@ from fastapi.staticfiles import StaticFiles
 
 from api.access.arrival import trusted_proxy
 from api.access.guard import Guard
+from api.clinic import views as clinic
 from api.gate import Gate
 from api.problems import MEDIA_TYPE, PROBLEMS, Problem, install_problems
 from api.routes import ROUTERS
@@ -82,6 +83,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     install_problems(app, views.error_page(runtime))
     _include_routes(app)
     app.include_router(views.router, include_in_schema=False)
+    app.include_router(clinic.router, include_in_schema=False)
     app.include_router(access_pages.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Guard, runtime=runtime)

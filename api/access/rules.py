@@ -45,6 +45,7 @@ def _rule(
 
 _V1: Final = "/api/v1"
 _P: Final = f"{_V1}/patients/{{patient_id}}"
+_C: Final = "/clinic/patients/{patient_id}"
 
 RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", "/healthz", "public"),
@@ -91,6 +92,14 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", "/episodes", "read:summary", "shown", "refused"),
     _rule("POST", "/notes", "write:annotations", "shown", "refused"),
     _rule("POST", "/notes/{annotation_id}/undo", "write:annotations", "shown", "refused"),
+    _rule("GET", "/clinic", "read:summary", "shown", "refused"),
+    _rule("GET", _C, "read:summary", "path", "refused"),
+    _rule("GET", f"{_C}/episodes", "read:summary", "path", "refused"),
+    _rule("GET", f"{_C}/report.pdf", "read:summary", "path", "refused"),
+    _rule("POST", f"{_C}/injections", "write:annotations", "path", "refused"),
+    _rule("POST", f"{_C}/injections/{{injection_id}}/remove", "write:annotations", "path", "refused"),
+    _rule("POST", f"{_C}/verdicts", "write:annotations", "path", "refused"),
+    _rule("POST", f"{_C}/counting", "write:annotations", "path", "refused"),
     _rule("GET", "/data", "read:raw", "shown", "refused"),
     _rule("GET", "/about", "signed-in"),
     _rule("GET", "/docs", "signed-in"),

@@ -1,0 +1,1 @@
+"""The clinician's door: caseload, patient page, verdicts, injections, report."""

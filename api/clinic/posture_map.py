@@ -1,0 +1,173 @@
+"""Posture maps of two periods and their difference, cell by cell, with its uncertainty.
+
+The unit of uncertainty is the day: a cell's share of each day's time, its mean over the days, and
+Welch's interval of the difference of two means. Each cell is judged by itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from processing.summary.types import CELL_DEG, PostureCell
+from processing.types import FloatArray
+
+Place = tuple[float, float]
+"""Lower edges of rotation and lateral tilt, degrees."""
+LEVELS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class MapCell:
+    """One cell of a map, with what it says in words' numbers."""
+
+    rotation_deg: float
+    lateral_deg: float
+    x: float
+    y: float
+    value: float
+    """Percent of the time, or difference in percent points."""
+    low: float | None
+    high: float | None
+    level: int
+    """1 to `LEVELS`, by the square root of the value's size."""
+    established: bool
+    """Of a difference: the interval leaves no room for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostureMap:
+    """A map in drawing coordinates: ten units per cell."""
+
+    name: str
+    cells: tuple[MapCell, ...]
+    width: float
+    height: float
+    zero_x: float
+    zero_y: float
+    days: int
+    seconds: float
+    left_deg: float
+    right_deg: float
+    top_deg: float
+    bottom_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class MapPair:
+    """Two periods side by side, and later minus earlier."""
+
+    before: PostureMap
+    after: PostureMap
+    change: PostureMap
+
+
+DayShares = Mapping[Place, float]
+
+
+def day_shares(cells: Sequence[PostureCell]) -> tuple[DayShares, float]:
+    """Return the percent of a day's time per cell, and the seconds they are of."""
+    whole = sum(cell.seconds for cell in cells)
+    if whole <= 0.0:
+        return {}, 0.0
+    return {(c.rotation_deg, c.lateral_deg): 100.0 * c.seconds / whole for c in cells}, whole
+
+
+def map_pair(
+    before: Sequence[tuple[DayShares, float]],
+    after: Sequence[tuple[DayShares, float]],
+    confidence: float = 0.95,
+) -> MapPair | None:
+    """Return the maps of two periods; None where either holds no day.
+
+    Parameters
+    ----------
+    before, after : sequence of tuple
+        Per day what `day_shares` returns.
+    confidence : float
+        Of the intervals.
+    """
+    earlier = [each for each in before if each[1] > 0.0]
+    later = [each for each in after if each[1] > 0.0]
+    if not earlier or not later:
+        return None
+    places = sorted({place for shares, _ in [*earlier, *later] for place in shares})
+    a = np.array([[shares.get(p, 0.0) for p in places] for shares, _ in earlier])
+    b = np.array([[shares.get(p, 0.0) for p in places] for shares, _ in later])
+    low, high = _welch(a, b, confidence)
+    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
+    seconds_a, seconds_b = (sum(s for _, s in rows) for rows in (earlier, later))
+    none = np.full(len(places), np.nan)
+    return MapPair(
+        _drawn("before", places, mean_a, none, none, len(a), seconds_a),
+        _drawn("after", places, mean_b, none, none, len(b), seconds_b),
+        _drawn(
+            "change", places, mean_b - mean_a, low, high, len(a) + len(b), seconds_a + seconds_b
+        ),
+    )
+
+
+def _welch(a: FloatArray, b: FloatArray, confidence: float) -> tuple[FloatArray, FloatArray]:
+    """Return the ends of Welch's interval per column; NaN where a side has fewer than two days."""
+    n, m = len(a), len(b)
+    if n < 2 or m < 2:
+        none = np.full(a.shape[1], np.nan)
+        return none, none
+    from scipy import stats
+
+    var_a, var_b = a.var(axis=0, ddof=1) / n, b.var(axis=0, ddof=1) / m
+    both = np.maximum(var_a + var_b, 1e-12)
+    freedom = both**2 / np.maximum(var_a**2 / (n - 1) + var_b**2 / (m - 1), 1e-24)
+    half = stats.t.ppf(0.5 + confidence / 2.0, np.maximum(freedom, 1.0)) * np.sqrt(both)
+    difference = b.mean(axis=0) - a.mean(axis=0)
+    return difference - half, difference + half
+
+
+def _drawn(
+    name: str,
+    places: Sequence[Place],
+    values: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    days: int,
+    seconds: float,
+) -> PostureMap:
+    left = min(-CELL_DEG, *(r for r, _ in places))
+    right = max(0.0, *(r for r, _ in places)) + CELL_DEG
+    bottom = min(-CELL_DEG, *(t for _, t in places))
+    top = max(0.0, *(t for _, t in places)) + CELL_DEG
+    largest = max(float(np.abs(values).max()), 1e-9)
+    unit = 10.0 / CELL_DEG
+    cells = []
+    for (rotation, lateral), value, a, b in zip(places, values, low, high, strict=True):
+        share = abs(float(value)) / largest
+        if share < 0.002:
+            continue
+        known = bool(np.isfinite(a))
+        cells.append(
+            MapCell(
+                rotation_deg=rotation,
+                lateral_deg=lateral,
+                x=(rotation - left) * unit,
+                y=(top - lateral - CELL_DEG) * unit,
+                value=float(value),
+                low=float(a) if known else None,
+                high=float(b) if known else None,
+                level=max(1, int(np.ceil(LEVELS * np.sqrt(share)))),
+                established=known and bool(a * b > 0.0),
+            )
+        )
+    return PostureMap(
+        name=name,
+        cells=tuple(cells),
+        width=(right - left) * unit,
+        height=(top - bottom) * unit,
+        zero_x=-left * unit,
+        zero_y=top * unit,
+        days=days,
+        seconds=seconds,
+        left_deg=left,
+        right_deg=right,
+        top_deg=top,
+        bottom_deg=bottom,
+    )

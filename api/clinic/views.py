@@ -1,0 +1,250 @@
+"""The clinician's pages."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Path, Query
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from api import queries
+from api.access.principals import current, visible_patients
+from api.clinic import words
+from api.clinic.caseload import POOR_PERCENT, SILENT_D, caseload
+from api.clinic.figures import CYCLE_FIGURES, FIGURES
+from api.clinic.hours import BOUNDS_DEG, hour_rows
+from api.clinic.injections import add_injection, take_back
+from api.clinic.patient_days import Counting, save_counting
+from api.clinic.patient_view import PatientView, patient_view, since_words
+from api.clinic.periods import Period, checked
+from api.clinic.snippets import snippet
+from api.clinic.verdicts import give_verdict, verdict_of, verdicts_between
+from api.problems import problem
+from api.routes.parameters import PatientDep
+from api.runtime import RuntimeDep
+from api.web.charts import last_days
+from api.web.pages import render
+
+router = APIRouter(prefix="/clinic", default_response_class=HTMLResponse)
+
+HOUR_DAYS = 28
+EPISODES_PER_PAGE = 20
+FigureKey = Literal["deviation", "near", "posture", "jerk", "tremor"]
+MAX_TEXT = 200
+
+WORDS: dict[str, Callable[..., str]] = {
+    "shift_words": words.shift_words,
+    "verdict_words": words.verdict_words,
+    "turn_words": words.turn_words,
+    "weeks": words.weeks,
+    "day_of": words.day_of,
+}
+
+
+def _back(patient_id: str, part: str) -> RedirectResponse:
+    from urllib.parse import quote
+
+    return RedirectResponse(f"/clinic/patients/{quote(patient_id, safe='')}{part}", 303)
+
+
+@router.get("")
+def all_cases(runtime: RuntimeDep) -> HTMLResponse:
+    """Return the caseload."""
+    cases = caseload(runtime, visible_patients(runtime.catalog))
+    return render(
+        runtime,
+        "clinic_caseload.html",
+        "clinic",
+        zone=runtime.settings.zone_name,
+        cases=cases,
+        figure=FIGURES["deviation"],
+        silent_d=SILENT_D,
+        poor_percent=POOR_PERCENT,
+        words=WORDS,
+    )
+
+
+def _periods(
+    a_from: date | None, a_to: date | None, b_from: date | None, b_to: date | None
+) -> tuple[Period, Period] | None:
+    given = (a_from, a_to, b_from, b_to)
+    if all(each is None for each in given):
+        return None
+    if a_from is None or a_to is None or b_from is None or b_to is None:
+        raise problem("invalid-request", "Give the first and last day of both periods.")
+    return checked(a_from, a_to), checked(b_from, b_to)
+
+
+@router.get("/patients/{patient_id}")
+def one_patient(
+    runtime: RuntimeDep,
+    patient: PatientDep,
+    figure: FigureKey = "deviation",
+    a_from: date | None = None,
+    a_to: date | None = None,
+    b_from: date | None = None,
+    b_to: date | None = None,
+    weeks: Annotated[int, Query(ge=4, le=52)] = 16,
+) -> HTMLResponse:
+    """Return the page of one patient."""
+    view = patient_view(
+        runtime,
+        patient,
+        figure_key=figure,
+        periods=_periods(a_from, a_to, b_from, b_to),
+        weeks_shown=weeks,
+    )
+    return render(
+        runtime,
+        "clinic_patient.html",
+        "clinic",
+        zone=patient.zone,
+        view=view,
+        since=since_words(view),
+        figures=[FIGURES[key] for key in CYCLE_FIGURES],
+        all_figures=list(FIGURES.values()),
+        hours=hour_rows(runtime, patient, _hour_days(view)),
+        hour_bounds=BOUNDS_DEG,
+        weeks=weeks,
+        max_text=MAX_TEXT,
+        words=WORDS,
+    )
+
+
+def _hour_days(view: PatientView) -> list[date]:
+    if not view.days:
+        return []
+    shown = last_days(view.today, HOUR_DAYS)
+    return [day for day in shown if day >= min(view.days[0].day, view.today - timedelta(days=6))]
+
+
+@router.post("/patients/{patient_id}/injections")
+def enter_injection(
+    runtime: RuntimeDep,
+    patient: PatientDep,
+    day: Annotated[date, Form()],
+    product: Annotated[str, Form(min_length=1, max_length=MAX_TEXT)],
+    muscles: Annotated[str, Form(max_length=MAX_TEXT)] = "",
+    units: Annotated[str, Form(max_length=10, pattern=r"^\s*(\d{1,5}([.,]\d{1,2})?)?\s*$")] = "",
+) -> RedirectResponse:
+    """Write an injection down, and go back to the patient."""
+    text = units.strip().replace(",", ".")
+    add_injection(
+        runtime.catalog,
+        patient,
+        day,
+        product=product.strip(),
+        units=float(text) if text else None,
+        muscles=muscles.strip(),
+        actor=current().name,
+    )
+    return _back(patient.id, "#injections")
+
+
+@router.post("/patients/{patient_id}/injections/{injection_id}/remove")
+def remove_injection(
+    runtime: RuntimeDep,
+    patient: PatientDep,
+    injection_id: Annotated[str, Path(min_length=1, max_length=64)],
+) -> RedirectResponse:
+    """Take an injection back, and go back to the patient."""
+    take_back(runtime.catalog, patient, injection_id, current().name)
+    return _back(patient.id, "#injections")
+
+
+@router.post("/patients/{patient_id}/counting")
+def set_counting(
+    runtime: RuntimeDep,
+    patient: PatientDep,
+    least_worn_h: Annotated[float, Form(ge=0.25, le=24.0)],
+    across_neutrals: Annotated[bool, Form()] = False,
+) -> RedirectResponse:
+    """Keep which days count, and go back to the patient."""
+    wanted = Counting(least_worn_h, across_neutrals)
+    save_counting(runtime.catalog, patient.id, wanted, current().name)
+    return _back(patient.id, "#counting")
+
+
+@router.get("/patients/{patient_id}/episodes")
+def patient_episodes(
+    runtime: RuntimeDep,
+    patient: PatientDep,
+    kind: Annotated[str, Query(pattern="^(jerk|posture|tremor)?$")] = "",
+    before: Annotated[int | None, Query(ge=0, le=2**62)] = None,
+) -> HTMLResponse:
+    """Return episodes with the angles around each, to confirm or reject."""
+    span = queries.Range(0, queries.FOREVER_NS if before is None else before)
+    page = queries.episodes_newest_first(
+        runtime, patient, span, kind=kind or None, limit=EPISODES_PER_PAGE
+    )
+    found = page.episodes
+    verdicts = (
+        verdicts_between(
+            runtime.catalog,
+            patient.id,
+            min(e.start_ns for e in found),
+            max(e.end_ns for e in found) + 1,
+        )
+        if found
+        else []
+    )
+    return render(
+        runtime,
+        "clinic_episodes.html",
+        "clinic",
+        zone=patient.zone,
+        patient=patient,
+        kind=kind,
+        before=before,
+        rows=[(e, snippet(runtime, patient, e), verdict_of(e, verdicts)) for e in found],
+        next_before=page.next_position,
+    )
+
+
+@router.post("/patients/{patient_id}/verdicts")
+def judge(
+    runtime: RuntimeDep,
+    patient: PatientDep,
+    kind: Annotated[Literal["jerk", "posture", "tremor"], Form()],
+    start_ns: Annotated[int, Form(ge=0, le=2**62)],
+    verdict: Annotated[Literal["confirm", "reject", "clear"], Form()],
+    before: Annotated[str, Form(max_length=20, pattern=r"^\d*$")] = "",
+    only: Annotated[str, Form(pattern="^(jerk|posture|tremor)?$")] = "",
+) -> RedirectResponse:
+    """Confirm or reject an episode, and go back to it."""
+    found = runtime.results.episodes(patient.id, start_ns, start_ns + 1, kind=kind)
+    if not found:
+        raise problem("not-found", "There is no such episode; it may have been made again.")
+    give_verdict(runtime.catalog, patient.id, found[0], verdict, current().name)
+    query = "&".join(f"{k}={v}" for k, v in (("kind", only), ("before", before)) if v)
+    return _back(patient.id, f"/episodes{'?' if query else ''}{query}#e{start_ns}")
+
+
+@router.get("/patients/{patient_id}/report.pdf")
+def report(
+    runtime: RuntimeDep,
+    patient: PatientDep,
+    paper: Literal["a4", "letter"] = "a4",
+    figure: FigureKey = "deviation",
+    a_from: date | None = None,
+    a_to: date | None = None,
+    b_from: date | None = None,
+    b_to: date | None = None,
+    weeks: Annotated[int, Query(ge=4, le=52)] = 16,
+) -> Response:
+    """Return the report for the file."""
+    from api.clinic.report import report_pdf
+
+    view = patient_view(
+        runtime,
+        patient,
+        figure_key=figure,
+        periods=_periods(a_from, a_to, b_from, b_to),
+        weeks_shown=weeks,
+    )
+    name = f"necktrace-{view.today.isoformat()}.pdf"
+    return Response(
+        report_pdf(view, paper),
+        media_type="application/pdf",
+        headers={"content-disposition": f'inline; filename="{name}"'},
+    )
