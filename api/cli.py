@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "verify": "Check every file, range and count of the record.",
     "import": "Copy another data folder's samples and entries into this one.",
     "export": "Write results or the record into a file.",
+    "report": "Write the clinician's report of one patient as PDF.",
     "backup": "Copy the data folder, also while it records.",
     "restore": "Copy a backup into an empty data folder and check it.",
     "outbox": "Show what has not reached InfluxDB, and what it refused.",

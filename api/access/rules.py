@@ -97,7 +97,9 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", f"{_C}/episodes", "read:summary", "path", "refused"),
     _rule("GET", f"{_C}/report.pdf", "read:summary", "path", "refused"),
     _rule("POST", f"{_C}/injections", "write:annotations", "path", "refused"),
-    _rule("POST", f"{_C}/injections/{{injection_id}}/remove", "write:annotations", "path", "refused"),
+    _rule(
+        "POST", f"{_C}/injections/{{injection_id}}/remove", "write:annotations", "path", "refused"
+    ),
     _rule("POST", f"{_C}/verdicts", "write:annotations", "path", "refused"),
     _rule("POST", f"{_C}/counting", "write:annotations", "path", "refused"),
     _rule("GET", "/data", "read:raw", "shown", "refused"),

@@ -1,0 +1,280 @@
+"""The report for the file: one or two pages of PDF, made offline from what the page shows."""
+
+from typing import Any, Final, Literal
+
+from fpdf import FPDF
+
+from api.clinic.charts import LineChart
+from api.clinic.patient_view import PatientView, since_words, trust_share
+from api.clinic.periods import Comparison
+from api.clinic.words import shift_words, verdict_words
+from api.web import texts
+
+Paper = Literal["a4", "letter"]
+
+MARGIN_MM: Final = 14.0
+_INK: Final = (31, 42, 46)
+_SOFT: Final = (85, 99, 106)
+_LINE: Final = (214, 210, 200)
+_ACCENT: Final = (11, 107, 99)
+_DASHES: Final[dict[str, tuple[float, float]]] = {
+    "past": (0.6, 0.9),
+    "lateral": (1.8, 0.9),
+    "flexion": (0.5, 0.7),
+}
+_OUTSIDE_LATIN: Final = str.maketrans({"−": "-", "–": "-", "…": "...", "✓": "", "▼": "", "·": "-"})
+"""The built-in fonts of PDF hold Latin-1; these have a plain form there."""
+
+
+def plain(text: str) -> str:
+    """Return a text as the built-in fonts can write it; what they lack becomes a question mark."""
+    return text.translate(_OUTSIDE_LATIN).encode("latin-1", "replace").decode("latin-1")
+
+
+class _Report(FPDF):
+    """A document with its footer on every page."""
+
+    def __init__(self, view: PatientView, paper: Paper) -> None:
+        super().__init__(format=paper)
+        self._view = view
+        self.set_margins(MARGIN_MM, MARGIN_MM, MARGIN_MM)
+        self.set_auto_page_break(auto=True, margin=16)
+        self.set_creator("necktrace")
+        self.set_title(plain(texts.text("clinic.report.title")))
+        self.set_lang(texts.LANGUAGE)
+
+    def footer(self) -> None:
+        """Write who this is about and which page it is: loose pages must not be mixed up."""
+        self.set_y(-12)
+        self.set_font("helvetica", size=7.5)
+        self.set_text_color(*_SOFT)
+        page = texts.text("clinic.report.page", n=self.page_no(), total="{nb}")
+        self.cell(self.epw / 2, 4, plain(self._view.patient.id))
+        self.cell(self.epw / 2, 4, plain(page), align="R")
+
+    def say(self, text: str, size: float = 9.0, *, soft: bool = False, bold: bool = False) -> None:
+        """Write a paragraph."""
+        self.set_font("helvetica", "B" if bold else "", size)
+        self.set_text_color(*(_SOFT if soft else _INK))
+        self.multi_cell(0, size * 0.46, plain(text), new_x="LMARGIN", new_y="NEXT", align="L")
+
+    def heading(self, text: str) -> None:
+        """Write a section's name."""
+        self.ln(2.5)
+        self.set_font("helvetica", "B", 10.5)
+        self.set_text_color(*_ACCENT)
+        self.cell(0, 5.5, plain(text), new_x="LMARGIN", new_y="NEXT")
+
+
+def report_pdf(view: PatientView, paper: Paper = "a4") -> bytes:
+    """Return the report as PDF.
+
+    Parameters
+    ----------
+    view : PatientView
+        What the patient page shows; the report writes the same words and numbers.
+    paper : {"a4", "letter"}
+        Size of the page.
+    """
+    from importlib.metadata import version
+
+    t = texts.text
+    pdf = _Report(view, paper)
+    pdf.add_page()
+    pdf.say(t("clinic.report.title"), 16, bold=True)
+    label = view.patient.label
+    who = view.patient.id if label in {"", view.patient.id} else f"{label} ({view.patient.id})"
+    pdf.say(f"{who}. {since_words(view)}", 10.5)
+    made = t(
+        "clinic.report.made",
+        day=texts.day_name(view.today.isoformat()),
+        zone=view.patient.zone,
+        version=version("necktrace"),
+    )
+    counting = t("clinic.report.counting", h=f"{view.counting.least_worn_h:g}")
+    pdf.say(f"{made} {counting}", 8, soft=True)
+    pdf.say(view.trust.words, 8.5)
+    if view.new_neutrals:
+        key = "joined" if view.counting.across_neutrals else "apart"
+        last = texts.day_name(view.new_neutrals[-1].isoformat())
+        pdf.say(t(f"clinic.neutrals.{key}", n=len(view.new_neutrals), last=last), 8.5)
+    _cycle(pdf, view)
+    _comparison(pdf, view.comparison)
+    pdf.heading(t("clinic.trends"))
+    _charts(pdf, [view.trends[0], view.trends[1], view.trends[3], view.trends[5]])
+    pdf.ln(1)
+    pdf.say(f"{t('clinic.strip.long')}. {t('clinic.trends.caption')}", 7.5, soft=True)
+    pdf.heading(t("clinic.report.intended"))
+    pdf.say(f"{t('app.intended')} {t('about.limits.text')}", 8)
+    return bytes(pdf.output())
+
+
+def _cycle(pdf: _Report, view: PatientView) -> None:
+    t = texts.text
+    pdf.heading(t("clinic.report.cycle", name=view.figure.name))
+    if view.cycle is None or view.cycle_chart is None:
+        pdf.say(t("clinic.cycle.none"))
+        return
+    last = view.injections[-1]
+    pdf.say(
+        t(
+            "clinic.report.last_injection",
+            day=texts.day_name(last.day.isoformat()),
+            product=last.product,
+            units=texts.number(last.units),
+            muscles=last.muscles or t("unit.none"),
+        )
+    )
+    top = pdf.get_y() + 1.5
+    wide = pdf.epw * 0.47
+    high = _draw(pdf, view.cycle_chart, pdf.l_margin, top, wide)
+    left = pdf.l_margin + wide + 4
+    pdf.set_y(top)
+    for name, said in view.cycle_facts:
+        pdf.set_x(left)
+        pdf.set_font("helvetica", "B", 8)
+        pdf.set_text_color(*_SOFT)
+        pdf.cell(0, 3.8, plain(name), new_x="LEFT", new_y="NEXT")
+        pdf.set_font("helvetica", "", 8.5)
+        pdf.set_text_color(*_INK)
+        wide_left = pdf.w - pdf.r_margin - left
+        pdf.multi_cell(wide_left, 4, plain(said), new_x="LEFT", new_y="NEXT", align="L")
+    pdf.set_y(max(pdf.get_y(), top + high) + 1)
+    pdf.say(t("clinic.cycle.how"), 7.5, soft=True)
+
+
+def _comparison(pdf: _Report, found: Comparison) -> None:
+    t = texts.text
+    pdf.heading(t("clinic.compare"))
+    for key, period, days in (
+        ("a", found.before, found.before_days),
+        ("b", found.after, found.after_days),
+    ):
+        trust = trust_share(days)
+        words = t(
+            "clinic.report.period_trust",
+            counted=trust.counted,
+            days=trust.days,
+            worn=texts.duration(trust.worn_s),
+            good=f"{trust.good:.0f}",
+            fair=f"{trust.fair:.0f}",
+            poor=f"{trust.poor:.0f}",
+        )
+        first, last = (texts.day_name(d.isoformat()) for d in (period.first, period.last))
+        pdf.say(t(f"clinic.report.{key}", first=first, last=last, words=words), 8.5)
+    pdf.ln(1)
+    pdf.set_draw_color(*_LINE)
+    pdf.set_line_width(0.2)
+    pdf.set_text_color(*_INK)
+    pdf.set_font("helvetica", size=8)
+    rows: list[tuple[str, ...]] = [
+        (t("clinic.figure"), "A", "B", t("clinic.compare.change"), t("clinic.compare.says"))
+    ]
+    rows += [
+        (
+            row.figure.name,
+            row.figure.write(row.before),
+            row.figure.write(row.after),
+            shift_words(row.figure, row.change),
+            verdict_words(row.figure, row.change),
+        )
+        for row in found.rows
+    ]
+    options: Any = {
+        "col_widths": (40, 26, 26, 76, 20),
+        "line_height": 4.2,
+        "borders_layout": "HORIZONTAL_LINES",
+        "text_align": ("LEFT", "RIGHT", "RIGHT", "LEFT", "LEFT"),
+        "padding": (0.5, 1.2),
+    }
+    with pdf.table(**options) as table:
+        for row in rows:
+            line = table.row()
+            for cell in row:
+                line.cell(plain(cell))
+    if found.across_neutrals and any(r.before is None for r in found.rows):
+        pdf.say(t("clinic.compare.neutrals"), 8, soft=True)
+
+
+def _charts(pdf: _Report, charts: list[LineChart]) -> None:
+    wide = (pdf.epw - 6) / 2
+    high = wide / charts[0].width * charts[0].height + 5
+    for i in range(0, len(charts), 2):
+        if pdf.get_y() + high > pdf.page_break_trigger:
+            pdf.add_page()
+        top = pdf.get_y()
+        for j, chart in enumerate(charts[i : i + 2]):
+            left = pdf.l_margin + j * (wide + 6)
+            pdf.set_xy(left, top)
+            pdf.set_font("helvetica", "B", 8)
+            pdf.set_text_color(*_INK)
+            pdf.cell(wide, 4, plain(f"{chart.title} ({chart.unit})"))
+            _draw(pdf, chart, left, top + 4, wide)
+        pdf.set_y(top + high)
+
+
+def _draw(pdf: _Report, chart: LineChart, left: float, top: float, wide: float) -> float:
+    """Draw a chart; return its height, millimetres."""
+    scale = wide / chart.width
+    high = chart.height * scale
+
+    def x(value: float) -> float:
+        return left + value * scale
+
+    def y(value: float) -> float:
+        return top + value * scale
+
+    pdf.set_font("helvetica", size=6)
+    pdf.set_text_color(*_SOFT)
+    pdf.set_draw_color(*_LINE)
+    pdf.set_line_width(0.15)
+    for at, text in [*chart.grid, (chart.strip_y + 10, texts.text("clinic.strip"))]:
+        pdf.line(x(chart.left), y(at), x(chart.width), y(at))
+        pdf.set_xy(left, y(at) - 1.5)
+        pdf.cell((chart.left - 4) * scale, 3, plain(text), align="R")
+    for at, text in chart.ticks:
+        pdf.set_xy(x(at) - 8, y(chart.base + 4))
+        pdf.cell(16, 3, plain(text), align="C")
+    pdf.set_fill_color(150, 170, 190)
+    for cell in chart.strip:
+        pdf.rect(x(cell.x), y(cell.y), cell.width * scale, cell.height * scale, style="F")
+    for each in chart.drawn:
+        if each.band:
+            pdf.set_fill_color(222, 230, 237)
+            pdf.polygon([(x(a), y(b)) for a, b in _points(each.band)[0]], style="F")
+    for mark in chart.marks:
+        pdf.set_draw_color(*_SOFT)
+        dash, gap = {"injection": (0.0, 0.0), "turn": (1.4, 0.8), "neutral": (0.4, 0.8)}[mark.kind]
+        pdf.set_dash_pattern(dash=dash, gap=gap)
+        pdf.line(x(mark.x), y(chart.top), x(mark.x), y(chart.base))
+        pdf.set_dash_pattern()
+        if mark.kind == "injection":
+            pdf.set_fill_color(*_INK)
+            tip = [(mark.x - 4, chart.top - 8), (mark.x + 4, chart.top - 8), (mark.x, chart.top)]
+            pdf.polygon([(x(a), y(b)) for a, b in tip], style="F")
+        elif mark.kind == "turn":
+            pdf.set_fill_color(*_INK)
+            pdf.ellipse(x(mark.x) - 0.8, y(chart.base) - 0.8, 1.6, 1.6, style="F")
+    for each in chart.drawn:
+        pdf.set_draw_color(*(_ACCENT if each.style == "line" else _INK))
+        dash, gap = _DASHES.get(each.style, (0.0, 0.0))
+        pdf.set_dash_pattern(dash=dash, gap=gap)
+        pdf.set_line_width(0.5 if each.style == "line" else 0.3)
+        for part in _points(each.path):
+            if len(part) > 1:
+                pdf.polyline([(x(a), y(b)) for a, b in part])
+        pdf.set_dash_pattern()
+        pdf.set_line_width(0.2)
+        pdf.set_draw_color(*_SOFT)
+        for a, b in each.dots:
+            pdf.ellipse(x(a) - 0.5, y(b) - 0.5, 1.0, 1.0)
+    return high
+
+
+def _points(path: str) -> list[list[tuple[float, float]]]:
+    """Return the strokes of a path of M and L."""
+    strokes = [part for part in path.rstrip("Z").split("M") if part]
+    return [
+        [(float(a), float(b)) for a, b in (point.split(" ") for point in stroke.split("L"))]
+        for stroke in strokes
+    ]
