@@ -1,0 +1,157 @@
+"""A researcher sees a pseudonym and moved dates, and nothing that leads back."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.access.masking import CursorVault, mask_of
+from api.runtime import Runtime
+from storage.access import account_named, add_grant
+from storage.notes import add_annotation
+from tests.unit.api.access.conftest import LogIn, MakeToken, client_of
+
+T0_NS = int(datetime(2026, 11, 20, 8, 0, tzinfo=UTC).timestamp()) * 10**9
+"""When the shared folder's results begin."""
+FIRST_DAY = date(2026, 11, 20)
+
+
+@pytest.fixture
+def researcher(log_in: LogIn) -> TestClient:
+    return log_in("researcher")
+
+
+@pytest.fixture
+def base(researcher: TestClient) -> str:
+    (listed,) = researcher.get("/api/v1/patients").json()["items"]
+    return f"/api/v1/patients/{listed['id']}"
+
+
+@pytest.fixture
+def back(clinic: Runtime) -> timedelta:
+    return mask_of(clinic.catalog, clinic.catalog.patient("p1")).back
+
+
+def test_the_patient_has_a_pseudonym_that_stays(
+    researcher: TestClient, base: str, token: MakeToken, clinic: Runtime
+) -> None:
+    mine = researcher.get(base).json()
+    assert mine["id"] == mine["label"] == base.rpartition("/")[2]
+    bearer = token("read:summary", blind=True)
+    theirs = client_of(clinic).get("/api/v1/patients", headers=bearer).json()
+    assert [item["id"] for item in theirs["items"]] == [mine["id"]]
+
+
+def test_no_answer_leads_back(
+    researcher: TestClient, clinic: Runtime, base: str, back: timedelta
+) -> None:
+    add_annotation(
+        clinic.catalog, "p1", "note", T0_NS, T0_NS, body={"text": "met Kim in Ulm"}, author="carer"
+    )
+    first = (FIRST_DAY - back).isoformat()
+    last = (FIRST_DAY - back + timedelta(days=1)).isoformat()
+    assert back.days % 7 == 0
+    assert back.days >= 7
+    paths = (
+        "",
+        "/devices",
+        "/sessions",
+        "/streams",
+        "/streams/1/samples?limit=5",
+        "/angles",
+        "/episodes",
+        f"/days?from={first}&to={last}",
+        "/minutes",
+        "/annotations",
+        "/streams/77/samples",
+    )
+    for path in paths:
+        answer = researcher.get(base + path)
+        assert answer.status_code in {200, 404}, answer.text
+        true_ms, true_s = T0_NS // 10**6, T0_NS // 10**9
+        for hidden in ("Sam", '"p1"', "/p1", "NT-1", "2026-11-2", "carer", "Kim", "Ulm"):
+            assert hidden not in answer.text, f"{path} says {hidden}"
+        for number in numbers(answer.json()):
+            assert abs(number - T0_NS) > 86_400 * 10**9, path
+            assert abs(number - true_ms) > 86_400 * 10**3, path
+            assert abs(number - true_s) > 86_400, path
+
+
+def numbers(value: Any) -> list[float]:
+    if isinstance(value, dict):
+        return [n for inner in value.values() for n in numbers(inner)]
+    if isinstance(value, list):
+        return [n for inner in value for n in numbers(inner)]
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+
+def test_moved_ranges_find_the_same_rows(
+    researcher: TestClient, log_in: LogIn, base: str, back: timedelta
+) -> None:
+    start = datetime(2026, 11, 20, 8, 2, tzinfo=UTC)
+    span = {"from": start, "to": start + timedelta(minutes=3)}
+    true = log_in("clinician").get(
+        "/api/v1/patients/p1/minutes", params={k: v.isoformat() for k, v in span.items()}
+    )
+    seen = researcher.get(
+        f"{base}/minutes", params={k: (v - back).isoformat() for k, v in span.items()}
+    )
+    moved = int(back.total_seconds()) * 10**9
+    true_times = [row["t_ns"] for row in true.json()["items"]]
+    assert len(true_times) == 3
+    assert [row["t_ns"] + moved for row in seen.json()["items"]] == true_times
+    same = [
+        {k: v for k, v in row.items() if k != "t_ns"}
+        for row in (true.json()["items"][0], seen.json()["items"][0])
+    ]
+    assert same[0] == same[1], "only times are moved, no measured value is touched"
+
+
+def test_pages_go_on_without_telling_the_time(researcher: TestClient, base: str) -> None:
+    seen: list[str] = []
+    cursor: str | None = None
+    for _ in range(10):
+        params = {"limit": "7"} | ({"cursor": cursor} if cursor else {})
+        page = researcher.get(f"{base}/episodes", params=params).json()
+        seen += [item["start_utc"] for item in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert len(seen) == len(set(seen)) == 32
+    assert researcher.get(f"{base}/episodes", params={"cursor": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["/everything", "/bids", "/exports/days", "/streams/1/export"]
+)
+def test_files_hold_true_dates_and_are_refused(
+    researcher: TestClient, base: str, path: str
+) -> None:
+    answer = researcher.get(base + path)
+    assert answer.status_code == 403
+    assert "--identified" in answer.json()["detail"]
+
+
+def test_with_the_right_to_identities_nothing_is_hidden(clinic: Runtime, log_in: LogIn) -> None:
+    person = account_named(clinic.catalog, "researcher-alone")
+    add_grant(
+        clinic.catalog, person, "p1", identified=True, expires_ns=None, actor="test"
+    )
+    open_ = log_in("researcher-alone")
+    assert open_.get("/api/v1/patients/p1").json()["label"] == "Sam"
+    assert open_.get("/api/v1/patients/p1/exports/days?format=csv").status_code == 200
+
+
+def test_several_patients_in_one_list(clinic: Runtime, token: MakeToken) -> None:
+    bearer = token("read:summary", patients=("p1", "p2"), blind=True)
+    items = client_of(clinic).get("/api/v1/patients", headers=bearer).json()["items"]
+    assert len({item["id"] for item in items}) == 2
+    assert not {"Sam", "Alex", "p1", "p2"} & set(json.dumps(items).replace('"', " ").split())
+
+
+def test_the_vault_forgets_the_oldest() -> None:
+    vault = CursorVault(kept=2)
+    handles = [vault.hide(f"cursor {k}") for k in range(3)]
+    assert [vault.reveal(h) for h in handles] == ["-", "cursor 1", "cursor 2"]
