@@ -17,6 +17,7 @@ from storage.record import Anchors, Channel, DirectWriter, StreamInfo
 
 PATIENT = "p1"
 ZONE = "Europe/Berlin"
+SECOND_NS = 1_000_000_000
 DAY_NS = 86_400_000_000_000
 START_NS = 1_790_000_000_000_000_000
 PER_PACKET = 10
@@ -82,5 +83,5 @@ def wear_days(folder: Path, lengths_s: Sequence[float]) -> None:
             catalog.save_alignment(
                 StoredAlignment(PATIENT, alignment.id, alignment.n_id, start_ns, body)
             )
-            detail = wear_detail(plan.setup, plan.resets, start_ns)
+            detail = wear_detail(plan.setup, plan.resets, start_ns - SECOND_NS)
             catalog.start_wear(PATIENT, start_ns, alignment_id=alignment.id, detail=detail)

@@ -1,0 +1,144 @@
+"""Reprocessing gives exactly what live gave, and uses what live did not have."""
+
+import asyncio
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from api.calibration import keep_calibration
+from api.demo.live import HOLD_NS
+from ingest.processor import PoseReset
+from ingest.reprocess_wear import pose_detail, wear_detail
+from ingest.sources.virtual_body import BodySpec
+from ingest.worker import MARGIN_S
+from processing.alignment.references import sensor_rotation
+from processing.pipeline import PipelineParams
+from processing.types import Span
+from storage.catalog import Catalog, Patient
+from storage.embedded import EmbeddedStore
+from tests.support.collecting import collecting, plain_setup
+from tests.support.reprocessing import again, results
+from tests.support.worn_record import PATIENT, ZONE
+
+ALGO = PipelineParams().algorithm_id
+SECOND_NS = 1_000_000_000
+
+
+def begin_wear(folder: Path) -> None:
+    """Enter the patient, and a session with the setup that the collector begins with."""
+    with Catalog(folder) as catalog:
+        catalog.save_patient(Patient(PATIENT, "", ZONE))
+        catalog.start_wear(PATIENT, 0, detail=wear_detail(plain_setup(), (), 0))
+
+
+async def test_the_same_samples_give_the_same_bits(tmp_path: Path) -> None:
+    begin_wear(tmp_path)
+    store = EmbeddedStore(tmp_path)
+    async with collecting(tmp_path, speed=4.0, store=store) as rig:
+        await rig.until_taken(2500)
+    store.close()
+    report = await asyncio.to_thread(again, tmp_path)
+    live, made = results(tmp_path, ALGO), results(tmp_path, report["version"])
+    assert len(live["t_ns"]) >= 20
+    assert len(live["minutes"]) >= 1
+    for kind in ("t_ns", "angles", "minutes", "episodes", "cells"):
+        assert made[kind] == live[kind], kind
+
+
+async def test_a_running_collector_goes_on_in_the_new_version(tmp_path: Path) -> None:
+    begin_wear(tmp_path)
+    store = EmbeddedStore(tmp_path)
+    async with collecting(tmp_path, speed=4.0, store=store) as rig:
+        await rig.until_taken(1200)
+        report = await asyncio.to_thread(again, tmp_path)
+        await rig.until_taken(rig.taken("head") + 1200)
+    store.close()
+    old, new = results(tmp_path, ALGO), results(tmp_path)
+    assert report["version"] == f"{ALGO}.2"
+    assert new["t_ns"][0] == old["t_ns"][0]
+    assert new["t_ns"][-1] >= old["t_ns"][-1] + 5 * SECOND_NS, "live writes to the new version"
+    assert (np.diff(new["t_ns"]) == SECOND_NS).all(), "without a hole at the switch"
+    assert sum(minute.values["recorded_s"] for minute in new["minutes"]) >= 20.0
+
+
+async def test_samples_fetched_later_are_used(tmp_path: Path) -> None:
+    begin_wear(tmp_path)
+    store = EmbeddedStore(tmp_path)
+    async with collecting(tmp_path, speed=3.0, store=store) as rig:
+        await rig.until_taken(600)
+        rig.transport.drop_link("head")
+        await rig.frame_where(lambda f: f.head.link_state == "backoff")
+        await rig.frame_where(lambda f: f.head.missing == 0 and f.head.backfilled > 0)
+        await rig.until_taken(1800)
+    store.close()
+    report = await asyncio.to_thread(again, tmp_path)
+    assert report["samples"] > 2 * 1700
+    store = EmbeddedStore(tmp_path)
+    live = store.angles(PATIENT, 0, 2**62, algo=ALGO)
+    made = store.angles(PATIENT, 0, 2**62, algo=report["version"])
+    store.close()
+    inner = made.column("valid")[1:-1]
+    assert (inner > 0.98).all(), "nothing is missing any more"
+    assert live.column("valid").sum() < made.column("valid").sum() - 0.3
+    # before the link was lost both had the same
+    assert np.array_equal(made.t_ns[:4], live.t_ns[:4])
+    assert np.array_equal(made.values[:4], live.values[:4], equal_nan=True)
+
+
+@pytest.mark.slow
+async def test_a_calibration_and_a_later_pose_are_taken_as_live_took_them(
+    tmp_path: Path,
+) -> None:
+    begin_wear(tmp_path)
+    store = EmbeddedStore(tmp_path)
+    async with collecting(tmp_path, speed=6.0, store=store, body=BodySpec(seed=4)) as rig:
+        collector = rig.collector
+        asked: list[Span] = []
+        async with asyncio.timeout(90.0):
+            while not any(s.kind == "trunk_bow" for s in asked) or (
+                collector.now_utc_ns() < asked[-1].end_ns + 3 * SECOND_NS
+            ):
+                await asyncio.sleep(0.1)
+                asked = sorted(
+                    rig.body.spans(collector.utc_offset_ns), key=lambda span: span.start_ns
+                )
+        asked = [
+            dataclasses.replace(s, start_ns=s.start_ns + HOLD_NS) if "pose" in s.kind else s
+            for s in asked
+        ]
+        since_ns = min(s.start_ns for s in asked) - round(MARGIN_S * 1e9)
+        until_ns = collector.now_utc_ns()
+        plan = await collector.calibrate(asked)
+        alignment = plan.setup.alignment
+        now_ns = collector.now_utc_ns()
+        pose = PoseReset(
+            now_ns + 2 * SECOND_NS,
+            now_ns + 6 * SECOND_NS,
+            sensor_rotation(alignment, alignment.neutral_q),
+            3.0,
+        )
+        assert await collector.add_reset(pose)
+        with Catalog(tmp_path) as catalog:
+            detail = wear_detail(plan.setup, plan.resets, since_ns, until_ns)
+            keep_calibration(catalog, PATIENT, alignment, asked, detail)
+            catalog.add_span(
+                PATIENT,
+                "neutral_pose",
+                pose.start_ns,
+                pose.end_ns,
+                sigma_deg=pose.sigma_deg,
+                detail=pose_detail(pose),
+            )
+        while collector.now_utc_ns() < pose.end_ns + 20 * SECOND_NS:
+            rig.raise_if_ended()
+            await asyncio.sleep(0.1)
+    store.close()
+    report = await asyncio.to_thread(again, tmp_path)
+    assert report["sessions"] == 2
+    live, made = results(tmp_path, ALGO), results(tmp_path, report["version"])
+    assert made["t_ns"] == live["t_ns"]
+    assert made["angles"] == live["angles"]
+    assert made["minutes"] == live["minutes"]
+    assert made["episodes"] == live["episodes"]
