@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -232,32 +232,42 @@ def decode_frames(notifications: Sequence[Bytes]) -> FrameBatch:
     fits = FRAME_HEADER.size + n * _SAMPLE_SIZE[kind[readable]] == size[readable]
     whole = fits & (n > 0)
 
-    headers, at, position = headers[whole], start[readable][whole], kept[readable][whole]
-    type_of = kind[readable][whole]
+    headers, at, position, type_of = _chosen(
+        whole, headers, start[readable], kept[readable], kind[readable]
+    )
     imu = (type_of == FrameType.IMU6) | (type_of == FrameType.IMU9)
-    quaternion = type_of == FrameType.QUATERNION
     event = type_of == FrameType.EVENT
-    event_rows, event_frames = _sample_starts(headers[event], at[event], EVENT.size)
+    event_headers, event_at = _chosen(event, headers, at)
+    event_rows, event_frames = _sample_starts(event_headers, event_at, EVENT.size)
+    discarded: dict[DiscardReason, int] = {}
+    if position.size < count:
+        reasons = (
+            (DiscardReason.OVERSIZE, count - kept.size),
+            (DiscardReason.TOO_SHORT, np.sum((size == 0) | (known & ~readable))),
+            (DiscardReason.WRONG_MAJOR, np.sum((size > 0) & ~right_major)),
+            (DiscardReason.NO_SAMPLES, np.sum(n == 0)),
+            (DiscardReason.LENGTH_MISMATCH, np.sum(~fits & (n > 0))),
+        )
+        discarded = {reason: int(number) for reason, number in reasons if number}
     return FrameBatch(
-        imu=_imu_frames(buffer, headers[imu], at[imu], position[imu]),
+        imu=_imu_frames(buffer, *_chosen(imu, headers, at, position)),
         quaternions=_quaternion_frames(
-            buffer, headers[quaternion], at[quaternion], position[quaternion]
+            buffer, *_chosen(type_of == FrameType.QUATERNION, headers, at, position)
         ),
-        event_headers=headers[event][event_frames],
+        event_headers=event_headers[event_frames],
         events=_rows(buffer, event_rows, EVENT),
         unknown=tuple(bytes(notifications[i]) for i in kept[unknown].tolist()),
-        discarded={
-            reason: int(number)
-            for reason, number in (
-                (DiscardReason.OVERSIZE, count - kept.size),
-                (DiscardReason.TOO_SHORT, np.sum((size == 0) | (known & ~readable))),
-                (DiscardReason.WRONG_MAJOR, np.sum((size > 0) & ~right_major)),
-                (DiscardReason.NO_SAMPLES, np.sum(n == 0)),
-                (DiscardReason.LENGTH_MISMATCH, np.sum(~fits & (n > 0))),
-            )
-            if number
-        },
+        discarded=discarded,
     )
+
+
+def _chosen(mask: NDArray[np.bool_], *columns: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Return the chosen rows; mostly all or none are, and then nothing is copied."""
+    if mask.all():
+        return columns
+    if not mask.any():
+        return tuple(column[:0] for column in columns)
+    return tuple(column[mask] for column in columns)
 
 
 def _rows(buffer: ByteArray, start: Int64Array, layout: Layout) -> NDArray[np.void]:
@@ -271,6 +281,8 @@ def _sample_starts(
 ) -> tuple[Int64Array, Int64Array]:
     """Return byte position and frame of every sample of frames with one sample size."""
     n = headers["n"].astype(np.int64)
+    if n.size == 0:
+        return n, n.copy()
     frame = np.repeat(np.arange(n.size, dtype=np.int64), n)
     within = np.arange(frame.size, dtype=np.int64) - (np.cumsum(n) - n)[frame]
     return at[frame] + FRAME_HEADER.size + within * sample_size, frame
@@ -298,9 +310,11 @@ def _imu_frames(
 ) -> Frames:
     offsets = _offsets(headers)
     with_mag = headers["version_type"] & 0x0F == FrameType.IMU9
+    if not with_mag.any():
+        rows, _ = _sample_starts(headers, at, 2 * _IMU6_COLUMNS)
+        return Frames(headers, position, offsets, _counts(buffer, rows, _IMU6_COLUMNS))
     mag_of_sample = np.repeat(with_mag, headers["n"])
-    columns = _IMU9_COLUMNS if with_mag.any() else _IMU6_COLUMNS
-    samples = np.full((int(offsets[-1]), columns), MAG_MISSING, dtype=np.int16)
+    samples = np.full((int(offsets[-1]), _IMU9_COLUMNS), MAG_MISSING, dtype=np.int16)
     for chosen, rows_chosen, width in (
         (~with_mag, ~mag_of_sample, _IMU6_COLUMNS),
         (with_mag, mag_of_sample, _IMU9_COLUMNS),

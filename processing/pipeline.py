@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -57,13 +58,19 @@ class PipelineParams:
     @property
     def hash(self) -> str:
         """Eight hexadecimal digits that change with any parameter or the algorithm's version."""
-        text = json.dumps([ALGORITHM_VERSION, encode(self)], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:8]
+        return _hash(self)
 
     @property
     def algorithm_id(self) -> str:
         """Short id of version and parameters, the tag of stored results."""
         return f"{ALGORITHM_VERSION}-{self.hash}"
+
+
+@lru_cache(maxsize=16)
+def _hash(params: PipelineParams) -> str:
+    """Kept, since every stored batch of every patient asks for it."""
+    text = json.dumps([ALGORITHM_VERSION, encode(params)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True, slots=True)

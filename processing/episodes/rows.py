@@ -92,12 +92,13 @@ def grow(
     half = params.lowpass_half_rows
     tail = TAIL_ROWS + half if final else 0
     m = state.raw_w.shape[0]
-    raw_w = np.zeros((m + n + tail, 3))
-    raw_invalid = np.ones(m + n + tail, dtype=np.bool_)
+    raw_w = np.empty((m + n + tail, 3))
+    raw_invalid = np.empty(m + n + tail, dtype=np.bool_)
     raw_w[:m], raw_invalid[:m] = state.raw_w, state.raw_invalid
+    raw_w[m + n :], raw_invalid[m + n :] = 0.0, True
     a = state.angles.shape[0]
-    all_angles = np.full((a + n + tail, 5), np.nan)
-    all_angles[:a] = state.angles
+    all_angles = np.empty((a + n + tail, 5))
+    all_angles[:a], all_angles[a + n :] = state.angles, np.nan
     _prepare(
         angles.flexion_deg,
         angles.lateral_right_deg,
