@@ -8,6 +8,8 @@ from typing import Final, Literal
 WIDTH: Final = 340.0
 HEIGHT: Final = 190.0
 LEFT: Final = 36.0
+RIGHT: Final = 18.0
+"""Room for half of the last tick's text."""
 TOP: Final = 14.0
 BASE: Final = 138.0
 STRIP_Y: Final = 164.0
@@ -123,7 +125,7 @@ def line_chart(
     values += [v for each in series for _, low, high in each.band for v in (low, high)]
     bottom, top, step = value_range(values, zero=zero)
     first, last = span
-    per_x = (WIDTH - LEFT - 6.0) / max(1.0, last - first)
+    per_x = (WIDTH - LEFT - 3.0 - RIGHT) / max(1.0, last - first)
 
     def at_x(x: float) -> float:
         return round(LEFT + 3.0 + (x - first) * per_x, 2)
