@@ -2,9 +2,13 @@
 
 import sys
 
-from tests.benchmarks import chain, orientation
+from tests.benchmarks import chain, orientation, reprocess
 
-MEASUREMENTS = {"orientation": orientation.measure, "chain": chain.measure}
+MEASUREMENTS = {
+    "orientation": orientation.measure,
+    "chain": chain.measure,
+    "reprocess": reprocess.measure,
+}
 
 
 def main(names: list[str]) -> int:

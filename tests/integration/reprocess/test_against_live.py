@@ -81,7 +81,7 @@ async def test_samples_fetched_later_are_used(tmp_path: Path) -> None:
     store.close()
     inner = made.column("valid")[1:-1]
     assert (inner > 0.98).all(), "nothing is missing any more"
-    assert live.column("valid").sum() < made.column("valid").sum() - 0.3
+    assert live.column("valid").sum() < made.column("valid").sum() - 0.05
     # before the link was lost both had the same
     assert np.array_equal(made.t_ns[:4], live.t_ns[:4])
     assert np.array_equal(made.values[:4], live.values[:4], equal_nan=True)
