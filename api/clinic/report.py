@@ -1,5 +1,6 @@
 """The report for the file: one or two pages of PDF, made offline from what the page shows."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from fpdf import FPDF
@@ -7,6 +8,7 @@ from fpdf import FPDF
 from api.clinic.charts import LineChart
 from api.clinic.patient_view import PatientView, since_words, trust_share
 from api.clinic.periods import Comparison
+from api.clinic.posture_map import LEVELS, MapPair, PostureMap
 from api.clinic.words import shift_words, verdict_words
 from api.web import texts
 
@@ -17,6 +19,14 @@ _INK: Final = (31, 42, 46)
 _SOFT: Final = (85, 99, 106)
 _LINE: Final = (214, 210, 200)
 _ACCENT: Final = (11, 107, 99)
+_AXIS: Final[dict[str, tuple[int, int, int]]] = {
+    "line": _ACCENT,
+    "rotation": (0, 114, 178),
+    "lateral": (179, 74, 0),
+    "flexion": (0, 117, 90),
+}
+_MORE: Final = (0, 114, 178)
+_LESS: Final = (179, 74, 0)
 _DASHES: Final[dict[str, tuple[float, float]]] = {
     "past": (0.6, 0.9),
     "lateral": (1.8, 0.9),
@@ -100,10 +110,12 @@ def report_pdf(view: PatientView, paper: Paper = "a4") -> bytes:
         pdf.say(t(f"clinic.neutrals.{key}", n=len(view.new_neutrals), last=last), 8.5)
     _cycle(pdf, view)
     _comparison(pdf, view.comparison)
+    if view.comparison.maps is not None:
+        _maps(pdf, view.comparison.maps)
+    pdf.add_page()
     pdf.heading(t("clinic.trends"))
-    _charts(pdf, [view.trends[0], view.trends[1], view.trends[3], view.trends[5]])
-    pdf.ln(1)
-    pdf.say(f"{t('clinic.strip.long')}. {t('clinic.trends.caption')}", 7.5, soft=True)
+    _charts(pdf, view.trends)
+    pdf.say(t("clinic.report.legend"), 7.5, soft=True)
     pdf.heading(t("clinic.report.intended"))
     pdf.say(f"{t('app.intended')} {t('about.limits.text')}", 8)
     return bytes(pdf.output())
@@ -187,6 +199,7 @@ def _comparison(pdf: _Report, found: Comparison) -> None:
         "text_align": ("LEFT", "RIGHT", "RIGHT", "LEFT", "LEFT"),
         "padding": (0.5, 1.2),
     }
+    pdf.set_fill_color(255, 255, 255)
     with pdf.table(**options) as table:
         for row in rows:
             line = table.row()
@@ -196,7 +209,56 @@ def _comparison(pdf: _Report, found: Comparison) -> None:
         pdf.say(t("clinic.compare.neutrals"), 8, soft=True)
 
 
-def _charts(pdf: _Report, charts: list[LineChart]) -> None:
+def _maps(pdf: _Report, maps: MapPair) -> None:
+    t = texts.text
+    wide = (pdf.epw - 12) / 3
+    high = wide / maps.before.width * maps.before.height
+    if pdf.get_y() + high + 22 > pdf.page_break_trigger:
+        high = max(20.0, pdf.page_break_trigger - pdf.get_y() - 22)
+    pdf.heading(t("clinic.map"))
+    top = pdf.get_y()
+    for i, each in enumerate((maps.before, maps.after, maps.change)):
+        left = pdf.l_margin + i * (wide + 6)
+        pdf.set_xy(left, top)
+        pdf.set_font("helvetica", "B", 8)
+        pdf.set_text_color(*_INK)
+        pdf.cell(wide, 4, plain(t(f"clinic.map.{each.name}")))
+        scale = min(wide / each.width, high / each.height)
+        _draw_map(pdf, each, left, top + 4.5, scale)
+        pdf.set_xy(left, top + 5 + each.height * scale)
+        pdf.set_font("helvetica", size=6.5)
+        pdf.set_text_color(*_SOFT)
+        said = t("clinic.map.of", days=each.days, time=texts.duration(each.seconds))
+        pdf.cell(wide, 3, plain(said))
+        high = each.height * scale
+    pdf.set_y(top + high + 9)
+    pdf.say(t("clinic.map.how"), 7.5, soft=True)
+
+
+def _draw_map(pdf: _Report, each: PostureMap, left: float, top: float, scale: float) -> None:
+    pdf.set_fill_color(242, 240, 235)
+    pdf.rect(left, top, each.width * scale, each.height * scale, style="F")
+    for cell in each.cells:
+        full = _LESS if cell.value < 0 else _MORE
+        share = cell.level / LEVELS
+        pdf.set_fill_color(*(round(255 + (c - 255) * share) for c in full))
+        x, y = left + (cell.x + 0.4) * scale, top + (cell.y + 0.4) * scale
+        pdf.rect(x, y, 9.2 * scale, 9.2 * scale, style="F")
+        if cell.established:
+            pdf.set_draw_color(*(_INK if cell.level < LEVELS - 1 else (255, 255, 255)))
+            pdf.set_line_width(0.25)
+            cx, cy = left + (cell.x + 5) * scale, top + (cell.y + 5) * scale
+            pdf.line(cx - 2 * scale, cy, cx + 2 * scale, cy)
+            if cell.value > 0:
+                pdf.line(cx, cy - 2 * scale, cx, cy + 2 * scale)
+    pdf.set_draw_color(*_INK)
+    pdf.set_line_width(0.15)
+    x, y = left + each.zero_x * scale, top + each.zero_y * scale
+    pdf.line(x, top, x, top + each.height * scale)
+    pdf.line(left, y, left + each.width * scale, y)
+
+
+def _charts(pdf: _Report, charts: Sequence[LineChart]) -> None:
     wide = (pdf.epw - 6) / 2
     high = wide / charts[0].width * charts[0].height + 5
     for i in range(0, len(charts), 2):
@@ -256,7 +318,7 @@ def _draw(pdf: _Report, chart: LineChart, left: float, top: float, wide: float) 
             pdf.set_fill_color(*_INK)
             pdf.ellipse(x(mark.x) - 0.8, y(chart.base) - 0.8, 1.6, 1.6, style="F")
     for each in chart.drawn:
-        pdf.set_draw_color(*(_ACCENT if each.style == "line" else _INK))
+        pdf.set_draw_color(*_AXIS.get(each.style, _INK))
         dash, gap = _DASHES.get(each.style, (0.0, 0.0))
         pdf.set_dash_pattern(dash=dash, gap=gap)
         pdf.set_line_width(0.5 if each.style == "line" else 0.3)
