@@ -58,9 +58,7 @@ def proxied(behind: Runtime) -> TestClient:
         ({"host": NAME}, 403),
     ],
 )
-def test_what_the_proxy_must_say(
-    proxied: TestClient, headers: dict[str, str], status: int
-) -> None:
+def test_what_the_proxy_must_say(proxied: TestClient, headers: dict[str, str], status: int) -> None:
     """401 is the door: it came through, and nobody is logged in."""
     assert proxied.get("/api/v1/patients", headers=headers).status_code == status
 

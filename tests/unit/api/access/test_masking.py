@@ -123,9 +123,7 @@ def test_pages_go_on_without_telling_the_time(researcher: TestClient, base: str)
     assert researcher.get(f"{base}/episodes", params={"cursor": "x"}).status_code == 400
 
 
-@pytest.mark.parametrize(
-    "path", ["/everything", "/bids", "/exports/days", "/streams/1/export"]
-)
+@pytest.mark.parametrize("path", ["/everything", "/bids", "/exports/days", "/streams/1/export"])
 def test_files_hold_true_dates_and_are_refused(
     researcher: TestClient, base: str, path: str
 ) -> None:
@@ -136,9 +134,7 @@ def test_files_hold_true_dates_and_are_refused(
 
 def test_with_the_right_to_identities_nothing_is_hidden(clinic: Runtime, log_in: LogIn) -> None:
     person = account_named(clinic.catalog, "researcher-alone")
-    add_grant(
-        clinic.catalog, person, "p1", identified=True, expires_ns=None, actor="test"
-    )
+    add_grant(clinic.catalog, person, "p1", identified=True, expires_ns=None, actor="test")
     open_ = log_in("researcher-alone")
     assert open_.get("/api/v1/patients/p1").json()["label"] == "Sam"
     assert open_.get("/api/v1/patients/p1/exports/days?format=csv").status_code == 200
