@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -33,7 +34,7 @@ class Latency:
     rate_hz: float
 
 
-async def measure(seconds: float) -> Latency:
+async def latency(seconds: float) -> Latency:
     """Run a collector in real time and time what its hub publishes.
 
     Publication is what the reader of the event stream sees, less the network. Sample times are the
@@ -66,6 +67,14 @@ async def measure(seconds: float) -> Latency:
     )
 
 
+def measure(echo: Callable[[str], None], seconds: float = 30.0) -> None:
+    """Print the latency of so many seconds in real time."""
+    found = asyncio.run(latency(seconds))
+    echo(f"sample to published frame, {found.frames} frames at {found.rate_hz:g} Hz")
+    echo(f"  newest sample shown  {found.newest_p50_ms:6.1f} ms, 99 % {found.newest_p99_ms:.1f} ms")
+    echo(f"  oldest sample unseen {found.oldest_p50_ms:6.1f} ms, 99 % {found.oldest_p99_ms:.1f} ms")
+
+
 if __name__ == "__main__":
-    found = asyncio.run(measure(float(sys.argv[1]) if len(sys.argv) > 1 else 30.0))
+    found = asyncio.run(latency(float(sys.argv[1]) if len(sys.argv) > 1 else 30.0))
     print(json.dumps({name: getattr(found, name) for name in Latency.__slots__}))
