@@ -100,7 +100,7 @@ def check(answer: object, what: str) -> None:
     assert status < 500, f"{what}: {answer.text[:300]}"  # type: ignore[attr-defined]
 
 
-@pytest.fixture(params=["owner", "admin"])
+@pytest.fixture(params=["owner", pytest.param("admin", marks=pytest.mark.slow)])
 def asking(request: pytest.FixtureRequest, home: Runtime, log_in: LogIn) -> TestClient:
     return client_of(home) if request.param == "owner" else log_in("admin")
 
