@@ -39,16 +39,26 @@ def start(settings: Settings, catalog: Catalog, patient: str) -> bool:
 
 
 def rework(settings: Settings) -> int:
-    """Make everything again that is due, unless another process does; return how many patients."""
+    """Make everything again that is due, unless another process does; return how often.
+
+    What fails stays due, and holds up nobody else.
+    """
     done = 0
+    failed: set[str] = set()
     with _lock(settings.data_dir) as free:
         if not free:
             return 0
         with Catalog(settings.data_dir) as catalog:
-            while waiting := [p.id for p in catalog.patients() if is_due(catalog, p.id)]:
+            while waiting := [
+                p.id for p in catalog.patients() if p.id not in failed and is_due(catalog, p.id)
+            ]:
                 for patient in waiting:
-                    _rework_patient(settings, catalog, patient)
-                    done += 1
+                    try:
+                        _rework_patient(settings, catalog, patient)
+                        done += 1
+                    except Exception:
+                        log.exception("results of a forwarded record could not be made")
+                        failed.add(patient)
     return done
 
 
