@@ -128,7 +128,8 @@ def encode(info: StreamInfo, chunk: Chunk) -> bytes:
 
 def decode(body: bytes, info: StreamInfo) -> Chunk:
     """Return the chunk that `encode` wrote."""
-    table = pq.read_table(pa.BufferReader(body))
+    # one thread: a segment is small, and handing its columns around costs more than reading them
+    table = pq.ParquetFile(pa.BufferReader(body)).read(use_threads=False)
     index = table.column("index").to_numpy().astype(np.int64, copy=False)
     data = np.empty((len(index), len(info.channels)), dtype=info.dtype)
     for k, channel in enumerate(info.channels):
