@@ -46,7 +46,8 @@ class Figure:
         """Return a difference with its sign and unit."""
         shown = self.bare(value)
         plus = "" if shown.startswith("−") or float(shown) == 0 else "+"
-        return f"{plus}{shown}{self.unit}"
+        points = texts.text("clinic.points") if self.unit.endswith("%") else ""
+        return f"{plus}{shown}{self.unit}{points}"
 
 
 def _percent(share: float | None) -> float | None:
