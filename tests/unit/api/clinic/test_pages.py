@@ -1,0 +1,159 @@
+"""Caseload, patient page, injections, settings."""
+
+import re
+from datetime import date, timedelta
+from html import unescape
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.clinic.caseload import case_of, caseload
+from api.clinic.injections import injections
+from api.clinic.patient_days import Counting, counting_of, save_counting
+from api.clinic.patient_view import cycle_facts, patient_view
+from api.clinic.words import shift_words
+from api.queries import today_in
+from api.runtime import Runtime
+from api.web import texts
+
+ROOT = Path(__file__).parents[4]
+
+
+def test_who_needs_a_look_comes_first_and_why(runtime: Runtime) -> None:
+    found = {
+        case.patient.id: case.reasons for case in caseload(runtime, runtime.catalog.patients())
+    }
+    assert next(iter(found)) == "p3"
+    assert found["p3"] == ("no_data",)
+    assert "poor_trust" in found["p2"]
+    assert "wearing_off" in found["p1"]
+
+
+def test_a_patient_without_any_day_has_no_data(runtime: Runtime) -> None:
+    patient = runtime.catalog.patient("p1")
+    runtime.results.delete_patient("p1")
+    case = case_of(runtime, patient)
+    assert (case.reasons, case.last_day, case.recent) == (("no_data",), None, None)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/clinic", "/clinic/patients/p1", "/clinic/patients/p2?figure=jerk&weeks=4",
+     "/clinic/patients/p3", "/clinic/patients/p1/episodes?kind=posture"],
+)  # fmt: skip
+def test_pages_keep_to_the_policy(client: TestClient, path: str) -> None:
+    page = client.get(path)
+    assert page.status_code == 200
+    assert not re.search(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)", page.text)
+    assert not re.search(r"\sstyle=|\son\w+=", page.text)
+    assert not re.search(r"(src|href)=\"https?://", page.text)
+
+
+def test_the_page_says_what_the_trend_found(runtime: Runtime, client: TestClient) -> None:
+    view = patient_view(runtime, runtime.catalog.patient("p1"))
+    assert view.cycle is not None
+    # the made-up course turns on day 7 and on day 71
+    assert view.cycle.onset.low is not None
+    assert view.cycle.onset.high is not None
+    assert view.cycle.onset.low <= 7 <= view.cycle.onset.high
+    text = unescape(client.get("/clinic/patients/p1").text)
+    for _, said in cycle_facts(view.figure, view.cycle):
+        assert said in text
+    for row in view.comparison.rows:
+        assert shift_words(row.figure, row.change) in text
+        assert row.change is not None
+
+
+def test_a_new_neutral_is_marked_and_not_crossed(runtime: Runtime) -> None:
+    patient = runtime.catalog.patient("p2")
+    apart = patient_view(runtime, patient)
+    assert len(apart.new_neutrals) == 1
+    assert apart.comparison.maps is None
+    angle, jerks = (r for r in apart.comparison.rows if r.figure.key in {"deviation", "jerk"})
+    assert angle.change is None
+    assert jerks.change is not None
+    assert apart.cycle is not None
+    assert apart.cycle.ended_by == "neutral"
+    held = counting_of(runtime.catalog, "p2")
+    save_counting(runtime.catalog, "p2", Counting(held.least_worn_h, True), "test")
+    joined = patient_view(runtime, patient)
+    assert joined.new_neutrals == apart.new_neutrals
+    assert joined.comparison.maps is not None
+    assert joined.cycle is not None
+    assert joined.cycle.ended_by == "data"
+
+
+def test_days_worn_too_short_do_not_count(runtime: Runtime, client: TestClient) -> None:
+    answer = client.post(
+        "/clinic/patients/p1/counting", data={"least_worn_h": "12"}, follow_redirects=False
+    )
+    assert answer.status_code == 303
+    view = patient_view(runtime, runtime.catalog.patient("p1"))
+    assert view.trust.counted == 0
+    assert view.cycle is not None
+    assert view.cycle.onset.reason == "no_baseline"
+    assert runtime.catalog.audit_log()[-1][2] == "clinic.counting"
+
+
+def test_an_injection_is_entered_and_taken_back(runtime: Runtime, client: TestClient) -> None:
+    patient = runtime.catalog.patient("p3")
+    day = today_in(patient.zone) - timedelta(days=9)
+    answer = client.post(
+        "/clinic/patients/p3/injections",
+        data={"day": day.isoformat(), "product": "<b>toxin</b>", "units": "120,5", "muscles": "x"},
+        follow_redirects=False,
+    )
+    assert (answer.status_code, answer.headers["location"]) == (
+        303, "/clinic/patients/p3#injections",
+    )  # fmt: skip
+    (held,) = injections(runtime.catalog, patient)
+    assert (held.day, held.product, held.units, held.muscles) == (day, "<b>toxin</b>", 120.5, "x")
+    page = client.get("/clinic/patients/p3").text
+    assert "&lt;b&gt;toxin" in page
+    assert "<b>toxin" not in page
+    client.post(f"/clinic/patients/p3/injections/{held.id}/remove")
+    assert injections(runtime.catalog, patient) == []
+    assert [entry[2] for entry in runtime.catalog.audit_log()][-2:] == [
+        "injection.add", "injection.remove",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"day": (date.today() + timedelta(days=3)).isoformat(), "product": "x"},  # noqa: DTZ011  any zone
+        {"day": "2026-02-30", "product": "x"},
+        {"day": "2026-02-03", "product": ""},
+        {"day": "2026-02-03", "product": "x", "units": "many"},
+        {"day": "1200-02-03", "product": "x"},
+    ],
+)
+def test_an_impossible_injection_is_refused(
+    runtime: Runtime, client: TestClient, given: dict[str, str]
+) -> None:
+    answer = client.post("/clinic/patients/p3/injections", data=given)
+    assert answer.status_code in {400, 422}
+    assert injections(runtime.catalog, runtime.catalog.patient("p3")) == []
+
+
+def test_one_patients_injection_is_not_removed_through_another(
+    runtime: Runtime, client: TestClient
+) -> None:
+    (held, *_) = injections(runtime.catalog, runtime.catalog.patient("p1"))
+    assert client.post(f"/clinic/patients/p2/injections/{held.id}/remove").status_code == 404
+    assert held in injections(runtime.catalog, runtime.catalog.patient("p1"))
+
+
+def test_periods_need_all_four_days_in_order(client: TestClient) -> None:
+    later = "b_from=2026-03-01&b_to=2026-03-02"
+    for query in ("a_from=2026-01-01", f"a_from=2026-02-01&a_to=2026-01-01&{later}"):
+        assert client.get(f"/clinic/patients/p1?{query}").status_code in {400, 422}
+
+
+def test_every_text_that_the_clinic_asks_for_exists() -> None:
+    call = re.compile(r"(?:\bt|text)\(\s*\"([a-z_]+(?:\.[a-z_0-9]+)+)\"")
+    paths = (ROOT / "api" / "clinic").glob("*.py")
+    used = {key for path in paths for key in call.findall(path.read_text(encoding="utf-8"))}
+    assert len(used) > 40
+    assert used - set(texts.catalogue()) == set()
