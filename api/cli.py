@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "restore": "Copy a backup into an empty data folder and check it.",
     "outbox": "Show what has not reached InfluxDB, and what it refused.",
     "forward": "Send the record and the notes to a clinic, and fetch what it wrote.",
+    "patient": "Enter and list the patients of a clinic.",
     "user": "Set up who may log in, and whose data each of them sees.",
     "token": "Make, list and revoke tokens for programs.",
     "doctor": "Check this computer and name what is missing, with the remedy.",

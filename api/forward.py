@@ -27,6 +27,8 @@ class Wish:
     patients: tuple[str, ...] = ()
     """Empty: everybody in the folder."""
     ca_file: Path | None = None
+    clinic_id: str | None = None
+    """What the one patient is called in the clinic, where that differs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,13 @@ def forward_once(
             catalog.patient(name)
         if not names:
             raise ForwardError(f"{wish.folder} holds nobody whose data could be sent")
+        if wish.clinic_id is not None and len(names) != 1:
+            raise ForwardError("--as names one patient; say which one with --patient")
         for name in names:
             try:
-                done.append(exchange(link, catalog, name, on_progress=tell))
+                done.append(
+                    exchange(link, catalog, name, clinic_id=wish.clinic_id, on_progress=tell)
+                )
             except ForwardError as error:
                 return Report(tuple(done), str(error), error.retry_after_s)
     return Report(tuple(done))

@@ -7,7 +7,7 @@ every sample once. Both sides can be killed at any moment.
 import hashlib
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +65,12 @@ def first_arrival_ns(body: bytes) -> int:
 
 
 def receive(
-    writer: DirectWriter, body: bytes, sha256: str, *, patients: Collection[str]
+    writer: DirectWriter,
+    body: bytes,
+    sha256: str,
+    *,
+    patients: Collection[str],
+    stored_as: str | None = None,
 ) -> tuple[StreamInfo, int]:
     """Store the samples of a segment that another hub sealed.
 
@@ -77,7 +82,9 @@ def receive(
     sha256 : str
         What the sender says its hash is.
     patients : collection of str
-        Whose data this sender may deliver.
+        Whose data this sender may deliver, as the file names them.
+    stored_as : str, optional
+        What the patient is called here, where that differs.
 
     Returns
     -------
@@ -99,6 +106,8 @@ def receive(
     chunk = decode(body, info)
     if not len(chunk.index) or not len(chunk.anchors.index):
         raise CorruptSegmentError("(received)", "it holds no samples, or no arrival times")
+    if stored_as is not None:
+        info = replace(info, patient=stored_as)
     stream = writer.open_stream(info)
     if info.index_source == "host":
         return info, writer.append_arrivals(stream, chunk)

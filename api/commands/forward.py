@@ -20,6 +20,7 @@ from api.options import data_dir_option, json_option
 @click.option(
     "--patient", "patients", multiple=True, metavar="ID", help="Only this one; may be repeated."
 )
+@click.option("--as", "clinic_id", metavar="ID", help="What the clinic calls that one patient.")
 @click.option("--once", is_flag=True, help="One exchange; without it one every few minutes.")
 @click.option(
     "--every",
@@ -42,6 +43,7 @@ def command(
     url: str,
     token_file: Path,
     patients: tuple[str, ...],
+    clinic_id: str | None,
     once: bool,
     every_s: float,
     ca_file: Path | None,
@@ -63,7 +65,7 @@ def command(
 
     settings = load_settings(data_dir=data_dir)
     configure_logging(settings.log_level, settings.log_format, settings.log_file)
-    wish = Wish(settings.data_dir, url, token_file, patients, ca_file)
+    wish = Wish(settings.data_dir, url, token_file, patients, ca_file, clinic_id)
     if once:
         with Progress("Sending to the clinic") as line:
             report = forward_once(wish, line.update)

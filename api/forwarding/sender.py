@@ -51,6 +51,7 @@ def exchange(
     catalog: Catalog,
     patient: str,
     *,
+    clinic_id: str | None = None,
     chunk_bytes: int = CHUNK_BYTES,
     on_progress: Progress | None = None,
 ) -> Exchange:
@@ -62,6 +63,8 @@ def exchange(
     catalog : Catalog
         Of the folder to send from; a collector may record into it meanwhile.
     patient : str
+    clinic_id : str, optional
+        What the patient is called in the clinic, where that differs.
     chunk_bytes : int
         Most of a segment per request. Small: less is sent again on a bad link; large: fewer
         requests.
@@ -73,11 +76,12 @@ def exchange(
         The clinic cannot be reached or cannot take it now. What was acknowledged stays so.
     """
     done = Exchange(patient)
+    whose = _Whose(patient, clinic_id or patient)
     try:
         for kind in get_args(KindName):
-            done.entries += _send_entries(link, catalog, patient, kind)
-        _send_segments(link, catalog.folder, done, chunk_bytes, on_progress)
-        done.fetched = _fetch(link, catalog, patient)
+            done.entries += _send_entries(link, catalog, whose, kind)
+        _send_segments(link, catalog.folder, whose, done, chunk_bytes, on_progress)
+        done.fetched = _fetch(link, catalog, whose)
     except NotOursError as refused:
         done.refused = str(refused)
     except OutOfStepError as error:
@@ -85,13 +89,19 @@ def exchange(
     return done
 
 
-def _memory(link: Link, kind: str) -> str:
-    """Return the key under which is remembered what this clinic has acknowledged."""
-    return f"forwarded/{hashlib.sha256(link.url.encode()).hexdigest()[:12]}/{kind}"
+@dataclass(frozen=True, slots=True)
+class _Whose:
+    here: str
+    there: str
+
+    def memory(self, link: Link, kind: str) -> str:
+        """Return the key under which is remembered what this clinic has acknowledged."""
+        clinic = hashlib.sha256(f"{link.url} {self.there}".encode()).hexdigest()[:12]
+        return f"forwarded/{clinic}/{kind}"
 
 
-def _send_entries(link: Link, catalog: Catalog, patient: str, kind: str) -> int:
-    memory = _memory(link, kind)
+def _send_entries(link: Link, catalog: Catalog, whose: _Whose, kind: str) -> int:
+    patient, memory = whose.here, whose.memory(link, kind)
     known: dict[str, str] = catalog.setting(scope_of(patient), memory) or {}
     here = {json.dumps(key_of(kind, entry)): entry for entry in entries(catalog, patient, kind)}
     digests = {key: _digest(entry) for key, entry in here.items()}
@@ -100,7 +110,7 @@ def _send_entries(link: Link, catalog: Catalog, patient: str, kind: str) -> int:
     changed = 0
     for items, removed in _batches(fresh, gone):
         body = {
-            "patient_id": patient,
+            "patient_id": whose.there,
             "items": [fresh[key] for key in items],
             "removed": [json.loads(key) for key in removed],
         }
@@ -136,11 +146,16 @@ def _batches(
 
 
 def _send_segments(
-    link: Link, folder: Path, done: Exchange, chunk_bytes: int, on_progress: Progress | None
+    link: Link,
+    folder: Path,
+    whose: _Whose,
+    done: Exchange,
+    chunk_bytes: int,
+    on_progress: Progress | None,
 ) -> None:
     skipped: dict[str, str] = {}
     while True:
-        found = unsent(folder, limit=_BATCH + len(skipped), patient=done.patient)
+        found = unsent(folder, limit=_BATCH + len(skipped), patient=whose.here)
         waiting = [parcel for parcel in found if parcel.sha256 not in skipped]
         if not waiting:
             break
@@ -149,7 +164,7 @@ def _send_segments(
             if isinstance(body, str):
                 skipped[parcel.sha256] = f"{parcel.path.name}: {body}"
                 continue
-            answer = _send_segment(link, parcel, body, chunk_bytes)
+            answer = _send_segment(link, parcel, body, whose, chunk_bytes)
             mark_sent(folder, [parcel.sha256])
             done.segments += 1
             done.bytes += len(body)
@@ -170,11 +185,13 @@ def _read(parcel: Parcel) -> bytes | str:
     return body
 
 
-def _send_segment(link: Link, parcel: Parcel, body: bytes, chunk_bytes: int) -> SegmentOut:
+def _send_segment(
+    link: Link, parcel: Parcel, body: bytes, whose: _Whose, chunk_bytes: int
+) -> SegmentOut:
     path = f"/segments/{parcel.sha256}"
-    whose = {"patient_id": parcel.patient}
+    named = {"patient_id": whose.there}
     for _ in range(_OUT_OF_STEP_TRIES):
-        answer = link.request("GET", path, params=whose)
+        answer = link.request("GET", path, params=named)
         # Whole there and not stored: the last byte again makes the clinic store it.
         offset = min(parsed(SegmentOut, answer).offset, len(body) - 1)
         try:
@@ -182,7 +199,11 @@ def _send_segment(link: Link, parcel: Parcel, body: bytes, chunk_bytes: int) -> 
                 piece = body[offset : offset + chunk_bytes]
                 span = f"bytes {offset}-{offset + len(piece) - 1}/{len(body)}"
                 answer = link.request(
-                    "PUT", path, params=whose, content=piece, headers={"Content-Range": span}
+                    "PUT",
+                    path,
+                    params=named | {"home_id": whose.here},
+                    content=piece,
+                    headers={"Content-Range": span},
                 )
                 taken = parsed(SegmentOut, answer)
                 if taken.complete:
@@ -196,15 +217,15 @@ def _send_segment(link: Link, parcel: Parcel, body: bytes, chunk_bytes: int) -> 
     )
 
 
-def _fetch(link: Link, catalog: Catalog, patient: str) -> int:
+def _fetch(link: Link, catalog: Catalog, whose: _Whose) -> int:
     """Take over what the clinic wrote; return how many entries changed."""
-    memory = _memory(link, "etag")
+    patient, memory = whose.here, whose.memory(link, "etag")
     etag = catalog.setting(scope_of(patient), memory)
     headers = {} if etag is None else {"If-None-Match": etag}
     changed = 0
     after = ""
     while True:
-        path = f"/patients/{quote(patient, safe='')}"
+        path = f"/patients/{quote(whose.there, safe='')}"
         answer = link.request("GET", path, params={"after": after}, headers=headers)
         if answer.status_code == 304:
             return changed

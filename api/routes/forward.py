@@ -103,6 +103,15 @@ async def put_segment(
             examples=["bytes 0-262143/300000"],
         ),
     ],
+    home_id: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=80,
+            description="What the patient is called at home, and so in the file, where that "
+            "differs.",
+        ),
+    ] = None,
     authorization: Authorization = None,
 ) -> SegmentOut:
     """Take the next bytes of a sealed segment; the last ones store its samples.
@@ -130,22 +139,24 @@ async def put_segment(
             raise problem("invalid-request", "The body ended early.") from None
         if part.size < size:
             return SegmentOut(offset=part.size, complete=False)
-        new = await run_in_threadpool(_store, runtime, part, sha256, patient_id)
+        new = await run_in_threadpool(
+            _store, runtime, part, sha256, patient_id, home_id or patient_id
+        )
     return SegmentOut(offset=size, complete=True, samples_new=new)
 
 
-def _store(runtime: Runtime, part: Part, sha256: str, patient_id: str) -> int:
+def _store(runtime: Runtime, part: Part, sha256: str, patient_id: str, home_id: str) -> int:
     """Store a segment that is whole; the part goes only after its samples are safe."""
     body = part.body()
     try:
         if hash_of(body).hexdigest() != sha256:
             raise CorruptSegmentError("(received)", "its sha256 is not the one announced")
-        if parse_info(body).patient != patient_id:
+        if parse_info(body).patient != home_id:
             part.discard()
             raise problem("not-allowed", "The segment is not of the patient that was named.")
         since_ns = first_arrival_ns(body)
         with DirectWriter(runtime.settings.data_dir) as writer:
-            _, new = receive(writer, body, sha256, patients={patient_id})
+            _, new = receive(writer, body, sha256, patients={home_id}, stored_as=patient_id)
         # Also for a repeat: this process may have ended right after it stored the samples.
         mark_due(runtime.catalog, patient_id, since_ns)
     except CorruptSegmentError as error:

@@ -109,6 +109,21 @@ def test_many_entries_go_in_requests_that_the_clinic_takes(home: Catalog, clinic
     assert sum(path == "/catalogue/annotations" for _, path in carrier.sent) > 3
 
 
+def test_every_home_calls_its_patient_p1(home: Catalog, clinic: Clinic) -> None:
+    clinic.catalog.set_setting(scope_of("p2"), "plan", {"turn": 3})
+    link, _ = clinic.link(clinic.token("p2"))
+    done = exchange(link, home, "p1", clinic_id="p2")
+    assert (done.segments, done.samples_new, done.refused) == (3, SAMPLES, "")
+    with RecordReader(clinic.folder) as reader:
+        assert reader.streams(patient="p1") == []
+        (stream,) = reader.streams(patient="p2")
+    assert held(clinic.folder, stream.id) == expected(set(range(SAMPLES)))
+    assert [t.id for t in treatments(clinic.catalog, "p2")] == ["t1"]
+    assert treatments(clinic.catalog, "p1") == []
+    assert home.setting(scope_of("p1"), "plan") == {"turn": 3}
+    assert home.setting(scope_of("p2"), "plan") is None
+
+
 def test_a_foreign_token_moves_nothing(home: Catalog, clinic: Clinic) -> None:
     link, _ = clinic.link(clinic.token("p2"))
     done = exchange(link, home, "p1")

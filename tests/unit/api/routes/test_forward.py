@@ -49,7 +49,7 @@ def put(
         headers["Authorization"] = f"Bearer {token}"
     return clinic.http.put(
         f"{PREFIX}/segments/{name}",
-        params={"patient_id": patient},
+        params={"patient_id": patient, **changes.get("params", {})},
         content=body[first : last + 1],
         headers=headers,
     )
@@ -125,6 +125,8 @@ def test_only_the_tokens_own_patients(clinic: Clinic, body: bytes, tmp_path: Pat
     # the segment says whose it is, whatever the request says
     said = put(clinic, other, body, 0, last, patient="p2")
     assert (said.status_code, said.json()["type"].rpartition(":")[2]) == (403, "not-allowed")
+    lie = put(clinic, other, body, 0, last, patient="p2", params={"home_id": "p3"})
+    assert lie.status_code == 403
     assert put(clinic, None, body, 0, last).status_code == 401
     assert put(clinic, "ntk_guessed", body, 0, last).status_code == 401
     assert put(clinic, clinic.token("p1", lasts_s=-1.0), body, 0, last).status_code == 401
