@@ -107,9 +107,22 @@ def _advance(
     norm_sum, norm_n = counters[3], counters[4]
     dynamic_sum, rate_sum, rms_n = counters[5], counters[6], counters[7]
     left = 0
+    # places in the ring, one step back each: a division for each of them in every row would cost
+    # more than all the rest
+    at = (counters[0] - 1) % ring
+    mean_gone = (counters[0] - 2 * half - 2) % ring
+    centre = (counters[0] - half - 1) % ring
+    rms_gone = (counters[0] - 3 * half - 2) % ring
+    judged = (counters[0] - 2 * half - 1) % ring
+    leaving = (counters[0] - 2 * half - pad - 1) % ring
     for i in range(gyr.shape[0]):
         k = counters[0] + i
-        at = k % ring
+        at = at + 1 if at + 1 < ring else 0
+        mean_gone = mean_gone + 1 if mean_gone + 1 < ring else 0
+        centre = centre + 1 if centre + 1 < ring else 0
+        rms_gone = rms_gone + 1 if rms_gone + 1 < ring else 0
+        judged = judged + 1 if judged + 1 < ring else 0
+        leaving = leaving + 1 if leaving + 1 < ring else 0
         norm[at] = 0
         rate[at] = 0
         ok[at] = 0
@@ -120,27 +133,24 @@ def _advance(
             rate[at] = np.int64(turn * 1e9)
             ok[at] = 1
         # moving mean of |a|, centred on row k - half
-        gone = (k - 2 * half - 1) % ring
-        norm_sum += norm[at] - norm[gone]
-        norm_n += ok[at] - ok[gone]
-        centre = (k - half) % ring
+        norm_sum += norm[at] - norm[mean_gone]
+        norm_n += ok[at] - ok[mean_gone]
         dynamic[centre] = 0
         if ok[centre] == 1:
             deviation = (norm[centre] - norm_sum / norm_n) * 1e-6
             dynamic[centre] = np.int64(deviation * deviation * 1e9)
         # RMS of both signals, centred on row k - 2 half
-        gone = (k - 3 * half - 1) % ring
-        dynamic_sum += dynamic[centre] - dynamic[gone]
-        rate_sum += rate[centre] - rate[gone]
-        rms_n += ok[centre] - ok[gone]
-        waiting[(k - 2 * half) % ring] = rate_sum // rms_n if rms_n > 0 else -1
+        dynamic_sum += dynamic[centre] - dynamic[rms_gone]
+        rate_sum += rate[centre] - rate[rms_gone]
+        rms_n += ok[centre] - ok[rms_gone]
+        waiting[judged] = rate_sum // rms_n if rms_n > 0 else -1
         if rms_n > 0 and (rate_sum > rate_limit * rms_n or dynamic_sum > acc_limit * rms_n):
             last = k - 2 * half
         # pad: row k - lag is within reach of an exceedance on either side
         out = k - 2 * half - pad
         if out >= first:
             gated[left] = last >= out - pad
-            mean_rate[left] = waiting[out % ring]
+            mean_rate[left] = waiting[leaving]
             left += 1
     counters[0] += gyr.shape[0]
     counters[2] = last

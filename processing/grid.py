@@ -11,7 +11,7 @@ import numpy as np
 
 from processing.errors import InputError
 from processing.frames import STANDARD_GRAVITY_MS2
-from processing.resample import fill_acc, fill_gyr, resample
+from processing.resample import fill_acc, fill_gyr, resample, survey
 from processing.types import BoolArray, FloatArray, ImuBlock, IntArray, PairBlock
 
 _NS = 1_000_000_000
@@ -133,14 +133,12 @@ def _room(sensor: SensorGrid, rows: int) -> tuple[FloatArray, FloatArray, BoolAr
 
 def _push(params: GridParams, sensor: SensorGrid, block: ImuBlock, t0_ns: int) -> SensorGrid:
     """Return the sensor after its next samples."""
-    good = np.flatnonzero(block.valid)
-    if good.shape[0] == 0:
-        return sensor
     period = params.period_ns
     t = block.t_ns - t0_ns
-    first, last = int(t[good[0]]), int(t[good[-1]])
-    steps = np.diff(t[good]) if good.shape[0] > 1 else np.zeros(1, dtype=np.int64)
-    hole = max(int(steps.max()), first - int(sensor.clock[0]) if sensor.started else first)
+    first, last, longest = survey(t, block.valid)
+    if longest < 0:
+        return sensor
+    hole = max(longest, first - int(sensor.clock[0]) if sensor.started else first)
     if hole > params.max_hole_s * _NS:
         raise InputError(
             f"a hole of {hole / _NS:.0f} s in the samples of one sensor; "

@@ -62,6 +62,23 @@ def fill_acc(
 
 
 @kernel()
+def survey(t: IntArray, valid: BoolArray) -> tuple[int, int, int]:
+    """Return (first, last, longest step) of the valid samples' times; step -1 without a sample."""
+    first = last = 0
+    longest = -1
+    for i in range(t.shape[0]):
+        if not valid[i]:
+            continue
+        if longest < 0:
+            first = t[i]
+            longest = 0
+        else:
+            longest = max(longest, t[i] - last)
+        last = t[i]
+    return first, last, longest
+
+
+@kernel()
 def resample(
     t: IntArray,
     gyr: FloatArray,

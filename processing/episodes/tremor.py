@@ -112,11 +112,11 @@ def _count(
     axes: FloatArray,
     lows: FloatArray,
     widths: FloatArray,
-    values: FloatArray,
+    values: tuple[float, float, float, float, float],
     axis: FloatArray,
 ) -> None:
-    """Add one window's figures (5,) and its axis (3,) in place."""
-    for row in range(values.shape[0]):
+    """Add one window's five figures and its axis (3,) in place."""
+    for row in range(5):
         if np.isfinite(values[row]):
             at = int((values[row] - lows[row]) / widths[row])
             histograms[row, min(histograms.shape[1] - 1, max(0, at))] += 1
@@ -136,14 +136,12 @@ def _begun(k: int) -> TremorEpisode:
 
 def _grown(episode: TremorEpisode, k: int, window: _Window) -> TremorEpisode:
     """Return the episode with one more window; its arrays are counted up in place."""
-    values = np.array(
-        [
-            window.frequency_hz,
-            math.log10(window.pp_deg),
-            math.log10(window.power_dps2),
-            window.cv,
-            abs(window.skew),
-        ]
+    values = (
+        window.frequency_hz,
+        math.log10(window.pp_deg),
+        math.log10(window.power_dps2),
+        window.cv,
+        abs(window.skew),
     )
     _count(episode.histograms, episode.axes, _LOWS, _WIDTHS, values, window.axis)
     larger = window.pp_deg > episode.pp_largest_deg
@@ -302,7 +300,8 @@ def judge(
             histograms=open_episode.histograms.copy(),
             axes=open_episode.axes.copy(),
         )
-    totals = np.concatenate(([0], np.cumsum(bad)))
+    totals = np.zeros(bad.shape[0] + 1, dtype=np.int64)
+    np.cumsum(bad, out=totals[1:])
     blocked = totals[starts + spectrum.WINDOW_ROWS] - totals[starts]
     judged = np.flatnonzero(blocked <= params.gated_max * spectrum.WINDOW_ROWS)
     merge_rows = round((params.gap_merge_s - 2.0 * params.trim_s) * rate_hz)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 
 def interleaved(candidates: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the median processor seconds of each candidate over interleaved rounds, one warm-up apart."""
+    """Return the median seconds of each candidate over interleaved rounds, one warm-up apart."""
     for run in candidates.values():
         run()
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
