@@ -6,15 +6,17 @@ import time
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from api.clinic.injections import add_injection
+from api.clinic.patient_days import Counting, save_counting
 from api.days import summarise_stored_day
 from api.demo.history import DAYS, held_days
 from api.demo.live import LiveDemo
-from api.demo.person import LABEL, PATIENT_ID, declared_alignment
+from api.demo.person import INJECTED_DAYS_AGO, LABEL, PATIENT_ID, declared_alignment
 from api.demo.watch import follow_history
 from api.errors import DemoError
 from api.recording import (
@@ -40,6 +42,8 @@ from storage.record import RecordReader
 
 HISTORY_LIMIT_S = 180.0
 """With a duration, the longest wait for the history after it."""
+SHORT_DAY_H = 0.5
+"""Worn time from which the simulated patient's days of one hour count."""
 
 
 @dataclass(slots=True)
@@ -320,4 +324,16 @@ def demo_patient(catalog: Catalog, folder: Path, zone: str) -> Patient:
         return patient
     made = Patient(PATIENT_ID, LABEL, zone)
     catalog.save_patient(made)
+    _past_injection(catalog, made)
     return made
+
+
+def _past_injection(catalog: Catalog, patient: Patient) -> None:
+    """Write down what the simulated course is that of, and that its days are short."""
+    day = local_today(patient) - timedelta(days=INJECTED_DAYS_AGO)
+    product, muscles = "botulinum toxin (simulated)", "splenius capitis right (simulated)"
+    add_injection(
+        catalog, patient, day, product=product, units=150.0, muscles=muscles, actor="demo"
+    )
+    counting = Counting(least_worn_h=SHORT_DAY_H, across_neutrals=True)
+    save_counting(catalog, patient.id, counting, "demo")

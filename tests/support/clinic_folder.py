@@ -129,7 +129,7 @@ def fill(
                     )
                 )  # fmt: skip
     t0 = midnight_ns(last) + 10 * 3600 * 10**9 - 60 * 10**9
-    t_ns = t0 + np.arange(3000, dtype=np.int64) * 10**9
+    seconds = t0 + np.arange(3000, dtype=np.int64) * 10**9
     values = np.full((3000, len(ANGLE_FIELDS)), np.nan)
     for axis, size in (("rotation_right", 18.0), ("lateral_right", 8.0), ("flexion", -4.0)):
         mean = size + np.sin(np.arange(3000) / 7.0) * size / 3.0
@@ -141,7 +141,7 @@ def fill(
         store.book.register(patient, ALGO, version="1", params_hash="00000000", params={})
         store.put(
             ResultBatch(
-                patient, ALGO, angles=AngleSeries(t_ns, 1, values), minutes=minutes, days=rows,
+                patient, ALGO, angles=AngleSeries(seconds, 1, values), minutes=minutes, days=rows,
                 episodes=episodes, cells=cells,
             )
         )  # fmt: skip

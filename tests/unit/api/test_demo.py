@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from api.clinic.injections import injections
 from api.demo.history import DAYS, LONG_S, SHORT_S, planned_days
-from api.demo.person import declared_alignment, patient_spec, reference_rotation
+from api.demo.person import INJECTED_DAYS_AGO, declared_alignment, patient_spec, reference_rotation
 from api.demo.run import demo_patient
 from api.errors import DemoError
+from api.recording import local_today
 from processing import quaternion
 from storage.catalog import Catalog, Patient
 
@@ -56,3 +58,12 @@ def test_neutral_pose_turns_the_head_sensor_onto_the_trunk_sensor() -> None:
     in_trunk_sensor = quaternion.rotate(reference_rotation(alignment), in_head_sensor)
     chest = quaternion.rotate(alignment.q_trunk_segment_sensor, in_trunk_sensor)
     np.testing.assert_allclose(chest, nose, atol=1e-12)
+
+
+def test_the_simulated_injection_is_written_down_once(tmp_path: Path) -> None:
+    with Catalog(tmp_path) as catalog:
+        for _ in range(2):
+            patient = demo_patient(catalog, tmp_path, "Europe/Berlin")
+        (held,) = injections(catalog, patient)
+        assert (local_today(patient) - held.day).days == INJECTED_DAYS_AGO
+        assert "simulated" in held.product

@@ -43,11 +43,11 @@ def test_the_report_has_the_pages_numbers(runtime: Runtime) -> None:
     for name, said in cycle_facts(view.figure, view.cycle):
         assert squeezed(f"{name} {said}") in text
     for row in view.comparison.rows:
-        said = (
+        line = (
             row.figure.name, row.figure.write(row.before), row.figure.write(row.after),
             shift_words(row.figure, row.change), verdict_words(row.figure, row.change),
         )  # fmt: skip
-        assert squeezed(" ".join(said)) in text
+        assert squeezed(" ".join(line)) in text
     assert squeezed(view.trust.words) in text
     assert squeezed(texts.text("app.intended")) in text
     assert "Europe/Berlin" in text
