@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from ingest.warm_up import compile_chain
+from processing.pipeline import PipelineParams
+from tests.support.collecting import plain_setup
 from tests.support.worn_record import wear_days
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> None:
+    """Compile the chain once: a running collector must not wait for a compiler."""
+    compile_chain(PipelineParams(), plain_setup())
 
 
 @pytest.fixture(scope="session")
