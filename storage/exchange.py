@@ -128,6 +128,8 @@ def apply(
     with catalog.lock, folder_errors(catalog.folder), transaction(catalog.connection):
         for item in items:
             entry = dict(item)
+            if kind == "calibrations" and _is_lent(catalog, patient, entry):
+                continue
             if kind == "annotations":
                 entry["author"] = HOME + str(entry["author"]).removeprefix(HOME)
             touched += _put(catalog, held, patient, entry)
@@ -208,6 +210,14 @@ def _apply_setting(
     return changed
 
 
+def _is_lent(catalog: Catalog, patient: str, entry: Entry) -> bool:
+    """Whether a sensor is another patient's here; what results rest on is in its segments."""
+    row = catalog.connection.execute(
+        "SELECT patient FROM device WHERE id = ?", (entry["id"],)
+    ).fetchone()
+    return row is not None and row[0] not in {None, patient}
+
+
 def _put(catalog: Catalog, held: Kind, patient: str, entry: Entry) -> list[Entry]:
     """Insert or update one entry; return what is touched: it, and what it was before."""
     names = held.key + held.columns
@@ -266,7 +276,7 @@ def _find(catalog: Catalog, held: Kind, patient: str, entry: Entry) -> Entry | N
     ).fetchone()
     if row is None:
         return None
-    if row[-1] != patient and not (held.table == "device" and row[-1] is None):
+    if row[-1] != patient and held.table != "device":
         raise CatalogError(f"the {held.table} {entry['id']!r} belongs to another patient")
     return _entry(held, row[:-1])
 

@@ -96,7 +96,7 @@ def receive(
     CorruptSegmentError
         The body does not match its hash, or is no segment of ours.
     StreamConflictError
-        The patient is none of `patients`.
+        The patient is none of `patients`, or another patient's samples are in their place.
     """
     if hashlib.sha256(body).hexdigest() != sha256:
         raise CorruptSegmentError("(received)", "its sha256 is not the one announced; send again")
@@ -108,6 +108,10 @@ def receive(
         raise CorruptSegmentError("(received)", "it holds no samples, or no arrival times")
     if stored_as is not None:
         info = replace(info, patient=stored_as)
+    first, last = int(chunk.index[0]), int(chunk.index[-1])
+    if info.index_source == "device" and writer.is_anothers(info, first, last + 1):
+        # taken for a repeat they would be lost without a word
+        raise StreamConflictError("samples of this sensor and start are another patient's already")
     stream = writer.open_stream(info)
     if info.index_source == "host":
         return info, writer.append_arrivals(stream, chunk)

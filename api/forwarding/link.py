@@ -22,6 +22,10 @@ class NotOursError(ForwardError):
     """The clinic does not take data of this patient with this token."""
 
 
+class UnacceptableError(ForwardError):
+    """The clinic cannot take this one thing, now or later."""
+
+
 class OutOfStepError(ForwardError):
     """The clinic holds another part of the segment than was thought."""
 
@@ -97,6 +101,8 @@ class Link:
             401, 403 or 404.
         OutOfStepError
             409.
+        UnacceptableError
+            413 or 422.
         ForwardError
             Everything else; `retry_after_s` where the clinic said so.
         """
@@ -117,6 +123,8 @@ class Link:
             raise NotOursError(f"the clinic refused: {said}")
         if answer.status_code == 409:
             raise OutOfStepError(f"the clinic answered: {said}")
+        if answer.status_code in {413, 422}:
+            raise UnacceptableError(f"the clinic answered: {said}")
         wait = answer.headers.get("retry-after", "")
         raise ForwardError(
             f"the clinic at {self.url} answered {answer.status_code}: {said}",

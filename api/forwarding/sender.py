@@ -13,7 +13,7 @@ from typing import Any, Final, get_args
 from urllib.parse import quote
 
 from api.errors import ForwardError
-from api.forwarding.link import Link, NotOursError, OutOfStepError, parsed
+from api.forwarding.link import Link, NotOursError, OutOfStepError, UnacceptableError, parsed
 from api.forwarding.wire import CHUNK_BYTES, CatalogueOut, FromClinic, KindName, SegmentOut
 from storage.catalog import Catalog
 from storage.exchange import entries, key_of, scope_of, take_from_clinic
@@ -164,7 +164,11 @@ def _send_segments(
             if isinstance(body, str):
                 skipped[parcel.sha256] = f"{parcel.path.name}: {body}"
                 continue
-            answer = _send_segment(link, parcel, body, whose, chunk_bytes)
+            try:
+                answer = _send_segment(link, parcel, body, whose, chunk_bytes)
+            except UnacceptableError as error:
+                skipped[parcel.sha256] = f"{parcel.path.name}: {error}"
+                continue
             mark_sent(folder, [parcel.sha256])
             done.segments += 1
             done.bytes += len(body)

@@ -164,7 +164,7 @@ def _store(runtime: Runtime, part: Part, sha256: str, patient_id: str, home_id: 
         raise problem("invalid-request", f"It cannot be taken: {error.reason}.") from None
     except StreamConflictError as error:
         part.discard()
-        raise problem("conflict", str(error)) from None
+        raise problem("invalid-request", f"It cannot be taken: {error}.") from None
     part.discard()
     return new
 

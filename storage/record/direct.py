@@ -50,6 +50,20 @@ class DirectWriter:
         with folder_errors(self._folder), transaction(self._connection):
             return find_or_create(self._connection, info.checked()).id
 
+    def is_anothers(self, info: StreamInfo, i0: int, i1: int) -> bool:
+        """Return whether samples of this device and boot in [i0, i1) are another patient's."""
+        values = (info.device_id, info.boot, info.kind, info.patient, i1, i0)
+        whose = "s.device_id = ? AND s.boot = ? AND s.kind = ? AND s.patient <> ?"
+        with folder_errors(self._folder):
+            return any(
+                self._connection.execute(
+                    f"SELECT 1 FROM {table} x JOIN stream s ON s.id = x.stream "  # noqa: S608  # constants
+                    f"WHERE {whose} AND x.i0 < ? AND x.i1 > ? LIMIT 1",
+                    values,
+                ).fetchone()
+                for table in ("segment", "packet")
+            )
+
     def seal_direct(
         self,
         stream_id: int,

@@ -127,7 +127,8 @@ def test_nobody_reaches_another_patients_entries(home: Catalog, clinic: Catalog)
     save_treatment(clinic, Treatment("t1", "p2", "drug", 1))
     save_exercise(clinic, ExerciseSession("e1", "p2", "nod", 1, 2))
     add_annotation(clinic, "p2", "note", 1, 2, body={}, author="owner", annotation_id="x1")
-    for kind in ("calibrations", "treatments", "exercises", "annotations"):
+    assert carry(home, clinic, "calibrations") == 0, "a sensor that was lent stays theirs"
+    for kind in ("treatments", "exercises", "annotations"):
         with pytest.raises(CatalogError, match="another patient"):
             carry(home, clinic, kind)
     for kind, key in (("treatments", ["t1"]), ("exercises", ["e1"])):

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from api.errors import ForwardError
@@ -10,7 +11,7 @@ from storage.catalog import Catalog, Patient
 from storage.exchange import scope_of
 from storage.forwarding import unsent
 from storage.notes import Treatment, add_annotation, annotations, save_treatment, treatments
-from storage.record import RecordReader, RecordWriter
+from storage.record import Anchors, DirectWriter, RecordReader, RecordWriter
 from tests.support.clinic import Clinic, clinic_in
 from tests.support.records import expected, held, imu, packet
 
@@ -131,6 +132,25 @@ def test_a_foreign_token_moves_nothing(home: Catalog, clinic: Clinic) -> None:
     assert done.segments == done.entries == 0
     assert len(unsent(home.folder, patient="p1")) == 3
     assert treatments(clinic.catalog, "p1") == []
+
+
+def test_what_is_another_patients_there_is_left_out_and_said(home: Catalog, clinic: Clinic) -> None:
+    link, _ = clinic.link(clinic.token("p1", "p2"))
+    with DirectWriter(clinic.folder) as writer:
+        whole = [packet(k, 20) for k in range(0, 500, 20)]
+        writer.seal_direct(
+            writer.open_stream(imu(patient="p2")),
+            np.concatenate([each.data for each in whole]),
+            first_index=0,
+            anchors=Anchors(*(np.array(column) for column in zip(
+                *((p.index, p.device_ticks, p.host_ns) for p in whole), strict=True
+            ))),
+        )  # fmt: skip
+    done = exchange(link, home, "p1")
+    assert (done.segments, len(done.skipped)) == (2, 1)
+    assert "another patient" in done.skipped[0]
+    assert arrived(clinic) == expected(set(range(500, SAMPLES)))
+    assert len(unsent(home.folder, patient="p1")) == 1
 
 
 def test_a_damaged_segment_stays_behind_and_holds_nothing_up(home: Catalog, clinic: Clinic) -> None:
