@@ -6,6 +6,7 @@ stands for.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -144,6 +145,12 @@ def smooth(
     return _result(states[-1], pair.k0, q, sigma)
 
 
+@lru_cache(maxsize=16)
+def _constants(params: PairParams) -> FloatArray:
+    """Return both sensors' constants; kept, since every live step asks for them."""
+    return np.stack([constants(s, params.filter) for s in (params.head, params.trunk)])
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
     """A block as the kernels want it."""
@@ -175,7 +182,7 @@ class _Work:
             k0=pair.k0,
             n=pair.head_gyr.shape[0],
             resets=ordered,
-            constants=np.stack([constants(s, params.filter) for s in (params.head, params.trunk)]),
+            constants=_constants(params),
             window=window,
             dt=1.0 / pair.rate_hz,
         )
