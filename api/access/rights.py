@@ -21,10 +21,13 @@ MEANINGS: Final[dict[Right, str]] = {
 }
 """What each right opens; also the scopes of tokens."""
 
-ROLE_RIGHTS: Final[dict[Role, frozenset[Right]]] = {
+CLINICAL: Final = "clinical"
+"""Judging episodes, entering treatments, setting what counts. No token has it."""
+
+ROLE_RIGHTS: Final[dict[Role, frozenset[str]]] = {
     "patient": frozenset({"read:summary", "read:raw", "write:annotations", "forward"}),
     "carer": frozenset({"read:summary", "write:annotations"}),
-    "clinician": frozenset({"read:summary", "read:raw", "write:annotations"}),
+    "clinician": frozenset({"read:summary", "read:raw", "write:annotations", CLINICAL}),
     "researcher": frozenset({"read:summary", "read:raw"}),
-    "admin": frozenset({"read:summary", "read:raw", "write:annotations", "admin"}),
+    "admin": frozenset({"read:summary", "read:raw", "write:annotations", CLINICAL, "admin"}),
 }

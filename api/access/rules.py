@@ -13,8 +13,9 @@ from starlette.routing import compile_path
 
 from api.access.rights import Right
 
-Need = Right | Literal["public", "signed-in", "account"]
-"""`public`: anybody; `signed-in`: whoever has a login or a token; `account`: a login, no token."""
+Need = Right | Literal["public", "signed-in", "account", "clinical"]
+"""`public`: anybody; `signed-in`: whoever has a login or a token; `account`: a login, no token;
+`clinical`: who treats the patient."""
 
 Subject = Literal["none", "path", "shown", "recorded"]
 """Whose data: nobody's; the patient in the path; one that a page or list chooses among those the
@@ -96,12 +97,10 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", _C, "read:summary", "path", "refused"),
     _rule("GET", f"{_C}/episodes", "read:summary", "path", "refused"),
     _rule("GET", f"{_C}/report.pdf", "read:summary", "path", "refused"),
-    _rule("POST", f"{_C}/injections", "write:annotations", "path", "refused"),
-    _rule(
-        "POST", f"{_C}/injections/{{injection_id}}/remove", "write:annotations", "path", "refused"
-    ),
-    _rule("POST", f"{_C}/verdicts", "write:annotations", "path", "refused"),
-    _rule("POST", f"{_C}/counting", "write:annotations", "path", "refused"),
+    _rule("POST", f"{_C}/injections", "clinical", "path", "refused"),
+    _rule("POST", f"{_C}/injections/{{injection_id}}/remove", "clinical", "path", "refused"),
+    _rule("POST", f"{_C}/verdicts", "clinical", "path", "refused"),
+    _rule("POST", f"{_C}/counting", "clinical", "path", "refused"),
     _rule("GET", "/data", "read:raw", "shown", "refused"),
     _rule("GET", "/about", "signed-in"),
     _rule("GET", "/docs", "signed-in"),

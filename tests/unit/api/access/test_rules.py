@@ -78,6 +78,7 @@ def test_every_rule_has_a_route(app: FastAPI) -> None:
 # Who gets in, spelt out by hand: P patient, C carer, D clinician, R researcher (blind), A admin,
 # each with a grant for p1; `*` everybody, also who is not logged in; `+` everybody logged in.
 P = "/api/v1/patients/{patient_id}"
+C = "/clinic/patients/{patient_id}"
 WHO = {
     "GET /login": "*",
     "POST /login": "*",
@@ -127,6 +128,14 @@ WHO = {
     "POST /notes": "PCDA",
     "POST /notes/{annotation_id}/undo": "PCDA",
     "GET /data": "PDA",
+    "GET /clinic": "PCDA",
+    f"GET {C}": "PCDA",
+    f"GET {C}/episodes": "PCDA",
+    f"GET {C}/report.pdf": "PCDA",
+    f"POST {C}/injections": "DA",
+    f"POST {C}/injections/{{injection_id}}/remove": "DA",
+    f"POST {C}/verdicts": "DA",
+    f"POST {C}/counting": "DA",
 }
 LETTERS = {"patient": "P", "carer": "C", "clinician": "D", "researcher": "R", "admin": "A"}
 
