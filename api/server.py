@@ -44,6 +44,8 @@ def bind(settings: Settings) -> socket.socket:
 
 def address(settings: Settings, listener: socket.socket) -> str:
     """Return the address to open in a browser."""
+    if settings.public_name:
+        return f"https://{settings.public_name}/"
     port = listener.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{port}/"
