@@ -110,6 +110,7 @@ class Processor:
         self._waiting: dict[Role, list[Piece]] = {"head": [], "trunk": []}
         self._newest: dict[Role, int | None] = {"head": None, "trunk": None}
         self._resets: tuple[PoseReset, ...] = ()
+        self._excluded: tuple[tuple[int, int], ...] = ()
         self._gated: bool | None = None
         self.stretches = 1
         """Stretches begun, each with a fresh filter."""
@@ -148,6 +149,13 @@ class Processor:
                 return False
         self._resets = (*self._resets, reset)
         return True
+
+    def exclude(self, stretches: Sequence[tuple[int, int]]) -> None:
+        """Keep movements made to order out of free living: UTC (from, to) of each, nanoseconds.
+
+        They count as gated wherever they are not two seconds old yet.
+        """
+        self._excluded = (*self._excluded, *stretches)
 
     def restart(
         self, setup: Setup, resets: Sequence[PoseReset] = (), *, since_ns: int | None = None
@@ -202,7 +210,14 @@ class Processor:
     def _finish(self) -> list[ResultBatch]:
         """Give out what waits for later samples; the stretch is over."""
         self._state, out = pipeline.step(
-            self._params, self._state, self._setup, None, None, resets=self._on_grid(), final=True
+            self._params,
+            self._state,
+            self._setup,
+            None,
+            None,
+            resets=self._on_grid(),
+            excluded=self._excluded_rows(),
+            final=True,
         )
         batch = self._batch(out, final=True)
         return [batch] if batch is not None else []
@@ -250,6 +265,7 @@ class Processor:
                 head,
                 trunk,
                 resets=self._on_grid(head),
+                excluded=self._excluded_rows(head),
                 complete_until_ns=horizon_ns,
             )
         except InputError as error:
@@ -266,9 +282,7 @@ class Processor:
 
     def _on_grid(self, head: ImuBlock | None = None) -> list[HeadingReset]:
         """Return the resets as grid rows of the stretch, which may begin with this head block."""
-        t0_ns = self._state.grid.t0_ns
-        if t0_ns is None and head is not None and head.valid.any():
-            t0_ns = int(head.t_ns[head.valid.argmax()])
+        t0_ns = self._origin_ns(head)
         if t0_ns is None:
             return []
         period = self._params.grid.period_ns
@@ -282,6 +296,20 @@ class Processor:
             for reset in self._resets
             if reset.start_ns >= t0_ns
         ]
+
+    def _excluded_rows(self, head: ImuBlock | None = None) -> list[tuple[int, int]]:
+        t0_ns = self._origin_ns(head)
+        if t0_ns is None:
+            return []
+        period = self._params.grid.period_ns
+        return [((a - t0_ns) // period, -(-(b - t0_ns) // period)) for a, b in self._excluded]
+
+    def _origin_ns(self, head: ImuBlock | None) -> int | None:
+        """Return the time of the stretch's first grid row, which may lie in this head block."""
+        t0_ns = self._state.grid.t0_ns
+        if t0_ns is None and head is not None and head.valid.any():
+            return int(head.t_ns[head.valid.argmax()])
+        return t0_ns
 
     def _batch(self, out: PipelineOutput, *, final: bool) -> ResultBatch | None:
         rows = out.angles.valid.shape[0]

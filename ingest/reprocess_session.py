@@ -68,6 +68,7 @@ def process_wear(
     """
     roles: tuple[Role, ...] = ("head",) if wear.setup.head_only else ("head", "trunk")
     processor = Processor(params, wear.setup, patient=patient, zone=ZoneInfo(zone))
+    processor.exclude(wear.excluded)
     later = deque(sorted(wear.resets, key=lambda reset: reset.start_ns))
     first = wear.first_resets
     batches: list[ResultBatch] = []

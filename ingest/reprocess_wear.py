@@ -17,6 +17,7 @@ from ingest.processor import PoseReset
 from processing import state
 from processing.alignment.references import sensor_rotation
 from processing.pipeline import MIN_RATE_FOR_JERKS_HZ, Setup
+from processing.session import MOVEMENTS
 from processing.types import Alignment, HeadingReset
 from storage.catalog import Catalog, SpanEvent, WearSession
 from storage.record import RecordReader
@@ -42,6 +43,8 @@ class Wear:
     """Poses of the calibration, in rows of the grid that begins with the first head sample."""
     resets: tuple[PoseReset, ...] = ()
     """Poses held later."""
+    excluded: tuple[tuple[int, int], ...] = ()
+    """UTC (from, to) of movements made to order, nanoseconds."""
 
 
 def wear_detail(
@@ -154,7 +157,9 @@ def _wear(
         )
         first, after_ns = (), since_ns
     resets = [_reset(span, setup.alignment) for span in spans if span.start_ns >= after_ns]
-    return Wear(since_ns, until_ns, setup, first, tuple(r for r in resets if r is not None))
+    later = tuple(reset for reset in resets if reset is not None)
+    to_order = tuple((s.start_ns, s.end_ns) for s in spans if s.kind in MOVEMENTS)
+    return Wear(since_ns, until_ns, setup, first, later, to_order)
 
 
 def _reset(span: SpanEvent, alignment: Alignment) -> PoseReset | None:

@@ -23,7 +23,7 @@ from ingest.processor import LiveAngles, PoseReset, Processed, Processor, joined
 from processing import grid, session
 from processing.errors import AlignmentError
 from processing.pipeline import PipelineParams, Setup
-from processing.session import Plan
+from processing.session import Plan, movements_of
 from processing.types import ImuBlock, Span
 from storage.results import ResultBatch, ResultStore
 
@@ -320,6 +320,7 @@ class ProcessingWorker:
             )
             for reset in plan.resets
         ]
+        self._processor.exclude(movements_of(spans))
         self._apply(plan.setup, resets, since_ns)
         return plan
 

@@ -227,11 +227,15 @@ def _row(pair: PairBlock, t_ns: int) -> int:
     return round((t_ns - pair.t0_ns) * 1e-9 * pair.rate_hz) - pair.k0
 
 
+def movements_of(spans: Sequence[Span]) -> tuple[tuple[int, int], ...]:
+    """Return (from, to) in nanoseconds of movements made to order, which are no free living."""
+    return tuple((span.start_ns, span.end_ns) for span in spans if span.kind in MOVEMENTS)
+
+
 def _moving_to_order(pair: PairBlock, spans: Sequence[Span]) -> tuple[tuple[int, int], ...]:
     return tuple(
-        (_row(pair, span.start_ns) + pair.k0, _row(pair, span.end_ns) + pair.k0)
-        for span in spans
-        if span.kind in MOVEMENTS
+        (_row(pair, start_ns) + pair.k0, _row(pair, end_ns) + pair.k0)
+        for start_ns, end_ns in movements_of(spans)
     )
 
 

@@ -242,6 +242,7 @@ class _Chain:
         self._processor = Processor(
             params, plan.setup, patient=patient.id, zone=ZoneInfo(patient.zone)
         )
+        self._processor.exclude(session.movements_of(spans))
         period = params.grid.period_ns
         for reset in plan.resets:
             self._processor.add_reset(
