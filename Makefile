@@ -60,7 +60,8 @@ $(VENV)/bin/python:
 $(VENV)/.installed: requirements.lock requirements-node.lock pyproject.toml package-lock.json hatch_build.py | $(VENV)/bin/python
 	@start=$$(date +%s); \
 	echo "[2/3] installing the locked packages (about a minute the first time)"; \
-	$(PIP) install --quiet --require-hashes --no-deps -r requirements.lock; \
+	$(PIP) install --quiet --require-hashes --no-deps -r requirements.lock || { \
+	  echo "The packages could not be fetched: check the network, then run make again."; exit 1; }; \
 	echo "      packages: $$(( $$(date +%s) - start )) s"
 	@command -v npm >/dev/null 2>&1 || { echo "      no Node.js here: taking it from a Python wheel for the build"; \
 	  $(PIP) install --quiet --require-hashes --no-deps -r requirements-node.lock; }

@@ -69,6 +69,24 @@ def patient_or_404(runtime: Runtime, patient_id: str) -> Patient:
     raise problem("not-found", f"There is no patient {patient_id[:40]!r} here.")
 
 
+def held_range(runtime: Runtime, patient: Patient, wanted: Range) -> Range:
+    """Return a range with its open ends drawn in to where the patient has anything."""
+    newest = runtime.results.latest(patient.id)
+    if len(newest.t_ns) == 0:
+        return wanted
+    end_ns = int(newest.t_ns[-1]) + newest.step_s * 1_000_000_000
+    streams = runtime.record.streams(patient=patient.id)
+    sessions = runtime.catalog.wear_sessions(patient.id)
+    days = runtime.results.days(patient.id, 0, FOREVER_NS)[:1]
+    first_day_ns = [(day.t_ns, day.t_ns + 26 * 3_600_000_000_000) for day in days]
+    minutes = [m for a, b in first_day_ns for m in runtime.results.minutes(patient.id, a, b)[:1]]
+    starts = [s.host_first_ns for s in streams if s.host_first_ns is not None]
+    starts += [session.start_ns for session in sessions] + [minute.t_ns for minute in minutes]
+    start_ns = min(starts, default=end_ns - 86_400_000_000_000)
+    t0, t1 = max(wanted.t0_ns, start_ns), min(wanted.t1_ns, end_ns)
+    return Range(t0, t1) if t0 < t1 else wanted
+
+
 def midnight_ns(day: date, zone: str) -> int:
     """Return the UTC instant at which a local day begins."""
     return to_ns(datetime.combine(day, time(), tzinfo=ZoneInfo(zone)).astimezone(UTC))

@@ -108,7 +108,8 @@ def wears(
                 found.append(Wear(a, b, Setup(body, facts.head_only, facts.low_rate)))
 
     unclaimed(0, starts[0] if starts else END_NS)
-    for session, since_ns, following in zip(sessions, starts, [*sessions[1:], None], strict=True):
+    followers = [*sessions[1:], None][: len(sessions)]
+    for session, since_ns, following in zip(sessions, starts, followers, strict=True):
         next_ns = END_NS if following is None else _since_ns(following)
         fed_ns = END_NS if following is None else int(following.detail.get("until_ns", next_ns))
         end_ns = next_ns

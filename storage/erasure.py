@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,6 +86,8 @@ def erase_patient(
                     copy.unlink()
         finally:
             connection.close()
+        # uploads that were not finished may be this patient's; any other begins again
+        shutil.rmtree(folder / "incoming", ignore_errors=True)
     finally:
         if lock is not None:
             lock.release()

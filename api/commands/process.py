@@ -52,7 +52,7 @@ def command(
     end: str | None,
     as_json: bool,
 ) -> None:
-    r"""Turn a recording into neck angles, candidate episodes and a summary.
+    """Turn a recording into neck angles, candidate episodes and a summary.
 
     INPUT is a Motion-BIDS folder, a necktrace data folder, or one CSV, TSV or Parquet file;
     docs/reference/columns.md has the columns. Of a data folder the last wear session is taken
@@ -62,7 +62,7 @@ def command(
     Examples:
       necktrace process study/sub-01 --out results
       necktrace process walk.csv --out results --mounting mounting.json --neutral 15:20
-    """
+    """  # noqa: D301  click takes the backspace for "do not wrap"
     from api.batch import BatchOptions, process
     from api.terminal import Progress
     from ingest.open_record import is_record, open_record

@@ -57,7 +57,7 @@ def command(
     version: str | None,
     as_json: bool,
 ) -> None:
-    r"""Make results again from the record, with this version of the algorithm.
+    """Make results again from the record, with this version of the algorithm.
 
     The results so far are shown until the new ones are complete, and stay until they are removed.
     Works beside a running collector. Stopped at any moment, the same command goes on where it was.
@@ -67,7 +67,7 @@ def command(
       necktrace reprocess
       necktrace reprocess --patient p1 --from 2026-03-01 --to 2026-04-01
       necktrace reprocess --algorithm-params stricter.json --workers 4
-    """
+    """  # noqa: D301  click takes the backspace for "do not wrap"
     from api.reprocess import Wish, remove_version, run_reprocess
     from api.settings import load_settings
     from api.terminal import Progress, emit

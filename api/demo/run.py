@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 import time
 import webbrowser
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import click
 
 from api.clinic.injections import add_injection
 from api.clinic.patient_days import Counting, save_counting
@@ -141,13 +144,14 @@ class Demo:
                 url = address(self._settings, listener)
                 self._note("page_s")
                 self._say(f"necktrace demo: {url}")
-                await self._warm_up(runtime)
+                if self._browser:
+                    await asyncio.to_thread(webbrowser.open, url)
+                await self._warm_up(runtime, stop)
                 async with contextlib.AsyncExitStack() as tasks:
                     history = await self._start_history(runtime, patient, tasks)
                     live = await self._start_live(runtime, patient, tasks, stop)
-                    if self._browser:
-                        await asyncio.to_thread(webbrowser.open, url)
                     await self._wait_for_live(stop)
+                    self._say(self._phases_line())
                     self._say("Live. Press Ctrl-C to stop." if duration_s is None else "Live.")
                     await until(stop, duration_s)
                     self._note("live_end_s")
@@ -157,18 +161,48 @@ class Demo:
             self._note("end_s")
             return self._summary(runtime, patient, url)
 
-    async def _warm_up(self, runtime: Runtime) -> None:
+    async def _warm_up(self, runtime: Runtime, stop: asyncio.Event) -> None:
+        """Compile what is not compiled yet; Ctrl-C does not wait for it.
+
+        Raises
+        ------
+        click.Abort
+            A person stopped it.
+        """
         runtime.history = HistoryProgress(state="compiling")
         setup = Setup(alignment=declared_alignment())
-        compiling = asyncio.create_task(asyncio.to_thread(compile_chain, PipelineParams(), setup))
+        done = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        failed: list[BaseException] = []
+
+        def compile_all() -> None:
+            try:
+                compile_chain(PipelineParams(), setup)
+            except BaseException as error:
+                failed.append(error)
+            with contextlib.suppress(RuntimeError):  # nobody waits any more
+                loop.call_soon_threadsafe(done.set)
+
+        # a daemon, because a compiler cannot be interrupted and the program must still end
+        threading.Thread(target=compile_all, name="compile", daemon=True).start()
         label = "Compiling the numeric kernels (first start only, about a minute)"
         with Progress(label) as progress:
-            while not compiling.done():
+            while not done.is_set() and not stop.is_set():
                 progress.update(None, f"{time.monotonic() - self._began_s:.0f} s")
-                await asyncio.wait({compiling}, timeout=0.25)
-        await compiling
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(done.wait(), 0.25)
+        if stop.is_set():
+            raise click.Abort
+        if failed:
+            raise failed[0]
         runtime.history = HistoryProgress()
         self._note("kernels_s")
+
+    def _phases_line(self) -> str:
+        took = ", ".join(
+            f"{name.removesuffix('_s')} {seconds:.1f} s" for name, seconds in self.phases.items()
+        )
+        return f"Seconds from the start: {took}."
 
     async def _start_live(
         self,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from api.problems import problem
+from api.queries import held_range
 from api.routes.parameters import PatientDep, RangeDep
 from api.runtime import RuntimeDep
 from api.web.texts import iso
@@ -96,6 +97,7 @@ def get_angles(
             "invalid-request",
             f"There is no column {unknown[0][:40]!r}; there are {', '.join(ANGLE_FIELDS)}.",
         )
+    span = held_range(runtime, patient, span)
     limit = max_points or runtime.settings.max_points
     if resolution is not None:
         seconds = max(1, (span.t1_ns - span.t0_ns) // 1_000_000_000)

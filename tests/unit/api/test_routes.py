@@ -257,3 +257,12 @@ def test_everything_is_a_zip_that_opens(client: TestClient) -> None:
     names = archive.namelist()
     assert any(name.endswith("catalog.json") for name in names)
     assert any(name.startswith("raw/") or "/raw/" in name for name in names)
+
+
+def test_open_ranges_are_drawn_in_to_what_there_is(client: TestClient) -> None:
+    everything = client.get("/api/v1/patients/p1/angles", params={"max_points": 100}).json()
+    assert len(everything["t_ms"]) > 50
+    since = client.get(
+        "/api/v1/patients/p1/angles", params={"from": "2026-11-20T00:00:00Z", "max_points": 100}
+    )
+    assert len(since.json()["t_ms"]) > 50
