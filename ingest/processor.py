@@ -17,6 +17,7 @@ from ingest.assemble import Piece
 from ingest.live import Role, TodayCounters
 from ingest.today import Today
 from processing import pipeline, quaternion
+from processing.angles import compose
 from processing.errors import InputError
 from processing.pipeline import PipelineOutput, PipelineParams, PipelineState, Setup
 from processing.types import Alignment, Episode, FloatArray, HeadingReset, ImuBlock
@@ -25,6 +26,8 @@ from storage.results import ResultBatch
 
 _log = logging.getLogger("ingest.processor")
 
+FAIR_SIGMA_DEG = 10.0
+"""Above it heading is poor (docs/explanation/numbers.md) and rotation is not shown."""
 HORIZON_S = 2.0
 """How long the rows of one sensor wait for the other's samples."""
 MAX_BREAK_S = 3600.0
@@ -346,6 +349,9 @@ class Processor:
             q_rel = _quadruple(a.q_rel[-1])
             n_inverse = quaternion.conjugate(self._setup.alignment.neutral_q)
             shown = _quadruple(quaternion.multiply(a.q_rel[-1], n_inverse))
+            if not a.heading_sigma_deg[-1] <= FAIR_SIGMA_DEG:
+                # a turn that is not known is not drawn
+                shown = _quadruple(compose(a.flexion_deg[-1], a.lateral_right_deg[-1], 0.0))
         pitch = roll = None
         if out.inclination is not None:
             pitch = _number(out.inclination.head_pitch_deg[-1])
