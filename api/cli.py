@@ -144,8 +144,10 @@ def main() -> NoReturn:
         if isinstance(error, _expected_roots()):
             remedy = getattr(error, "remedy", "")
             _fail(f"{error} {remedy}".rstrip(), int(getattr(error, "exit_code", 1)))
-        if isinstance(error, OSError) and error.filename is not None:
-            _fail(f"{error.filename}: {error.strerror}.", 1)
+        if isinstance(error, OSError) and error.strerror is not None:
+            # a full or unwritable disk is nobody's fault; writes do not name their file
+            where = f"{error.filename}: " if error.filename is not None else ""
+            _fail(f"{where}{error.strerror}.", 1)
         _fail(
             f"this is a fault of necktrace, not yours ({type(error).__name__}: {error}). "
             "Run again with `necktrace --debug ...` to see where, and report it.",

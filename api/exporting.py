@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import cast
 
 from api import exports
-from api.errors import ApiError
+from api.errors import ApiError, DataFolderError
 from api.queries import checked_range
 from api.settings import Settings
 from api.stores import open_results
@@ -47,6 +47,8 @@ def write_export(
                     for piece in export.pieces:
                         file.write(piece)
                 part.replace(out)
+            except OSError as error:
+                raise DataFolderError(f"{out} cannot be written: {error.strerror}.") from error
             finally:
                 part.unlink(missing_ok=True)
         finally:

@@ -37,8 +37,9 @@ class DeliveryHealth(BaseModel):
 class Health(BaseModel):
     """State of the process."""
 
-    status: Literal["ok", "stale"] = Field(
-        description="`stale` where this process records and a sensor has gone silent."
+    status: Literal["ok", "stale", "degraded"] = Field(
+        description="`stale` where this process records and a sensor has gone silent; `degraded` "
+        "where something else needs a person, such as a full disk: see `warnings` and `delivery`."
     )
     version: str = Field(examples=["0.1.0"])
     mode: Mode
@@ -69,8 +70,10 @@ def get_health(runtime: RuntimeDep) -> Health:
         for sensor in ((frame.head, frame.trunk) if frame else ())
     ]
     stale = runtime.hub is not None and (frame is None or frame.stale)
+    delivery = runtime.results.delivery()
+    degraded = bool(frame and frame.warnings) or bool(delivery.error)
     return Health(
-        status="stale" if stale else "ok",
+        status="stale" if stale else "degraded" if degraded else "ok",
         version=version("necktrace"),
         mode=runtime.mode,
         zone=runtime.settings.zone_name,
@@ -78,7 +81,7 @@ def get_health(runtime: RuntimeDep) -> Health:
         links=links,
         history=runtime.history,
         live_age_s=None if frame is None else time.time() - frame.published_utc_ns / 1e9,
-        delivery=_delivery(runtime.results.delivery()),
+        delivery=_delivery(delivery),
         warnings=list(frame.warnings) if frame else [],
     )
 
