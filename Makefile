@@ -9,7 +9,7 @@ INFLUXD := .cache/influxd
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test test-fast lint bench soak screenshots influxd lock generate clean
+.PHONY: help install install-dev demo test test-fast lint bench influxd lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
