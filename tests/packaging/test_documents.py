@@ -63,4 +63,4 @@ def test_every_page_is_in_the_index() -> None:
 def test_no_machine_path_or_host_is_named() -> None:
     """Documents speak of the checkout, never of the machine on which they were written."""
     for page in PAGES:
-        assert "/work/" not in page.read_text(encoding="utf-8"), name_of(page)
+        assert f"{CHECKOUT}/" not in page.read_text(encoding="utf-8"), name_of(page)
