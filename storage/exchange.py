@@ -1,9 +1,9 @@
 """Catalogue entries that cross between a home and its clinic, and who may change which.
 
-Up go calibrations, wear sessions, labelled stretches, notes, treatments, exercises, consent and
-the time zone of the days; down come the plan, thresholds and the clinic's verdicts. Where an
-annotation was written shows in its author (``home:...``, ``clinic:...``), so that neither side
-sends back or overwrites what the other wrote.
+Up go calibrations, wear sessions, labelled stretches, notes, treatments, exercises, consent, the
+time zone of the days and the exercises that a person chose alone; down come the plan, thresholds
+and the clinic's verdicts. Where an annotation was written shows in its author (``home:...``,
+``clinic:...``), so that neither side sends back or overwrites what the other wrote.
 """
 
 import json
@@ -72,7 +72,7 @@ KINDS: Final[dict[str, Kind]] = {
         "body", version="updated_ns",
     ),
 }  # fmt: skip
-SETTINGS: Final = ("zone", "consent")
+SETTINGS: Final = ("zone", "consent", "own_plan")
 """Kinds of which a patient has one: ``{"value": ...}``."""
 FROM_CLINIC: Final = ("plan", "thresholds")
 """Settings of a patient that the clinic writes."""

@@ -245,6 +245,11 @@ def save_exercise(catalog: Catalog, session: ExerciseSession) -> None:
     )
 
 
+def remove_exercise(catalog: Catalog, session_id: str) -> None:
+    """Delete an exercise session."""
+    catalog.change("DELETE FROM exercise_session WHERE id = :id", {"id": session_id})
+
+
 def exercises(
     catalog: Catalog, patient: str, t0_ns: int = 0, t1_ns: int = 2**62
 ) -> list[ExerciseSession]:

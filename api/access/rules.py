@@ -80,6 +80,14 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", f"{_P}/annotations", "read:summary", "path", "masked"),
     _rule("POST", f"{_P}/annotations", "write:annotations", "path", "refused"),
     _rule("DELETE", f"{_P}/annotations/{{annotation_id}}", "write:annotations", "path", "refused"),
+    _rule("GET", f"{_P}/exercises/plan", "read:summary", "path", "masked"),
+    _rule("PUT", f"{_P}/exercises/plan", "write:annotations", "path", "refused"),
+    _rule("GET", f"{_P}/exercises/sessions", "read:summary", "path", "masked"),
+    _rule("POST", f"{_P}/exercises/sessions", "write:annotations", "path", "refused"),
+    _rule(
+        "DELETE", f"{_P}/exercises/sessions/{{session_id}}", "write:annotations", "path", "refused"
+    ),
+    _rule("GET", f"{_P}/exercises/adherence", "read:summary", "path", "masked"),
     _rule("GET", f"{_P}/exports/{{table}}", "read:raw", "path", "refused"),
     _rule("GET", f"{_P}/bids", "read:raw", "path", "refused"),
     _rule("GET", f"{_P}/everything", "read:raw", "path", "refused"),

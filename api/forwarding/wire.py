@@ -14,6 +14,7 @@ Time = Annotated[int, Field(ge=-(2**62), le=2**62)]
 KindName = Literal[
     "zone",
     "consent",
+    "own_plan",
     "calibrations",
     "alignments",
     "wear_sessions",
@@ -37,6 +38,12 @@ class ZoneEntry(_Entry):
 
 class ConsentEntry(_Entry):
     """What the patient agreed to."""
+
+    value: dict[str, Any]
+
+
+class OwnPlanEntry(_Entry):
+    """The exercises that the patient chose alone."""
 
     value: dict[str, Any]
 
@@ -116,6 +123,7 @@ class AnnotationEntry(_Entry):
 ENTRIES: Final[Mapping[str, type[_Entry]]] = {
     "zone": ZoneEntry,
     "consent": ConsentEntry,
+    "own_plan": OwnPlanEntry,
     "calibrations": CalibrationEntry,
     "alignments": AlignmentEntry,
     "wear_sessions": WearSessionEntry,

@@ -1,0 +1,1 @@
+"""Guided exercises: the plan put beside what was done, and the player."""
