@@ -1,4 +1,4 @@
-"""Repetitions by looking at the whole recording at once: cut at silences, then from home to home."""
+"""Repetitions by looking at the recording at once: cut at silences, then from home to home."""
 
 import numpy as np
 
