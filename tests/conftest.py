@@ -1,7 +1,6 @@
 """What every test may rely on: the real recordings, and an honest account of what was left out."""
 
 import os
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,9 @@ use_kernel_cache()
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SHARED_DATA = CHECKOUT.parent / "shared" / "data"
+
+REAL_TIME = {"ble", "collector", "browser"}
+"""Folders of tests that work in real time."""
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 _skipped: dict[str, str] = {}
@@ -36,14 +38,17 @@ def _recordings(folder: Path) -> Path:
     return folder
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Collect the reason of every skipped test."""
-    report = yield
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Collect the reason of every skipped test, here and from the workers of a parallel run."""
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         _skipped[report.nodeid] = reason
-    return report
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """A module that is skipped as a whole has no test to report."""
+    if report.skipped:
+        _skipped[report.nodeid] = str(report.longrepr)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -61,5 +66,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: Playwright's own event loop runs until the session ends."""
+    """Mark what the clock of the wall decides, and run browser tests last.
+
+    Links, collectors and pages work in real time; beside a busy neighbour they would be late. They
+    run one after the other (`make test`). Playwright's own event loop runs until the session ends.
+    """
+    for item in items:
+        if REAL_TIME & set(item.path.parts) or item.get_closest_marker("browser"):
+            item.add_marker("realtime")
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
