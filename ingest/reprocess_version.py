@@ -1,6 +1,5 @@
 """Versions of a patient's results that reprocessing makes: named, resumed, filled up."""
 
-import dataclasses
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -9,7 +8,7 @@ from ingest.errors import ReprocessError
 from processing import state
 from processing.pipeline import ALGORITHM_VERSION, PipelineParams
 from processing.summary import MinuteSummary
-from processing.summary.types import CELL_SPAN_NS, PostureCell
+from processing.summary.types import CELL_SPAN_NS, PLANES, PostureCell
 from storage.result_book import AlgorithmRow, ResultBook
 from storage.results import MINUTE_NS, SECOND_NS, ResultBatch, ResultStore, restore
 
@@ -109,8 +108,10 @@ def _cells(
     store: ResultStore, patient: str, algo: str, t0_ns: int, t1_ns: int
 ) -> tuple[PostureCell, ...]:
     first = t0_ns // CELL_SPAN_NS * CELL_SPAN_NS
+    quarters = [(t, t + CELL_SPAN_NS) for t in range(first, t1_ns, CELL_SPAN_NS)]
     return tuple(
-        dataclasses.replace(cell, t_ns=quarter)
-        for quarter in range(first, t1_ns, CELL_SPAN_NS)
-        for cell in store.cells(patient, quarter, quarter + CELL_SPAN_NS, algo=algo)
+        cell
+        for plane in PLANES
+        for found in store.cells(patient, quarters, plane=plane, algo=algo)
+        for cell in found
     )

@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from processing.summary.types import PostureCell
+from processing.summary.types import Plane, PostureCell
 from processing.types import Episode
 from storage import result_book as book
 from storage.angle_grid import coarser, pack_minute, step_for, unpack_minutes
 from storage.database import folder_errors, transaction
 from storage.errors import ResultStoreError
 from storage.full_rate import delete_full_rate
-from storage.posture_cells import pack_cells, summed_cells, unpack_cells
+from storage.posture_cells import pack_cells, quarters_of, summed_cells, unpack_cells
 from storage.result_book import ResultBook
 from storage.results import (
     MINUTE_NS,
@@ -72,8 +72,8 @@ class EmbeddedStore:
                 ],
             )
             self._connection.executemany(
-                "INSERT OR REPLACE INTO cell VALUES (?, ?, ?, ?)",
-                [(patient, algo, t, data) for t, data in pack_cells(batch.cells)],
+                "INSERT OR REPLACE INTO cell VALUES (?, ?, ?, ?, ?)",
+                [(patient, algo, *packed) for packed in pack_cells(batch.cells)],
             )
             book.save_cursor(self._connection, patient, algo, batch.cursor)
 
@@ -138,15 +138,21 @@ class EmbeddedStore:
         return self._summaries("day", patient, t0_ns, t1_ns, algo, texts=True)
 
     def cells(
-        self, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None
-    ) -> list[PostureCell]:
-        """Return the posture map of [t0, t1), summed."""
+        self,
+        patient: str,
+        ranges_ns: Sequence[tuple[int, int]],
+        *,
+        plane: Plane = "rl",
+        algo: str | None = None,
+    ) -> list[list[PostureCell]]:
+        """Return the posture map of each range, summed (see `ResultStore.cells`)."""
         with self._lock, folder_errors(self._folder):
             rows = self._connection.execute(
-                "SELECT data FROM cell WHERE patient = ? AND algo = ? AND t_ns >= ? AND t_ns < ?",
-                (patient, self._algo(patient, algo), t0_ns, t1_ns),
+                "SELECT t_ns, data FROM cell WHERE patient = ? AND algo = ? AND plane = ? "
+                "AND t_ns >= ? AND t_ns < ? ORDER BY t_ns",
+                (patient, self._algo(patient, algo), plane, *quarters_of(ranges_ns)),
             ).fetchall()
-        return summed_cells(unpack_cells(row[0] for row in rows), t0_ns)
+        return summed_cells(*unpack_cells(rows), ranges_ns, plane)
 
     def delete(self, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None) -> None:
         """Delete the results of [t0, t1) of one version (current where None)."""

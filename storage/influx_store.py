@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from processing.summary.types import CELL_SPAN_NS, PostureCell
+from processing.summary.types import CELL_SPAN_NS, PLANES, Plane, PostureCell
 from processing.types import Episode
 from storage import result_book as book
 from storage.angle_grid import hide_invalid, step_for
@@ -38,7 +38,7 @@ from storage.influx_points import (
 )
 from storage.line_protocol import prefix, row_to_line, tag_value
 from storage.outbox import BACKOFF_S, Entry, Sender, delivery, enqueue, wait_until_empty
-from storage.posture_cells import cell_number, summed_cells
+from storage.posture_cells import cell_number, quarters_of, summed_cells
 from storage.result_book import ResultBook
 from storage.results import (
     ANGLE_FIELDS,
@@ -218,13 +218,21 @@ class InfluxStore:
         return self._summaries("day", patient, t0_ns, t1_ns, algo, texts=True)
 
     def cells(
-        self, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None
-    ) -> list[PostureCell]:
-        """Return the posture map of [t0, t1), summed."""
-        table = self._select("head_cell", '"seconds"', patient, algo, t0_ns, t1_ns)
+        self,
+        patient: str,
+        ranges_ns: Sequence[tuple[int, int]],
+        *,
+        plane: Plane = "rl",
+        algo: str | None = None,
+    ) -> list[list[PostureCell]]:
+        """Return the posture map of each range, summed (see `ResultStore.cells`)."""
+        t0_ns, t1_ns = quarters_of(ranges_ns)
+        only = f" AND \"plane\" = '{plane}'"
+        table = self._select("head_cell", '"seconds"', patient, algo, t0_ns, t1_ns, where=only)
         if not table.num_rows:
-            return []
-        number = table.column("time").to_numpy() % CELL_SPAN_NS
+            return [[] for _ in ranges_ns]
+        t_ns = table.column("time").to_numpy()
+        number = t_ns % CELL_SPAN_NS
         rows = np.column_stack(
             (
                 number // _CELL_ROW - _CELL_ZERO,
@@ -232,7 +240,7 @@ class InfluxStore:
                 table.column("seconds").to_numpy(),
             )
         ).astype(np.float64)
-        return summed_cells(rows, t0_ns)
+        return summed_cells(t_ns - number, rows, ranges_ns, plane)
 
     def delete(self, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None) -> None:
         """Queue the deletion of [t0, t1) of one version (current where None)."""
@@ -413,17 +421,20 @@ class InfluxStore:
             for t in quarters
             if t <= until
         ]
-        head = prefix("head_cell", {"patient": patient, "algo": algo, "plane": "rl"})
+        heads = {
+            plane: prefix("head_cell", {"patient": patient, "algo": algo, "plane": plane})
+            for plane in PLANES
+        }
         lines = []
         for cell in cells:
-            first, second = cell_number(cell.rotation_deg), cell_number(cell.lateral_deg)
+            first, second = cell_number(cell.rotation_deg), cell_number(cell.other_deg)
             number = (first + _CELL_ZERO) * _CELL_ROW + second + _CELL_ZERO
             fields = {
                 "rotation_bin": first,
                 "other_bin": second,
                 "seconds": float(np.float32(cell.seconds)),
             }
-            lines.append(row_to_line(head, fields, int(cell.t_ns) + number))
+            lines.append(row_to_line(heads[cell.plane], fields, int(cell.t_ns) + number))
         entries.append(write_entry("head_cell", patient, lines, quarters[-1]))
         self._raise_until(patient, algo, "head_cell", quarters[-1])
         return entries

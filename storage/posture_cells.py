@@ -1,50 +1,82 @@
-"""The posture map in storage: cells of a quarter hour packed to one blob, and their sum."""
+"""The posture map in storage: cells of a quarter hour packed to one blob per plane, and sums."""
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from processing.summary.types import CELL_DEG, PostureCell
-from processing.types import FloatArray
+from processing.summary.types import CELL_DEG, CELL_SPAN_NS, Plane, PostureCell
+from processing.types import FloatArray, IntArray
+
+RangeNs = tuple[int, int]
+_ROW, _ZERO = 128, 64
+"""A place as one number: bins of both angles lie within -64..63."""
 
 
-def pack_cells(cells: Sequence[PostureCell]) -> list[tuple[int, bytes]]:
-    """Return (t_ns, blob) per quarter hour; the blob is (n, 3) float32 little-endian.
+def pack_cells(cells: Iterable[PostureCell]) -> list[tuple[Plane, int, bytes]]:
+    """Return (plane, t_ns, blob) per plane and quarter hour; the blob is (n, 3) float32.
 
-    The columns are the numbers of the rotation and lateral bins and the seconds.
+    Its columns are the numbers of the rotation bin and the other bin, and the seconds;
+    little-endian.
     """
-    rows: dict[int, list[tuple[int, int, float]]] = {}
+    rows: dict[tuple[Plane, int], list[tuple[int, int, float]]] = {}
     for cell in cells:
-        rows.setdefault(int(cell.t_ns), []).append(
-            (cell_number(cell.rotation_deg), cell_number(cell.lateral_deg), float(cell.seconds))
+        rows.setdefault((cell.plane, int(cell.t_ns)), []).append(
+            (cell_number(cell.rotation_deg), cell_number(cell.other_deg), float(cell.seconds))
         )
-    return [(t, np.array(found, dtype="<f4").tobytes()) for t, found in rows.items()]
+    return [(*key, np.array(found, dtype="<f4").tobytes()) for key, found in rows.items()]
 
 
-def unpack_cells(blobs: Iterable[bytes]) -> FloatArray:
-    """Return the rows of `pack_cells` blobs, (n, 3)."""
-    return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(-1, 3).astype(np.float64)
+def unpack_cells(rows: Sequence[tuple[int, bytes]]) -> tuple[IntArray, FloatArray]:
+    """Return rows (t_ns, blob) of `pack_cells` as the quarter hours (n,) and the cells (n, 3)."""
+    cells = np.frombuffer(b"".join(blob for _, blob in rows), dtype="<f4").reshape(-1, 3)
+    counts = [len(blob) // 12 for _, blob in rows]
+    quarters = np.repeat(np.array([t for t, _ in rows], dtype=np.int64), counts)
+    return quarters, cells.astype(np.float64)
 
 
-def summed_cells(rows: FloatArray, t_ns: int) -> list[PostureCell]:
-    """Return one cell per occupied place, by rotation and then lateral tilt.
+def summed_cells(
+    t_ns: IntArray, rows: FloatArray, ranges_ns: Sequence[RangeNs], plane: Plane
+) -> list[list[PostureCell]]:
+    """Return per range one cell per occupied place, by rotation and then the other angle.
 
     Parameters
     ----------
+    t_ns : (n,) int64
+        Quarter hours, in any order.
     rows : (n, 3) float64
-        Rotation bin, lateral bin, seconds.
-    t_ns : int
-        Time to give all of them.
+        Rotation bin, other bin, seconds.
+    ranges_ns : sequence of (int, int)
+        Half open; each cell of a range gets its beginning as time.
     """
+    order = np.argsort(t_ns, kind="stable")
+    times, cells = t_ns[order], rows[order]
+    return [
+        _summed(cells[slice(*np.searchsorted(times, (t0, t1)))], t0, plane) for t0, t1 in ranges_ns
+    ]
+
+
+def _summed(rows: FloatArray, t_ns: int, plane: Plane) -> list[PostureCell]:
     if not len(rows):
         return []
-    places, inverse = np.unique(rows[:, :2], axis=0, return_inverse=True)
-    seconds = np.bincount(inverse.ravel(), weights=rows[:, 2])
+    places = ((rows[:, 0] + _ZERO) * _ROW + rows[:, 1] + _ZERO).astype(np.int64)
+    seconds = np.bincount(places, weights=rows[:, 2])
     return [
-        PostureCell(t_ns, place[0] * CELL_DEG, place[1] * CELL_DEG, total)
-        for place, total in zip(places.tolist(), seconds.tolist(), strict=True)
-        if total > 0.0
+        PostureCell(
+            t_ns,
+            (place // _ROW - _ZERO) * CELL_DEG,
+            (place % _ROW - _ZERO) * CELL_DEG,
+            float(seconds[place]),
+            plane,
+        )
+        for place in np.flatnonzero(seconds > 0.0).tolist()
     ]
+
+
+def quarters_of(ranges_ns: Sequence[RangeNs]) -> RangeNs:
+    """Return the least range that holds every quarter hour that begins in one of the ranges."""
+    t0 = min((a for a, _ in ranges_ns), default=0)
+    t1 = max((b for _, b in ranges_ns), default=0)
+    return -(-t0 // CELL_SPAN_NS) * CELL_SPAN_NS, -(-t1 // CELL_SPAN_NS) * CELL_SPAN_NS
 
 
 def cell_number(edge_deg: float) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeVar, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from processing.summary.types import PostureCell
+from processing.summary.types import Plane, PostureCell
 from processing.types import Episode
 from storage.result_book import ResultBook
 
@@ -154,9 +154,17 @@ class ResultStore(Protocol):
         """Return the days whose midnight lies in [t0, t1)."""
 
     def cells(
-        self, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None
-    ) -> list[PostureCell]:
-        """Return the posture map of [t0, t1) summed: `t_ns` of every cell is `t0_ns`."""
+        self,
+        patient: str,
+        ranges_ns: Sequence[tuple[int, int]],
+        *,
+        plane: Plane = "rl",
+        algo: str | None = None,
+    ) -> list[list[PostureCell]]:
+        """Return the posture map of each range [t0, t1) summed: `t_ns` of its cells is its `t0`.
+
+        A quarter hour belongs to the range in which it begins. Many ranges cost one query.
+        """
 
     def delete(self, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None) -> None:
         """Delete the results of [t0, t1) of one version (current where None)."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from sqlite3 import Connection
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of record, catalogue and results together; stored as SQLite's ``user_version``."""
 
 RECORD = """
@@ -233,9 +233,10 @@ CREATE TABLE episode(
 CREATE TABLE cell(
     patient TEXT NOT NULL,
     algo TEXT NOT NULL,
+    plane TEXT NOT NULL,            -- rl: rotation against lateral tilt, rf: against flexion
     t_ns INTEGER NOT NULL,          -- quarter hour
-    data BLOB NOT NULL,             -- (n, 3) float32: rotation bin, lateral bin, seconds
-    PRIMARY KEY(patient, algo, t_ns)
+    data BLOB NOT NULL,             -- (n, 3) float32: rotation bin, other bin, seconds
+    PRIMARY KEY(patient, algo, plane, t_ns)
 ) WITHOUT ROWID;
 CREATE TABLE cursor(
     patient TEXT NOT NULL,
@@ -358,5 +359,22 @@ def _add_access(connection: Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: dict[int, Migration] = {1: _add_access}
+def _add_plane(connection: Connection) -> None:
+    """Give cells of the posture map their plane: all were of rotation against lateral tilt."""
+    connection.execute("ALTER TABLE cell RENAME TO cell_v2")
+    connection.execute(
+        """CREATE TABLE cell(
+    patient TEXT NOT NULL,
+    algo TEXT NOT NULL,
+    plane TEXT NOT NULL,
+    t_ns INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY(patient, algo, plane, t_ns)
+) WITHOUT ROWID"""
+    )
+    connection.execute("INSERT INTO cell SELECT patient, algo, 'rl', t_ns, data FROM cell_v2")
+    connection.execute("DROP TABLE cell_v2")
+
+
+MIGRATIONS: dict[int, Migration] = {1: _add_access, 2: _add_plane}
 """Step from version k to k + 1, run inside one transaction after the database was copied."""

@@ -128,8 +128,5 @@ def _compared(
 def _shares(
     runtime: Runtime, patient: Patient, days: Sequence[ClinicDay]
 ) -> list[tuple[DayShares, float]]:
-    return [
-        day_shares(runtime.results.cells(patient.id, d.summary.t_ns, d.summary.end_ns))
-        for d in days
-        if d.counts_rotation and not d.mixed
-    ]
+    ranges = [(d.summary.t_ns, d.summary.end_ns) for d in days if d.counts_rotation and not d.mixed]
+    return [day_shares(cells) for cells in runtime.results.cells(patient.id, ranges)]

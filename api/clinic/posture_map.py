@@ -70,7 +70,7 @@ def day_shares(cells: Sequence[PostureCell]) -> tuple[DayShares, float]:
     whole = sum(cell.seconds for cell in cells)
     if whole <= 0.0:
         return {}, 0.0
-    return {(c.rotation_deg, c.lateral_deg): 100.0 * c.seconds / whole for c in cells}, whole
+    return {(c.rotation_deg, c.other_deg): 100.0 * c.seconds / whole for c in cells}, whole
 
 
 def map_pair(

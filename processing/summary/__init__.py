@@ -4,13 +4,14 @@ from processing.summary.day import DayParams, summarise_day
 from processing.summary.minute import SummaryParams, SummaryState, start, step
 from processing.summary.nonwear import worn_minutes
 from processing.summary.recording import summarise_recording
-from processing.summary.types import DaySummary, MinutesOut, MinuteSummary, PostureCell
+from processing.summary.types import DaySummary, MinutesOut, MinuteSummary, Plane, PostureCell
 
 __all__ = [
     "DayParams",
     "DaySummary",
     "MinuteSummary",
     "MinutesOut",
+    "Plane",
     "PostureCell",
     "SummaryParams",
     "SummaryState",

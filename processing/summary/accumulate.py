@@ -27,8 +27,9 @@ SIGMA, RATE_SQUARE = 8, 9
 """Places of the float sums behind the sums and squares of the four angles."""
 SUMS = 10
 BINS = 720
-MAP_ROWS, MAP_COLUMNS = 72, 36
-"""Cells of 5° of rotation (-180..180) and lateral tilt (-90..90)."""
+MAP_PLANES, MAP_BINS = 2, 72
+"""Planes of the posture map (rotation against lateral tilt, against flexion) and bins of 5° per
+axis (-180..180)."""
 
 
 @kernel()
@@ -51,7 +52,7 @@ def add_rows(
     histograms: IntArray,
     cells: IntArray,
 ) -> None:
-    """Add rows to counts (13,), sums (10,), histograms (4, 720) and cells (72, 36)."""
+    """Add rows to counts (13,), sums (10,), histograms (4, 720), cells (2, 72, 72)."""
     still_square = still_rate * still_rate
     for i in range(valid.shape[0]):
         counts[N] += 1
@@ -96,9 +97,9 @@ def add_rows(
         sums[7] += d * d
         histograms[2, min(BINS - 1, int(2.0 * (c + 180.0)))] += 1
         histograms[3, min(BINS - 1, int(2.0 * d))] += 1
-        cells[
-            min(MAP_ROWS - 1, int((c + 180.0) * 0.2)), min(MAP_COLUMNS - 1, int((b + 90.0) * 0.2))
-        ] += 1
+        turned = min(MAP_BINS - 1, int((c + 180.0) * 0.2))
+        cells[0, turned, min(MAP_BINS - 1, int((b + 180.0) * 0.2))] += 1
+        cells[1, turned, min(MAP_BINS - 1, int((a + 180.0) * 0.2))] += 1
         if s <= good_sigma or abs(d - neutral) > s:
             counts[DECIDABLE] += 1
             if d <= neutral:

@@ -14,6 +14,7 @@ from processing.summary.figures import MINUTE_NS, MinuteSums, minute_of, with_ev
 from processing.summary.types import (
     CELL_DEG,
     CELL_SPAN_NS,
+    PLANES,
     MinutesOut,
     MinuteSummary,
     PostureCell,
@@ -64,7 +65,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class SummaryState:
-    """The minute and the posture map under way, and what waits."""
+    """The minute and the posture maps under way, and what waits."""
 
     k_next: int
     """Grid index of the first row not yet added."""
@@ -82,7 +83,7 @@ class SummaryState:
 
 
 def _empty_cells() -> IntArray:
-    return np.zeros((acc.MAP_ROWS, acc.MAP_COLUMNS), dtype=np.int64)
+    return np.zeros((acc.MAP_PLANES, acc.MAP_BINS, acc.MAP_BINS), dtype=np.int64)
 
 
 def start(params: SummaryParams) -> SummaryState:  # noqa: ARG001 - every step has this signature
@@ -104,10 +105,11 @@ def _cells(cells_ns: int, cells: IntArray, rate_hz: float) -> list[PostureCell]:
         PostureCell(
             t_ns=cells_ns,
             rotation_deg=-180.0 + CELL_DEG * int(i),
-            lateral_deg=-90.0 + CELL_DEG * int(j),
-            seconds=int(cells[i, j]) / rate_hz,
+            other_deg=-180.0 + CELL_DEG * int(j),
+            seconds=int(cells[k, i, j]) / rate_hz,
+            plane=PLANES[k],
         )
-        for i, j in zip(*np.nonzero(cells), strict=True)
+        for k, i, j in zip(*np.nonzero(cells), strict=True)
     ]
 
 

@@ -6,6 +6,7 @@ zero. Seconds are counted on the common grid. Angles are relative to N (`Cervica
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 HISTOGRAM_BIN_DEG = 0.5
 """Width of a bin of the angle histograms, degrees: a day's percentiles are good to half of it."""
@@ -13,6 +14,10 @@ CELL_DEG = 5.0
 """Width of a cell of the posture map, degrees (clinical specification, section 9)."""
 CELL_SPAN_NS = 900_000_000_000
 """The posture map is kept per quarter hour: every time zone's day begins on one."""
+
+Plane = Literal["rl", "rf"]
+"""Of the posture map: rotation against lateral tilt, or rotation against flexion."""
+PLANES: tuple[Plane, ...] = ("rl", "rf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +114,11 @@ class PostureCell:
     """UTC nanoseconds of the quarter hour's beginning."""
     rotation_deg: float
     """Lower edge of the cell, positive to the patient's right."""
-    lateral_deg: float
-    """Lower edge of the cell, positive to the patient's right."""
+    other_deg: float
+    """Lower edge of the cell: lateral tilt, positive to the patient's right, or flexion, positive
+    forward."""
     seconds: float
+    plane: Plane = "rl"
 
 
 @dataclass(frozen=True, slots=True)

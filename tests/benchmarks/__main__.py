@@ -12,7 +12,8 @@ MEASUREMENTS = {
     "load": "many live patients on one core",
     "memory": "a day of one patient",
     "start_up": "a new process to its first result",
-    "storage": "bytes of a day, the record, line protocol, questions of pages",
+    "storage": "bytes of a day, the record, line protocol",
+    "questions": "what pages ask of stored results, embedded and InfluxDB",
     "reprocess": "a recorded session to stored results",
     "live_latency": "a sensor's sample to the frame of a page, in real time (45 s)",
 }

@@ -1,4 +1,4 @@
-"""Storage: bytes of a day, speed of the record and of line protocol, and what pages ask."""
+"""Storage: bytes of a day, speed of the record and of line protocol."""
 
 import functools
 import importlib
@@ -15,11 +15,9 @@ from influxdb_client.client.write.point import Point
 from numpy.typing import NDArray
 
 from processing import synthesis
-from processing.summary.types import PostureCell
-from storage.embedded import EmbeddedStore
 from storage.line_protocol import columns_to_bodies, prefix
 from storage.record import Anchors, Channel, DirectWriter, RecordReader, StreamInfo, verify
-from storage.results import ANGLE_FIELDS, SECOND_NS, AngleSeries, ResultBatch
+from storage.results import ANGLE_FIELDS, SECOND_NS
 
 SIMULATED_S = 1800.0
 DAY_S = 86_400.0
@@ -33,7 +31,6 @@ def measure(echo: Callable[[str], None]) -> None:
     """Print everything."""
     _record(echo)
     _line_protocol(echo)
-    _questions(echo)
 
 
 def _record(echo: Callable[[str], None]) -> None:
@@ -143,37 +140,6 @@ def _points(values: NDArray[np.float64], t: NDArray[np.int64]) -> list[str]:
         .to_line_protocol()
         for row, at in zip(values[:, :3].tolist(), t.tolist(), strict=True)
     ]
-
-
-def _questions(echo: Callable[[str], None]) -> None:
-    n = 86_400
-    rng = np.random.default_rng(0)
-    values = np.cumsum(rng.normal(0.0, 0.1, (n, len(ANGLE_FIELDS))), axis=0)
-    values[:, -1] = 1.0
-    quarter = 900 * SECOND_NS
-    first = T0_NS // quarter * quarter
-    cells = [
-        PostureCell(first + k * quarter, 5.0 * x, 5.0 * y, 10.0)
-        for k in range(12 * 7 * 64)
-        for x in range(-3, 4)
-        for y in range(-2, 3)
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        store = EmbeddedStore(folder)
-        store.put(
-            ResultBatch(
-                "p",
-                "a",
-                angles=AngleSeries(T0_NS + np.arange(n) * SECOND_NS, 1, values),
-                cells=cells,
-            )
-        )
-        day = _best(lambda: store.angles("p", T0_NS, T0_NS + n * SECOND_NS, max_points=2000))
-        weeks = _best(lambda: store.cells("p", first, first + 12 * 7 * n * SECOND_NS))
-        store.close()
-    echo("embedded store, ms (best of 5)")
-    echo(f"  24 h to 2000 points     {day * 1e3:8.1f}   target at most 50")
-    echo(f"  posture map of 12 weeks {weeks * 1e3:8.1f}   target at most 300")
 
 
 def _best(work: Callable[[], object], rounds: int = 5) -> float:

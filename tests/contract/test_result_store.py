@@ -97,8 +97,8 @@ def test_the_same_batch_again_changes_nothing(store: ResultStore) -> None:
     assert len(store.minutes("p1", T0_NS, T0_NS + HOUR_NS)) == 1
     assert len(store.days("p1", T0_NS, T0_NS + HOUR_NS)) == 1
     assert store.episodes("p1", T0_NS, T0_NS + HOUR_NS) == [episode(3.0)]
-    (cell,) = store.cells("p1", T0_NS - HOUR_NS, T0_NS + HOUR_NS)
-    assert (cell.rotation_deg, cell.lateral_deg, cell.seconds) == (10.0, -5.0, 30.0)
+    ((cell,),) = store.cells("p1", [(T0_NS - HOUR_NS, T0_NS + HOUR_NS)])
+    assert (cell.rotation_deg, cell.other_deg, cell.seconds) == (10.0, -5.0, 30.0)
 
 
 def test_late_and_out_of_order_data_find_their_place(store: ResultStore) -> None:
@@ -208,23 +208,39 @@ def test_the_posture_map_is_summed(store: ResultStore) -> None:
     cells = [
         PostureCell(base, 0.0, 0.0, 100.0),
         PostureCell(base, -5.0, 10.0, 20.0),
+        PostureCell(base, 0.0, -15.0, 120.0, "rf"),
         PostureCell(base + quarter, 0.0, 0.0, 50.5),
+        PostureCell(base + quarter, 175.0, -180.0, 50.5, "rf"),
         PostureCell(base + 2 * quarter, 0.0, 0.0, 7.0),
     ]
     put(store, cells=cells)
-    found = store.cells("p1", base, base + 2 * quarter)
-    assert [(c.rotation_deg, c.lateral_deg, c.seconds) for c in found] == [
-        (-5.0, 10.0, 20.0),
-        (0.0, 0.0, 150.5),
+    (found,) = store.cells("p1", [(base, base + 2 * quarter)])
+    assert found == [
+        PostureCell(base, -5.0, 10.0, 20.0),
+        PostureCell(base, 0.0, 0.0, 150.5),
     ]
+    (found,) = store.cells("p1", [(base, base + 2 * quarter)], plane="rf")
+    assert found == [
+        PostureCell(base, 0.0, -15.0, 120.0, "rf"),
+        PostureCell(base, 175.0, -180.0, 50.5, "rf"),
+    ]
+    # Several ranges at once, in any order; a quarter hour belongs to the one it begins in.
+    day, rest = (base + 1, base + 2 * quarter), (base, base + 1)
+    assert store.cells("p1", [day, rest, (0, 1)]) == [
+        [PostureCell(base + 1, 0.0, 0.0, 50.5)],
+        [PostureCell(base, -5.0, 10.0, 20.0), PostureCell(base, 0.0, 0.0, 100.0)],
+        [],
+    ]
+    assert store.cells("p1", []) == []
     # A quarter hour made again with other cells: the old ones are gone.
     store.put(
         ResultBatch("p1", ALGO, cells=[PostureCell(base, 5.0, 5.0, 120.0)]),
         replace_ns=(base, base + quarter),
     )
     assert store.drain(30.0)
-    found = store.cells("p1", base, base + quarter)
+    (found,) = store.cells("p1", [(base, base + quarter)])
     assert [(c.rotation_deg, c.seconds) for c in found] == [(5.0, 120.0)]
+    assert store.cells("p1", [(base, base + quarter)], plane="rf") == [[]]
 
 
 def everything(store: ResultStore, patient: str, algo: str | None = None) -> tuple[int, ...]:
@@ -234,7 +250,7 @@ def everything(store: ResultStore, patient: str, algo: str | None = None) -> tup
         len(store.minutes(patient, low, high, algo=algo)),
         len(store.days(patient, low, high, algo=algo)),
         len(store.episodes(patient, low, high, algo=algo)),
-        len(store.cells(patient, low, high, algo=algo)),
+        len(store.cells(patient, [(low, high)], algo=algo)[0]),
     )
 
 

@@ -111,7 +111,9 @@ def fill(
                 ) * rng.uniform(0.7, 1.3)
                 if weight > 0.01:
                     at = t_ns + 10 * 3600 * 10**9
-                    cells.append(PostureCell(at, float(rotation), float(lateral), 600.0 * weight))
+                    place = (float(rotation), float(lateral), 600.0 * weight)
+                    tilted = (float(rotation), -float(lateral), 600.0 * weight)
+                    cells += [PostureCell(at, *place), PostureCell(at, *tilted, "rf")]
         if ago < minutes_days:
             for minute in range(int(worn_h * 60)):
                 at = t_ns + (9 * 60 + minute) * 60 * 10**9

@@ -9,6 +9,7 @@ import numpy as np
 
 from api.reprocess import Wish, run_reprocess
 from api.settings import load_settings
+from processing.summary.types import PLANES
 from storage.embedded import EmbeddedStore
 from tests.support.worn_record import PATIENT
 
@@ -43,7 +44,11 @@ def results(folder: Path, algo: str | None = None, patient: str = PATIENT) -> di
             "minutes": store.minutes(patient, 0, END_NS, algo=algo),
             "episodes": store.episodes(patient, 0, END_NS, algo=algo),
             "days": store.days(patient, 0, END_NS, algo=algo),
-            "cells": store.cells(patient, 0, END_NS, algo=algo),
+            "cells": [
+                cell
+                for plane in PLANES
+                for cell in store.cells(patient, [(0, END_NS)], plane=plane, algo=algo)[0]
+            ],
         }
     finally:
         store.close()

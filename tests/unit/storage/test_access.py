@@ -8,6 +8,7 @@ from storage.catalog import Catalog, Patient
 from storage.credentials import add_token, tokens
 from storage.embedded import EmbeddedStore
 from storage.erasure import erase_patient
+from storage.schema import SCHEMA_VERSION
 
 ADDED = ("token_patient", "token", "failed_login", "login", "patient_grant", "account")
 
@@ -26,7 +27,7 @@ def test_a_folder_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
         ada = add_account(catalog, "ada", "carer", "", actor="test")
         add_grant(catalog, ada, "p1", identified=False, expires_ns=None, actor="test")
         assert [entry[2] for entry in catalog.audit_log()] == ["look", "user.add", "grant.add"]
-    assert (tmp_path / "posture.db.before-v2").exists()
+    assert (tmp_path / f"posture.db.before-v{SCHEMA_VERSION}").exists()
 
 
 def test_erasing_a_patient_takes_grants_tokens_and_names_along(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from processing.errors import InputError
 from processing.summary import MinuteSummary
+from processing.summary.types import PLANES
 from processing.types import BoolArray
 from tests.support import days
 from tests.support.days import T0_NS, minutes_of, run, scene
@@ -82,14 +83,17 @@ def test_the_posture_map_holds_the_evaluable_seconds_of_each_cell() -> None:
     a = rows.angles
     cells = [c for out in run(rows) for c in out.cells]
     known = a.valid & ~rows.gated & (a.heading_sigma_deg <= 10.0)
-    assert sum(c.seconds for c in cells) == pytest.approx(known.sum() / 100.0)
+    for plane in PLANES:
+        seconds = sum(c.seconds for c in cells if c.plane == plane)
+        assert seconds == pytest.approx(known.sum() / 100.0)
     for c in cells:
+        other = a.lateral_right_deg if c.plane == "rl" else a.flexion_deg
         t_ns = T0_NS + 10_000_000 * np.arange(a.valid.shape[0])
         inside = (
             known
             & (t_ns // 900_000_000_000 == c.t_ns // 900_000_000_000)
             & (np.floor(a.rotation_right_deg / 5.0) * 5.0 == c.rotation_deg)
-            & (np.floor(a.lateral_right_deg / 5.0) * 5.0 == c.lateral_deg)
+            & (np.floor(other / 5.0) * 5.0 == c.other_deg)
         )
         assert c.seconds == pytest.approx(inside.sum() / 100.0)
     assert len({c.t_ns for c in cells}) == 2, "the scene crosses a quarter of an hour"
