@@ -73,12 +73,16 @@ async def _fetch(
     before = len(held)
     outcome: BackfillOutcome = await driver.backfill(wanted.boot, first, last)
     drain()
+    if outcome == "complete":
+        outcome = await _ask_again(driver, ledger, device_id, wanted.boot, first, last, drain)
     stop = held.end if last is None else last + 1
+    gone: tuple[tuple[int, int], ...] = ()
     if outcome in {"complete", "gone"}:
-        lost = ledger.give_up(device_id, wanted.boot, first, max(stop, first))
+        gone = tuple(ledger.missing(device_id, wanted.boot, first, max(stop, first)))
+        ledger.give_up(device_id, wanted.boot, first, max(stop, first))
         if last is None:
             ledger.close(device_id, wanted.boot)
-        outcome = "gone" if lost else "complete"
+        outcome = "gone" if gone else "complete"
     report = BackfillReport(
         device_id=device_id,
         boot=wanted.boot,
@@ -87,6 +91,7 @@ async def _fetch(
         outcome=outcome,
         n_samples=len(held) - before,
         host_mono_ns=now(),
+        gone=gone,
     )
     _log.info(
         "backfill of boot %d, %d..%s: %s, %d samples",
@@ -98,3 +103,35 @@ async def _fetch(
         extra={"event": "backfill", "device_id": device_id, "outcome": outcome},
     )
     return report
+
+
+async def _ask_again(
+    driver: Driver,
+    ledger: SampleLedger,
+    device_id: str,
+    boot: int,
+    first: int,
+    last: int | None,
+    drain: Callable[[], None],
+) -> BackfillOutcome:
+    """Ask for what a finished transfer left out, until the sensor has nothing more of it.
+
+    A stored frame may be lost on its way, in the sensor's queue or in ours, while the sensor still
+    holds its samples; only what it does not send when asked for alone is gone.
+    """
+    held = ledger.held(device_id, boot)
+    while True:
+        before = len(held)
+        stop = max(held.end if last is None else last + 1, first)
+        holes: list[tuple[int, int | None]] = [
+            (a, b - 1) for a, b in ledger.missing(device_id, boot, first, stop)
+        ]
+        if last is None:
+            holes.append((stop, None))
+        for a, b in holes:
+            outcome = await driver.backfill(boot, a, b)
+            drain()
+            if outcome in {"interrupted", "refused"}:
+                return outcome
+        if len(held) == before:
+            return "complete"

@@ -31,6 +31,12 @@ def ledger_of(folder: Path) -> SampleLedger:
             for boot, line in boots[-LAST_BOOTS:]:
                 for a, b in held_ranges(connection, line, 0, 2**62):
                     ledger.add(device_id, boot, a, b - a)
+                for a, b in connection.execute(
+                    "SELECT i0, i1 FROM loss JOIN stream ON stream.id = loss.stream "
+                    "WHERE stream.line = ?",
+                    (line,),
+                ):
+                    ledger.give_up(device_id, boot, a, b)
     finally:
         connection.close()
     return ledger

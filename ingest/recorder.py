@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from ingest.assemble import part_of
 from ingest.drivers.driver import (
+    BackfillReport,
     SensorEvent,
     SensorPacket,
     StatusReport,
@@ -40,6 +41,8 @@ from storage.record.types import Role
 _log = logging.getLogger("ingest.recorder")
 
 COMMIT_EVERY_S = 1.0
+OVERWRITTEN = "overwritten on the sensor before it could be fetched"
+"""Cause of a loss, as `necktrace verify` shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +230,16 @@ class Recorder:
                 waiting.setdefault(self._side_stream(event, "status"), []).append(packet)
         for stream_id, packets in waiting.items():
             self._writer.append(stream_id, packets)
+        for event in batch.events:
+            if isinstance(event, BackfillReport):
+                self._note_gone(event)
+
+    def _note_gone(self, event: BackfillReport) -> None:
+        """Mark in the record what the sensor turned out not to have any more."""
+        if event.gone and (event.device_id, "imu") in self._started:
+            stream_id = self._stream_id((event.device_id, event.boot, "imu"))
+            for first, end in event.gone:
+                self._writer.note_loss(stream_id, first, end, OVERWRITTEN)
 
     def _new_parts(self, event: SensorPacket, stream: DriverStream) -> list[Packet]:
         """Return what of a packet is not held, each part with an anchor of its own.

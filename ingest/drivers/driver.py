@@ -179,6 +179,8 @@ class BackfillReport:
     n_samples: int
     """Samples received for it, overlaps included."""
     host_mono_ns: int
+    gone: tuple[tuple[int, int], ...] = ()
+    """Half-open index ranges that the sensor no longer has; each is told once."""
 
 
 SensorEvent = SensorPacket | StreamStarted | StatusReport | TimeSyncReport | BackfillReport

@@ -49,6 +49,8 @@ class Sensor:
     tend_error: Exception | None = None
     hang_in: str = ""
     stored: dict[int, range] = field(default_factory=dict)
+    drops: set[int] = field(default_factory=set)
+    """First indices of stored packets that get lost on their way, once each."""
     boot: int = 1
     has_backfill: bool = False
     index: int = 0
@@ -277,7 +279,10 @@ class ScriptedDriver:
         last = held.stop - 1 if last_index is None else last_index
         firsts = [i for i in range(first_index, last + 1, 10) if i in held]
         for first in firsts:
-            self._sensor.send(first, boot=boot, stored=True)
+            if first in self._sensor.drops:
+                self._sensor.drops.remove(first)
+            else:
+                self._sensor.send(first, boot=boot, stored=True)
         return "complete" if firsts else "gone"
 
 

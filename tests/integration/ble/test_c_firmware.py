@@ -57,8 +57,9 @@ async def test_the_c_sensor_fills_the_gap_of_a_lost_link(
             device_id, 1, starts[0].next_index or 0, held.end
         )
 
-    await rig.listener.until(lambda: bool(rig.listener.of(BackfillReport)), within_s=20)
-    await rig.listener.until(caught_up, within_s=20)
+    await rig.listener.until(
+        lambda: caught_up() and bool(rig.listener.of(BackfillReport)), within_s=20
+    )
     await rig.stop()
     first, second = rig.listener.of(StreamStarted)
     assert second.next_index - first.next_index > 30_000

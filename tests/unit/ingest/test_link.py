@@ -486,7 +486,28 @@ def test_gaps_and_earlier_boots_are_fetched_once() -> None:
     bench = on_bench([sensor], scenario)
     reports = [o for o in bench.outputs if isinstance(o, BackfillReport)]
     # samples 0..299 of boot 2 were overwritten: asked for once, then marked as gone
-    assert [r.outcome for r in reports if r.boot == 2] == ["gone"]
+    assert [(r.outcome, r.gone) for r in reports if r.boot == 2] == [("gone", ((0, 300),))]
+
+
+def test_a_stored_packet_that_got_lost_on_its_way_is_not_given_up() -> None:
+    sensor = Sensor("A", "s-1", has_backfill=True)
+
+    async def scenario(bench: Bench) -> None:
+        ledger = SampleLedger()
+        bench.link(ledger=ledger)
+        await asyncio.sleep(5)
+        begin = sensor.index
+        sensor.lose_link()
+        sensor.index = 2000
+        sensor.stored[1] = range(0, 100_000)
+        sensor.drops = {begin + 100, begin + 110, 1990}
+        await asyncio.sleep(40)
+        assert not sensor.drops
+        assert ledger.missing("s-1", 1, 0, ledger.held("s-1", 1).end) == []
+
+    bench = on_bench([sensor], scenario)
+    reports = [o for o in bench.outputs if isinstance(o, BackfillReport)]
+    assert {r.outcome for r in reports} == {"complete"}
 
 
 def test_every_minute_one_line_of_counters(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ingest.drivers.driver import (
+    BackfillReport,
     Channel,
     PacketKind,
     SensorEvent,
@@ -18,9 +19,10 @@ from ingest.drivers.driver import (
     TimeSyncReport,
 )
 from ingest.record_rows import EVENT_CLOCK_STEPPED
-from ingest.recorder import Recorder
+from ingest.held import ledger_of
+from ingest.recorder import OVERWRITTEN, Recorder
 from storage.errors import DiskFullError
-from storage.record import CommitInfo, RecordReader, RecordWriter
+from storage.record import CommitInfo, RecordReader, RecordWriter, verify
 
 OFFSET_NS = 1_700_000_000_000_000_000
 IMU = StreamInfo(
@@ -218,3 +220,16 @@ def test_tickets_rise_and_are_told_only_after_the_commit(tmp_path: Path) -> None
         assert reader.streams(kind="imu")[0].samples == 50
     recorder.stop()
     assert told.tickets == sorted(told.tickets)
+
+
+def test_what_the_sensor_overwrote_is_marked_and_not_asked_for_again(tmp_path: Path) -> None:
+    recorder = make(tmp_path, Told())
+    lost = BackfillReport("v1-aa", 1, 10, 29, "gone", 0, 0, gone=((10, 30),))
+    put_all(recorder, [started(), packet(0), packet(30), packet(50), lost])
+    recorder.stop()
+    (report,) = verify(tmp_path)["streams"]
+    assert [(g["i0"], g["i1"], g["cause"]) for g in report["gaps"]] == [
+        (10, 30, OVERWRITTEN),
+        (40, 50, "never reached the host"),
+    ]
+    assert ledger_of(tmp_path).missing("v1-aa", 1, 0, 60) == [(40, 50)]
