@@ -91,7 +91,7 @@ async def test_link_lost_in_the_middle_of_a_transfer_goes_on_where_it_was(
     daemon.command("lose_link", address=HEAD)
     await rig.listener.until(lambda: stored_of(rig, 1) > 9000, within_s=10)
     daemon.command("lose_link", address=HEAD)
-    # every connection that lived long enough for a live frame leaves a gap, and a report, of its own
+    # each connection that lived for a live frame leaves a gap, and a report, of its own
     await rig.listener.until(lambda: caught_up(rig, starts=4), within_s=20)
     await rig.stop()
     begun = rig.listener.of(StreamStarted)

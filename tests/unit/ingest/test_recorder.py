@@ -18,8 +18,8 @@ from ingest.drivers.driver import (
     StreamStarted,
     TimeSyncReport,
 )
-from ingest.record_rows import EVENT_CLOCK_STEPPED
 from ingest.held import ledger_of
+from ingest.record_rows import EVENT_CLOCK_STEPPED
 from ingest.recorder import OVERWRITTEN, Recorder
 from storage.errors import DiskFullError
 from storage.record import CommitInfo, RecordReader, RecordWriter, verify
