@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from api.alignments import latest_alignment
 from api.calibration import guide, keep_calibration, verdict
 from api.errors import ApiError
+from api.late import LateSamples
 from api.pairing import first_patient
 from api.recording import keep_days, refuse_second_collector, register_algorithm, today_so_far
 from api.runtime import Runtime
@@ -95,15 +96,17 @@ async def run_up(
                     wishes=wishes,
                     today=today_so_far(runtime, patient),
                 )
+                late = LateSamples(runtime, patient.id)
                 collector = Collector(
                     spec,
                     transport,
                     hub,
                     store=store,
                     calibration_of=lambda unit: _unit_calibration(catalog, unit),
+                    on_backfill=late.take,
                 )
                 await _collect(
-                    runtime, patient, collector, say, calibrate=calibrate, browser=browser
+                    runtime, patient, collector, late, say, calibrate=calibrate, browser=browser
                 )
         finally:
             store.close()
@@ -118,6 +121,7 @@ async def _collect(
     runtime: Runtime,
     patient: Patient,
     collector: Collector,
+    late: LateSamples,
     say: Callable[[str], None],
     *,
     calibrate: bool,
@@ -130,7 +134,10 @@ async def _collect(
             say("Recording. Press Ctrl-C to stop.")
             if browser:
                 await asyncio.to_thread(webbrowser.open, address(runtime.settings, listener))
-            beside = [asyncio.create_task(keep_days(runtime, patient))]
+            beside = [
+                asyncio.create_task(keep_days(runtime, patient)),
+                asyncio.create_task(late.run(collector)),
+            ]
             if calibrate:
                 beside.append(asyncio.create_task(_calibrate(runtime, patient, collector, say)))
             try:

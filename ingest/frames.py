@@ -27,6 +27,7 @@ class LinkView:
     battery_mv: int | None = None
     temperature_c: float | None = None
     malformed: int = 0
+    catching_up_s: float | None = None
 
     def after_link(self, event: LinkEvent) -> "LinkView":
         """Return the view after a change of the link."""
@@ -52,7 +53,12 @@ class LinkView:
         """Return the view with what the link counts and knows."""
         identity = link.identity
         serial = self.serial if identity is None else identity.serial or identity.device_id
-        return replace(self, serial=serial, malformed=link.counters.malformed)
+        return replace(
+            self,
+            serial=serial,
+            malformed=link.counters.malformed,
+            catching_up_s=link.catching_up_s,
+        )
 
 
 def build_frame(
@@ -117,6 +123,7 @@ def _sensor(view: LinkView | None, facts: SensorFacts, role: Role, now_ns: int) 
         last_sample_utc_ns=last,
         age_s=age_s,
         stale=age_s is None or age_s > STALE_AFTER_S,
+        catching_up_s=view.catching_up_s,
         rate_hz=None if clock is None else clock.rate_hz,
         clock_ppm=None if clock is None else clock.ppm,
         battery_fraction=None if percent is None else percent / 100.0,

@@ -115,6 +115,16 @@ class SampleLedger:
         ranges = self._settled.setdefault((device_id, boot), IndexRanges())
         return list(ranges.missing(start, stop))
 
+    def waiting(self, device_id: str, boot: int, upto_index: int) -> int | None:
+        """Return how many samples are known to wait in the sensor's memory; None where none do.
+
+        The end of an earlier boot is not known before it was fetched: it counts as none.
+        """
+        wanted = list(self.to_fetch(device_id, boot, upto_index))
+        if not wanted:
+            return None
+        return sum(w.last_index + 1 - w.first_index for w in wanted if w.last_index is not None)
+
     def to_fetch(self, device_id: str, boot: int, upto_index: int) -> Iterator[Wanted]:
         """Yield what to ask for, oldest first.
 

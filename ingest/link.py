@@ -21,7 +21,13 @@ from functools import partial
 
 from ingest.approach import Approach
 from ingest.candidates import SensorWish
-from ingest.drivers.driver import Driver, SensorEvent, SensorIdentity, SensorPacket
+from ingest.drivers.driver import (
+    Driver,
+    SensorEvent,
+    SensorIdentity,
+    SensorPacket,
+    StreamStarted,
+)
 from ingest.drivers.inbox import Inbox, MonotonicNs
 from ingest.drivers.registry import DriverEntry, Registry
 from ingest.errors import (
@@ -113,6 +119,7 @@ class SensorLink:
             monotonic_ns=monotonic_ns,
         )
         self._inbox: Inbox | None = None
+        self._fetching: StreamStarted | None = None
         self._overflowed = 0
         self._seldom = SeldomLog(_log, monotonic_ns)
         self._reported_ns = monotonic_ns()
@@ -121,6 +128,17 @@ class SensorLink:
     def state(self) -> LinkState:
         """Where the link stands."""
         return self._voice.state
+
+    @property
+    def catching_up_s(self) -> float | None:
+        """Signal that waits in the sensor's memory and is being fetched, s; None: nothing does."""
+        started = self._fetching
+        if started is None or self._ledger is None:
+            return None
+        end = self._ledger.held(started.device_id, started.boot).end
+        upto = max(started.next_index or 0, end)
+        samples = self._ledger.waiting(started.device_id, started.boot, upto)
+        return None if samples is None else samples / started.streams[0].rate_hz
 
     def stop(self) -> None:
         """Ask the link to end; `run` returns within `LinkLimits.stop_s`."""
@@ -165,6 +183,7 @@ class SensorLink:
             await self._session(entry, connection, lost)
         finally:
             self._inbox = None
+            self._fetching = None
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(self._limits.disconnect_s):
                     await connection.disconnect()
@@ -231,7 +250,8 @@ class SensorLink:
         self._deliver([started])
         self._voice.enter(LinkState.STREAMING, LinkReason.STARTED)
         fetching = None
-        if self._ledger is not None and identity.has_backfill:
+        if self._ledger is not None and started.identity.has_backfill:
+            self._fetching = started
             fetching = asyncio.create_task(
                 fetch_missing(
                     driver,

@@ -46,6 +46,9 @@ class SensorLive:
     """Age of the newest sample when the frame was published; None before the first sample."""
     stale: bool = True
     """True before the first sample and from `STALE_AFTER_S` on."""
+    catching_up_s: float | None = None
+    """Signal that still waits in the sensor's memory and is being fetched, seconds; 0 where its
+    length is not known yet, None where nothing waits."""
     rate_hz: float | None = None
     """Sample rate measured against host time."""
     clock_ppm: float | None = None

@@ -29,7 +29,7 @@ from zoneinfo import ZoneInfo
 
 from ingest.candidates import SensorWish
 from ingest.drivers.catalogue import SUPPORTED
-from ingest.drivers.driver import SensorEvent, StatusReport
+from ingest.drivers.driver import BackfillReport, SensorEvent, StatusReport
 from ingest.drivers.inbox import MonotonicNs
 from ingest.drivers.registry import Registry
 from ingest.frames import LinkView, build_frame
@@ -136,6 +136,8 @@ class Collector:
         From that clock to UTC; taken now where not given.
     calibration_of : callable
         Unit calibration of a device, as the catalogue keeps it.
+    on_backfill : callable
+        Told, in the event loop, of every request for stored samples that brought some.
     """
 
     def __init__(
@@ -149,6 +151,7 @@ class Collector:
         monotonic_ns: MonotonicNs = host_clock_ns,
         utc_offset_ns: int | None = None,
         calibration_of: Callable[[str], Mapping[str, Any]] = lambda _: {},
+        on_backfill: Callable[[BackfillReport], None] = lambda _: None,
     ) -> None:
         self.spec = spec
         self.hub = hub
@@ -161,6 +164,7 @@ class Collector:
         )
         """From the monotonic clock to UTC, of this start."""
         self._calibration_of = calibration_of
+        self._on_backfill = on_backfill
         self._stopping = asyncio.Event()
         self._news = asyncio.Event()
         self._angles: LiveAngles | None = None
@@ -186,6 +190,11 @@ class Collector:
         if self._recorder is None or self._worker is None:
             return None
         return CollectorHealth(self._recorder.health, self._worker.health, dict(self._views))
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether a sensor's memory still holds samples of a time without link."""
+        return any(link.catching_up_s is not None for link in self._links.values())
 
     def retry(self, role: Role) -> None:
         """Try a refused or waiting link again, because a person asked for it."""
@@ -324,6 +333,8 @@ class Collector:
                 events.append(output)
                 if isinstance(output, StatusReport):
                     self._views[role] = self._views[role].after_status(output)
+                elif isinstance(output, BackfillReport) and output.n_samples:
+                    self._on_backfill(output)
         if events:
             ticket = recorder.put(role, events)
             worker.put(role, events, ticket)

@@ -93,6 +93,10 @@ function showMessages() {
   const calibrated = frame.alignment_quality !== "low";
   if (calibrated && frame.heading_sigma_deg !== null && frame.heading_sigma_deg > 8) messages.push(text("live.reset_due"));
   if (frame.processing_behind_s > 3) messages.push(text("live.behind", { age: duration(frame.processing_behind_s) }));
+  for (const role of /** @type {("head" | "trunk")[]} */ (["head", "trunk"])) {
+    const waiting = frame[role].catching_up_s;
+    if (waiting !== null) messages.push(text(`live.catching_up.${role}`, { age: duration(waiting) }));
+  }
   if (!calibrated && frame.warnings.length === 0) messages.push(text("live.alignment.low"));
   const box = part("messages");
   box.hidden = messages.length === 0;
