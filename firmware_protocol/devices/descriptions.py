@@ -1,7 +1,8 @@
 """What each model can do: rates, ranges, noise, time, memory, axes.
 
-A number that neither the maker nor a measurement states is None, never a guess; the processing
-then learns it from the unit itself. `noise_source` says where a number comes from.
+A number that neither the maker nor a measurement states is None, never a guess;
+`DeviceDescription.unknown` says what follows from that. `noise_source` says where a number comes
+from.
 """
 
 from dataclasses import dataclass
@@ -58,11 +59,14 @@ class DeviceDescription:
     acc_noise_ug_rthz: float | None = None
     """White noise density of the accelerometer, µg/√Hz."""
     noise_source: str = ""
+    gyr_bias_instability_dph: float | None = None
+    """Wander of the gyroscope bias within a run, deg/h."""
     gyr_delay_us: int | None = None
     """Age of the motion at the stamp, µs (digital filter)."""
     battery: str = ""
-    """What the maker says, in words."""
-    axes: str = "not documented here: use the calibration movements, or look at gravity"
+    """What the maker says, in words; empty where no source was found."""
+    axes: str = ""
+    """Which way the axes point on the housing; empty where no source was found."""
     limits: tuple[str, ...] = ()
     """What a user should know before buying."""
 
@@ -70,10 +74,43 @@ class DeviceDescription:
         """Return the offered rate nearest to `wanted_hz`; of two equally near the higher one."""
         return min(self.rates_hz, key=lambda rate: (abs(rate - wanted_hz), -rate))
 
+    @property
+    def unknown(self) -> dict[str, str]:
+        """What nobody states of this model, by field, and what follows from it."""
+        missing = {
+            "gyr_noise_dps_rthz": self.has_gyr and self.gyr_noise_dps_rthz is None,
+            "acc_noise_ug_rthz": self.acc_noise_ug_rthz is None,
+            "gyr_delay_us": self.has_gyr and self.gyr_delay_us is None,
+            "acc_ranges_g": not self.acc_ranges_g,
+            "gyr_ranges_dps": self.has_gyr and not self.gyr_ranges_dps,
+            "battery": not self.battery,
+            "axes": not self.axes,
+        }
+        return {name: _CONSEQUENCES[name] for name, absent in missing.items() if absent}
+
+    def acc_noise_ms2(self, rate_hz: float) -> float | None:
+        """Return the standard deviation of a still accelerometer at a rate, m/s², where known."""
+        noise = self.acc_noise_ug_rthz
+        return None if noise is None else noise * 1e-6 * _G_MS2 * (rate_hz / 2.0) ** 0.5
+
     def gyr_noise_dps(self, rate_hz: float) -> float | None:
         """Return the standard deviation of a still gyroscope at a rate, deg/s, where known."""
         noise = self.gyr_noise_dps_rthz
         return None if noise is None else noise * (rate_hz / 2.0) ** 0.5
+
+
+_G_MS2 = 9.80665
+_CONSEQUENCES = {
+    "gyr_noise_dps_rthz": "Its noise floor is taken from the unit's own calibration "
+    "(`necktrace calibrate device`), else learnt from the quietest two seconds so far.",
+    "acc_noise_ug_rthz": "The program's own cautious figure stands for the accelerometer's noise.",
+    "gyr_delay_us": "The delay of its filter is not taken out. Between two sensors of one model it "
+    "cancels; between different models fast movements may be shifted against each other.",
+    "acc_ranges_g": "Clipping is recognised only where the sensor reports it.",
+    "gyr_ranges_dps": "Clipping is recognised only where the sensor reports it.",
+    "battery": "How long it runs with this program has to be tried; its battery level is recorded.",
+    "axes": "Mounting by picture is not possible: the calibration movements find the axes.",
+}
 
 
 V1 = DeviceDescription(
@@ -124,7 +161,7 @@ MOVESENSE = DeviceDescription(
     gyr_ranges_dps=(),
     time_quality=TimeQuality.STAMPED_COARSE,
     has_mag=True,
-    battery="coin cell",
+    battery="coin cell; its hours depend on rate and firmware, the maker names none for IMU6",
     limits=(
         "One stamp in milliseconds per packet and no counter.",
         "Answers are not acknowledged; a command may have to be repeated.",
@@ -187,7 +224,7 @@ MOVELLA_DOT = DeviceDescription(
     key="movella_dot",
     name="Movella (Xsens) DOT",
     maker="Movella",
-    driver="movella_dot",
+    driver="dot",
     rates_hz=movella_dot.RATES_HZ,
     default_rate_hz=60.0,
     acc_ranges_g=(16.0,),
@@ -197,6 +234,7 @@ MOVELLA_DOT = DeviceDescription(
     has_sync=True,
     gyr_noise_dps_rthz=0.007,
     acc_noise_ug_rthz=120.0,
+    gyr_bias_instability_dph=10.0,
     noise_source="maker's specification",
     limits=(
         "60 Hz at most, one sample per notification.",
@@ -218,6 +256,23 @@ DESCRIPTIONS: dict[str, DeviceDescription] = {
     )
 }
 """Every model by its key."""
+
+
+def describe(device_id: str, model: str = "") -> DeviceDescription | None:
+    """Return the model of a unit by its identity and the model that it named; None if unknown.
+
+    Parameters
+    ----------
+    device_id : str
+        As in the record: begins with the name of the driver, `movesense-174030000001`.
+    model : str
+        As the record's stream says it; tells the models of one driver apart.
+    """
+    named = describe_advertised(model)
+    if named is not None and device_id.startswith(f"{named.driver}-"):
+        return named
+    alone = [d for d in DESCRIPTIONS.values() if device_id.startswith(f"{d.driver}-")]
+    return alone[0] if len(alone) == 1 else None
 
 
 def describe_advertised(name: str) -> DeviceDescription | None:

@@ -13,6 +13,7 @@ from firmware_protocol.devices.descriptions import (
     WITMOTION,
     DeviceDescription,
     TimeQuality,
+    describe,
     describe_advertised,
 )
 from firmware_protocol.devices.samples import SampleBlock
@@ -80,3 +81,20 @@ def test_models_are_told_by_their_advertised_name(name: str, key: str | None) ->
 def test_a_sensor_without_gyroscope_says_so() -> None:
     assert not POLAR_H10.has_gyr
     assert "gyroscope" in POLAR_H10.limits[0]
+
+
+@pytest.mark.parametrize("model", DESCRIPTIONS.values(), ids=lambda d: d.key)
+def test_what_is_unknown_has_a_consequence(model: DeviceDescription) -> None:
+    for name, consequence in model.unknown.items():
+        assert not getattr(model, name)
+        assert consequence.endswith(".")
+    assert ("gyr_delay_us" in model.unknown) == (model.has_gyr and model.gyr_delay_us is None)
+
+
+def test_units_are_told_by_identity_and_model() -> None:
+    assert describe("movesense-1740", "Movesense") == DESCRIPTIONS["movesense"]
+    assert describe("polar-0A1B", "Polar H10") is POLAR_H10
+    assert describe("polar-0A1B", "Polar OH1") is None
+    assert describe("dot-1") is MOVELLA_DOT
+    assert describe("v1-00", "Polar H10") == DESCRIPTIONS["v1"]
+    assert describe("") is None
