@@ -1,4 +1,4 @@
-"""Build hook: fetch the JavaScript that the pages load and put it under `api/web/static/vendor`.
+"""Build hook: fetch JavaScript and fonts and put them under `api/web/static/vendor`.
 
 The files come from npm by `package-lock.json` (integrity hashes, no install scripts) and are never
 committed. Where no Node.js is installed, one from a Python wheel does it. A build from an sdist
@@ -22,6 +22,11 @@ FILES = {
     "node_modules/uplot/dist/uPlot.esm.js": "uplot/uPlot.esm.js",
     "node_modules/uplot/dist/uPlot.min.css": "uplot/uPlot.min.css",
     "node_modules/uplot/LICENSE": "uplot/LICENSE",
+    "node_modules/dejavu-fonts-ttf/ttf/DejaVuSansCondensed.ttf": "dejavu/DejaVuSansCondensed.ttf",
+    "node_modules/dejavu-fonts-ttf/ttf/DejaVuSansCondensed-Bold.ttf": (
+        "dejavu/DejaVuSansCondensed-Bold.ttf"
+    ),
+    "node_modules/dejavu-fonts-ttf/LICENSE": "dejavu/LICENSE",
 }
 DEV_FILES = {"node_modules/axe-core/axe.min.js": ".cache/npm/axe.min.js"}
 """Only the browser tests load these; they stay outside the package."""

@@ -98,6 +98,14 @@ class Settings(BaseSettings):
         le=5_000_000,
         description="Most raw samples that one JSON answer carries; a cursor leads to the next.",
     )
+    paper: Literal["a4", "letter"] = Field(
+        default="a4", description="Size of the page of the PDF report: `a4` or `letter`."
+    )
+    report_font: Path | None = Field(
+        default=None,
+        description="TrueType or OpenType file for scripts that the report's own font lacks, such "
+        "as Chinese, Japanese, Korean, Thai or Devanagari. The font is embedded in the report.",
+    )
     live_rate_hz: float = Field(
         default=20.0,
         gt=0.0,

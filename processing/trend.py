@@ -8,7 +8,8 @@ late by half a window.
 
 Nothing is drawn at random. Intervals come from order statistics: of the pairwise differences for
 a shift (Hodges and Lehmann 1963), of the window's days for a median (Conover 1999, section 3.2).
-Both take days as independent; days that resemble their neighbours make them too narrow.
+Days resemble their neighbours, so the interval of a shift is stretched by what that costs
+(`dependence`); the intervals of onset and wearing off take days as independent.
 """
 
 from collections.abc import Callable, Sequence
@@ -113,21 +114,70 @@ class Cycle:
 
 
 def shift(before: Sequence[float], after: Sequence[float], confidence: float = 0.95) -> Shift:
-    """Return the Hodges-Lehmann shift with its distribution-free interval.
+    """Return the Hodges-Lehmann shift with its interval, stretched for days that hang together.
 
     Parameters
     ----------
     before, after : sequence of float
-        At least one value each.
+        At least one value each, in order of time.
     confidence : float
-        Of the interval, at least.
+        Of the interval.
+
+    Notes
+    -----
+    The distribution-free interval of independent days, each end moved away from the estimate by
+    the square root of the variance that autocorrelation adds. A block bootstrap was measured and
+    covers less at a clinic's numbers of days (docs/decisions, days-hang-together).
     """
     x, y = np.asarray(before, np.float64), np.asarray(after, np.float64)
     pairs = np.sort((y[:, None] - x[None, :]).ravel())
+    estimate = float(np.median(pairs))
     below = _rank_below(len(x), len(y), confidence)
-    low = float(pairs[below]) if below >= 0 else None
-    high = float(pairs[-1 - below]) if below >= 0 else None
-    return Shift(float(np.median(pairs)), low, high, before_n=len(x), after_n=len(y))
+    low = high = None
+    if below >= 0:
+        stretch = dependence(x, y)
+        low = estimate - stretch * (estimate - float(pairs[below]))
+        high = estimate + stretch * (float(pairs[-1 - below]) - estimate)
+    return Shift(estimate, low, high, before_n=len(x), after_n=len(y))
+
+
+_LARGEST_CORRELATION = 0.85
+"""A fortnight cannot tell a higher one from a slope."""
+
+
+def dependence(before: FloatArray, after: FloatArray) -> float:
+    """Return how much wider an interval of a difference of two levels is than of independent days.
+
+    Parameters
+    ----------
+    before, after : (n,), (m,) float64
+        In order of time. Days missing in between make the correlation look longer than it is,
+        and so the interval wider.
+
+    Notes
+    -----
+    Days are taken as an autoregression of first order: the variance of a mean of n grows by
+    1 + 2 sum (1 - k/n) r^k (Bartlett 1946). r is pooled over both periods about their own means
+    and freed of most of its bias, which is -(1 + 4r)/n (Marriott and Pope 1954).
+    """
+    products = squares = 0.0
+    for values in (before, after):
+        centred = values - values.mean()
+        products += float(np.sum(centred[1:] * centred[:-1]))
+        squares += float(np.sum(centred * centred))
+    if squares <= 0.0:
+        return 1.0
+    n, m = len(before), len(after)
+    r = products / squares
+    r = min(max(r + (1.0 + 4.0 * r) / ((n + m) / 2.0), 0.0), _LARGEST_CORRELATION)
+    grown = _mean_variance(n, r) + _mean_variance(m, r)
+    return float(np.sqrt(grown / (1.0 / n + 1.0 / m)))
+
+
+def _mean_variance(n: int, r: float) -> float:
+    """Return the variance of a mean of n days of unit variance."""
+    k = np.arange(1, n)
+    return float(1.0 + 2.0 * np.sum((1.0 - k / n) * r**k)) / n
 
 
 def _rank_below(n: int, m: int, confidence: float) -> int:

@@ -1,7 +1,9 @@
 """Posture maps of two periods and their difference, cell by cell, with its uncertainty.
 
 The unit of uncertainty is the day: a cell's share of each day's time, its mean over the days, and
-Welch's interval of the difference of two means. Each cell is judged by itself.
+Welch's interval of the difference of two means. With so many cells some differ by chance: a cell
+counts as different where the false discovery rate over the whole map stays below 5 % (Benjamini
+and Hochberg 1995).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from processing.summary.types import CELL_DEG, PostureCell
-from processing.types import FloatArray
+from processing.types import BoolArray, FloatArray
 
 Place = tuple[float, float]
 """Lower edges of rotation and lateral tilt, degrees."""
@@ -32,7 +34,7 @@ class MapCell:
     level: int
     """1 to `LEVELS`, by the square root of the value's size."""
     established: bool
-    """Of a difference: the interval leaves no room for none."""
+    """Of a difference: kept by the false discovery rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,41 +96,48 @@ def map_pair(
     places = sorted({place for shares, _ in [*earlier, *later] for place in shares})
     a = np.array([[shares.get(p, 0.0) for p in places] for shares, _ in earlier])
     b = np.array([[shares.get(p, 0.0) for p in places] for shares, _ in later])
-    low, high = _welch(a, b, confidence)
+    low, high, kept = _welch(a, b, confidence)
     mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
     seconds_a, seconds_b = (sum(s for _, s in rows) for rows in (earlier, later))
     none = np.full(len(places), np.nan)
+    no = np.zeros(len(places), np.bool_)
+    both = len(a) + len(b)
     return MapPair(
-        _drawn("before", places, mean_a, none, none, len(a), seconds_a),
-        _drawn("after", places, mean_b, none, none, len(b), seconds_b),
-        _drawn(
-            "change", places, mean_b - mean_a, low, high, len(a) + len(b), seconds_a + seconds_b
-        ),
+        _drawn("before", places, mean_a, (none, none, no), len(a), seconds_a),
+        _drawn("after", places, mean_b, (none, none, no), len(b), seconds_b),
+        _drawn("change", places, mean_b - mean_a, (low, high, kept), both, seconds_a + seconds_b),
     )
 
 
-def _welch(a: FloatArray, b: FloatArray, confidence: float) -> tuple[FloatArray, FloatArray]:
-    """Return the ends of Welch's interval per column; NaN where a side has fewer than two days."""
+def _welch(
+    a: FloatArray, b: FloatArray, confidence: float
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Return per column the ends of Welch's interval and whether the difference is kept.
+
+    NaN and False where a side has fewer than two days.
+    """
     n, m = len(a), len(b)
     if n < 2 or m < 2:
         none = np.full(a.shape[1], np.nan)
-        return none, none
+        return none, none, np.zeros(a.shape[1], np.bool_)
     from scipy import stats
 
     var_a, var_b = a.var(axis=0, ddof=1) / n, b.var(axis=0, ddof=1) / m
     both = np.maximum(var_a + var_b, 1e-12)
     freedom = both**2 / np.maximum(var_a**2 / (n - 1) + var_b**2 / (m - 1), 1e-24)
-    half = stats.t.ppf(0.5 + confidence / 2.0, np.maximum(freedom, 1.0)) * np.sqrt(both)
+    freedom = np.maximum(freedom, 1.0)
+    half = stats.t.ppf(0.5 + confidence / 2.0, freedom) * np.sqrt(both)
     difference = b.mean(axis=0) - a.mean(axis=0)
-    return difference - half, difference + half
+    chance = 2.0 * stats.t.sf(np.abs(difference) / np.sqrt(both), freedom)
+    kept = stats.false_discovery_control(chance) <= 1.0 - confidence
+    return difference - half, difference + half, kept
 
 
 def _drawn(
     name: str,
     places: Sequence[Place],
     values: FloatArray,
-    low: FloatArray,
-    high: FloatArray,
+    judged: tuple[FloatArray, FloatArray, BoolArray],
     days: int,
     seconds: float,
 ) -> PostureMap:
@@ -139,7 +148,7 @@ def _drawn(
     largest = max(float(np.abs(values).max()), 1e-9)
     unit = 10.0 / CELL_DEG
     cells = []
-    for (rotation, lateral), value, a, b in zip(places, values, low, high, strict=True):
+    for (rotation, lateral), value, a, b, kept in zip(places, values, *judged, strict=True):
         share = abs(float(value)) / largest
         if share < 0.002:
             continue
@@ -154,7 +163,7 @@ def _drawn(
                 low=float(a) if known else None,
                 high=float(b) if known else None,
                 level=max(1, int(np.ceil(LEVELS * np.sqrt(share)))),
-                established=known and bool(a * b > 0.0),
+                established=bool(kept),
             )
         )
     return PostureMap(

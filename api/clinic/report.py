@@ -1,6 +1,7 @@
 """The report for the file: one or two pages of PDF, made offline from what the page shows."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from fpdf import FPDF
@@ -9,6 +10,7 @@ from api.clinic.charts import LineChart
 from api.clinic.patient_view import PatientView, since_words, trust_share
 from api.clinic.periods import Comparison
 from api.clinic.posture_map import LEVELS, MapPair, PostureMap
+from api.clinic.report_fonts import FAMILY, add_fonts, fit
 from api.clinic.words import shift_words, verdict_words
 from api.web import texts
 
@@ -32,51 +34,45 @@ _DASHES: Final[dict[str, tuple[float, float]]] = {
     "lateral": (1.8, 0.9),
     "flexion": (0.5, 0.7),
 }
-_OUTSIDE_LATIN: Final = str.maketrans({"−": "-", "–": "-", "…": "...", "✓": "", "▼": "", "·": "-"})
-"""The built-in fonts of PDF hold Latin-1; these have a plain form there."""
-
-
-def plain(text: str) -> str:
-    """Return a text as the built-in fonts can write it; what they lack becomes a question mark."""
-    return text.translate(_OUTSIDE_LATIN).encode("latin-1", "replace").decode("latin-1")
 
 
 class _Report(FPDF):
     """A document with its footer on every page."""
 
-    def __init__(self, view: PatientView, paper: Paper) -> None:
+    def __init__(self, view: PatientView, paper: Paper, own_font: Path | None) -> None:
         super().__init__(format=paper)
+        add_fonts(self, own_font)
         self._view = view
         self.set_margins(MARGIN_MM, MARGIN_MM, MARGIN_MM)
         self.set_auto_page_break(auto=True, margin=16)
         self.set_creator("necktrace")
-        self.set_title(plain(texts.text("clinic.report.title")))
+        self.set_title(fit(self, texts.text("clinic.report.title")))
         self.set_lang(texts.LANGUAGE)
 
     def footer(self) -> None:
         """Write who this is about and which page it is: loose pages must not be mixed up."""
         self.set_y(-12)
-        self.set_font("helvetica", size=7.5)
+        self.set_font(FAMILY, size=7.5)
         self.set_text_color(*_SOFT)
         page = texts.text("clinic.report.page", n=self.page_no(), total="{nb}")
-        self.cell(self.epw / 2, 4, plain(self._view.patient.id))
-        self.cell(self.epw / 2, 4, plain(page), align="R")
+        self.cell(self.epw / 2, 4, fit(self, self._view.patient.id))
+        self.cell(self.epw / 2, 4, fit(self, page), align="R")
 
     def say(self, text: str, size: float = 9.0, *, soft: bool = False, bold: bool = False) -> None:
         """Write a paragraph."""
-        self.set_font("helvetica", "B" if bold else "", size)
+        self.set_font(FAMILY, "B" if bold else "", size)
         self.set_text_color(*(_SOFT if soft else _INK))
-        self.multi_cell(0, size * 0.46, plain(text), new_x="LMARGIN", new_y="NEXT", align="L")
+        self.multi_cell(0, size * 0.46, fit(self, text), new_x="LMARGIN", new_y="NEXT", align="L")
 
     def heading(self, text: str) -> None:
         """Write a section's name."""
         self.ln(2.5)
-        self.set_font("helvetica", "B", 10.5)
+        self.set_font(FAMILY, "B", 10.5)
         self.set_text_color(*_ACCENT)
-        self.cell(0, 5.5, plain(text), new_x="LMARGIN", new_y="NEXT")
+        self.cell(0, 5.5, fit(self, text), new_x="LMARGIN", new_y="NEXT")
 
 
-def report_pdf(view: PatientView, paper: Paper = "a4") -> bytes:
+def report_pdf(view: PatientView, paper: Paper = "a4", own_font: Path | None = None) -> bytes:
     """Return the report as PDF.
 
     Parameters
@@ -85,11 +81,18 @@ def report_pdf(view: PatientView, paper: Paper = "a4") -> bytes:
         What the patient page shows; the report writes the same words and numbers.
     paper : {"a4", "letter"}
         Size of the page.
+    own_font : Path, optional
+        Font file for scripts that the package's own lacks.
+
+    Raises
+    ------
+    ApiError
+        A font file cannot be used.
     """
     from importlib.metadata import version
 
     t = texts.text
-    pdf = _Report(view, paper)
+    pdf = _Report(view, paper, own_font)
     pdf.add_page()
     pdf.say(t("clinic.report.title"), 16, bold=True)
     label = view.patient.label
@@ -144,13 +147,13 @@ def _cycle(pdf: _Report, view: PatientView) -> None:
     pdf.set_y(top)
     for name, said in view.cycle_facts:
         pdf.set_x(left)
-        pdf.set_font("helvetica", "B", 8)
+        pdf.set_font(FAMILY, "B", 8)
         pdf.set_text_color(*_SOFT)
-        pdf.cell(0, 3.8, plain(name), new_x="LEFT", new_y="NEXT")
-        pdf.set_font("helvetica", "", 8.5)
+        pdf.cell(0, 3.8, fit(pdf, name), new_x="LEFT", new_y="NEXT")
+        pdf.set_font(FAMILY, "", 8.5)
         pdf.set_text_color(*_INK)
         wide_left = pdf.w - pdf.r_margin - left
-        pdf.multi_cell(wide_left, 4, plain(said), new_x="LEFT", new_y="NEXT", align="L")
+        pdf.multi_cell(wide_left, 4, fit(pdf, said), new_x="LEFT", new_y="NEXT", align="L")
     pdf.set_y(max(pdf.get_y(), top + high) + 1)
     pdf.say(t("clinic.cycle.how"), 7.5, soft=True)
 
@@ -178,7 +181,7 @@ def _comparison(pdf: _Report, found: Comparison) -> None:
     pdf.set_draw_color(*_LINE)
     pdf.set_line_width(0.2)
     pdf.set_text_color(*_INK)
-    pdf.set_font("helvetica", size=8)
+    pdf.set_font(FAMILY, size=8)
     rows: list[tuple[str, ...]] = [
         (t("clinic.figure"), "A", "B", t("clinic.compare.change"), t("clinic.compare.says"))
     ]
@@ -204,7 +207,7 @@ def _comparison(pdf: _Report, found: Comparison) -> None:
         for row in rows:
             line = table.row()
             for cell in row:
-                line.cell(plain(cell))
+                line.cell(fit(pdf, cell))
     if found.across_neutrals and any(r.before is None for r in found.rows):
         pdf.say(t("clinic.compare.neutrals"), 8, soft=True)
 
@@ -220,16 +223,16 @@ def _maps(pdf: _Report, maps: MapPair) -> None:
     for i, each in enumerate((maps.before, maps.after, maps.change)):
         left = pdf.l_margin + i * (wide + 6)
         pdf.set_xy(left, top)
-        pdf.set_font("helvetica", "B", 8)
+        pdf.set_font(FAMILY, "B", 8)
         pdf.set_text_color(*_INK)
-        pdf.cell(wide, 4, plain(t(f"clinic.map.{each.name}")))
+        pdf.cell(wide, 4, fit(pdf, t(f"clinic.map.{each.name}")))
         scale = min(wide / each.width, high / each.height)
         _draw_map(pdf, each, left, top + 4.5, scale)
         pdf.set_xy(left, top + 5 + each.height * scale)
-        pdf.set_font("helvetica", size=6.5)
+        pdf.set_font(FAMILY, size=6.5)
         pdf.set_text_color(*_SOFT)
         said = t("clinic.map.of", days=each.days, time=texts.duration(each.seconds))
-        pdf.cell(wide, 3, plain(said))
+        pdf.cell(wide, 3, fit(pdf, said))
         high = each.height * scale
     pdf.set_y(top + high + 9)
     pdf.say(t("clinic.map.how"), 7.5, soft=True)
@@ -268,9 +271,9 @@ def _charts(pdf: _Report, charts: Sequence[LineChart]) -> None:
         for j, chart in enumerate(charts[i : i + 2]):
             left = pdf.l_margin + j * (wide + 6)
             pdf.set_xy(left, top)
-            pdf.set_font("helvetica", "B", 8)
+            pdf.set_font(FAMILY, "B", 8)
             pdf.set_text_color(*_INK)
-            pdf.cell(wide, 4, plain(f"{chart.title} ({chart.unit})"))
+            pdf.cell(wide, 4, fit(pdf, f"{chart.title} ({chart.unit})"))
             _draw(pdf, chart, left, top + 4, wide)
         pdf.set_y(top + high)
 
@@ -286,17 +289,17 @@ def _draw(pdf: _Report, chart: LineChart, left: float, top: float, wide: float) 
     def y(value: float) -> float:
         return top + value * scale
 
-    pdf.set_font("helvetica", size=6)
+    pdf.set_font(FAMILY, size=6)
     pdf.set_text_color(*_SOFT)
     pdf.set_draw_color(*_LINE)
     pdf.set_line_width(0.15)
     for at, text in [*chart.grid, (chart.strip_y + 10, texts.text("clinic.strip"))]:
         pdf.line(x(chart.left), y(at), x(chart.width), y(at))
         pdf.set_xy(left, y(at) - 1.5)
-        pdf.cell((chart.left - 4) * scale, 3, plain(text), align="R")
+        pdf.cell((chart.left - 4) * scale, 3, fit(pdf, text), align="R")
     for at, text in chart.ticks:
         pdf.set_xy(x(at) - 8, y(chart.base + 4))
-        pdf.cell(16, 3, plain(text), align="C")
+        pdf.cell(16, 3, fit(pdf, text), align="C")
     pdf.set_fill_color(150, 170, 190)
     for cell in chart.strip:
         pdf.rect(x(cell.x), y(cell.y), cell.width * scale, cell.height * scale, style="F")

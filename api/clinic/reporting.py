@@ -23,7 +23,7 @@ def write_report(
     out: Path,
     first: date | None,
     last: date | None,
-    paper: str,
+    paper: str | None,
     figure: str,
 ) -> int:
     """Write the report and return its size in bytes; an interrupted one leaves no file.
@@ -50,7 +50,7 @@ def write_report(
             view = patient_view(runtime, patient, figure_key=figure, weeks_shown=weeks, until=until)
         finally:
             results.close()
-    body = report_pdf(view, cast("Paper", paper))
+    body = report_pdf(view, cast("Paper", paper or settings.paper), settings.report_font)
     part = out.with_name(out.name + ".part")
     try:
         part.write_bytes(body)

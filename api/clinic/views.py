@@ -19,6 +19,7 @@ from api.clinic.patient_view import PatientView, patient_view, since_words
 from api.clinic.periods import Period, checked
 from api.clinic.snippets import snippet
 from api.clinic.verdicts import give_verdict, verdict_of, verdicts_between
+from api.errors import ApiError
 from api.problems import problem
 from api.routes.parameters import PatientDep
 from api.runtime import RuntimeDep
@@ -224,7 +225,7 @@ def judge(
 def report(
     runtime: RuntimeDep,
     patient: PatientDep,
-    paper: Literal["a4", "letter"] = "a4",
+    paper: Literal["a4", "letter"] | None = None,
     figure: FigureKey = "deviation",
     a_from: date | None = None,
     a_to: date | None = None,
@@ -242,9 +243,13 @@ def report(
         periods=_periods(a_from, a_to, b_from, b_to),
         weeks_shown=weeks,
     )
+    try:
+        body = report_pdf(view, paper or runtime.settings.paper, runtime.settings.report_font)
+    except ApiError as error:
+        raise problem("conflict", str(error)) from error
     name = f"necktrace-{view.today.isoformat()}.pdf"
     return Response(
-        report_pdf(view, paper),
+        body,
         media_type="application/pdf",
         headers={"content-disposition": f'inline; filename="{name}"'},
     )

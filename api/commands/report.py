@@ -25,9 +25,11 @@ def _day(_context: click.Context, _parameter: click.Parameter, text: str | None)
 @click.option("--from", "first", callback=_day, default=None, help="First local day of the trends.")
 @click.option("--to", "last", callback=_day, default=None, help="Last local day. Default: today.")
 @click.option(
-    "--paper", type=click.Choice(["a4", "letter"]), default="a4", show_default=True,
-    help="Size of the page.",
-)  # fmt: skip
+    "--paper",
+    type=click.Choice(["a4", "letter"]),
+    default=None,
+    help="Size of the page. Default: the setting `paper`, which is a4 unless set.",
+)
 @click.option(
     "--figure",
     type=click.Choice(["deviation", "near", "posture", "jerk", "tremor"]),
@@ -42,7 +44,7 @@ def command(
     out: Path,
     first: date | None,
     last: date | None,
-    paper: str,
+    paper: str | None,
     figure: str,
     data_dir: Path | None,
     *,

@@ -19,7 +19,7 @@ def rank_counts(n: int, m: int) -> list[int]:
 def shift(
     before: Sequence[float], after: Sequence[float], confidence: float
 ) -> tuple[float, float | None, float | None]:
-    """Hodges-Lehmann estimate and the widest-tailed exact interval."""
+    """Hodges-Lehmann estimate, and the widest-tailed exact interval stretched for dependence."""
     pairs = sorted(b - a for a in before for b in after)
     counts = rank_counts(len(before), len(after))
     whole, seen, cut = sum(counts), 0, 0
@@ -30,7 +30,32 @@ def shift(
         cut += 1
     if cut == 0:
         return median(pairs), None, None
-    return median(pairs), pairs[cut - 1], pairs[len(pairs) - cut]
+    middle, wider = median(pairs), dependence(before, after)
+    low, high = pairs[cut - 1], pairs[len(pairs) - cut]
+    return middle, middle - wider * (middle - low), middle + wider * (high - middle)
+
+
+def dependence(before: Sequence[float], after: Sequence[float]) -> float:
+    """Ratio of standard errors: first-order autoregression against independent days."""
+    products = squares = 0.0
+    for values in (before, after):
+        mean = sum(values) / len(values)
+        for i, value in enumerate(values):
+            squares += (value - mean) ** 2
+            if i:
+                products += (value - mean) * (values[i - 1] - mean)
+    if squares == 0:
+        return 1.0
+    raw = products / squares
+    each = (len(before) + len(after)) / 2
+    r = max(0.0, min(0.85, raw + (1 + 4 * raw) / each))
+
+    def variance(n: int) -> float:
+        return sum(r ** abs(i - j) for i in range(n) for j in range(n)) / n**2
+
+    return float(
+        ((variance(len(before)) + variance(len(after))) / (1 / len(before) + 1 / len(after))) ** 0.5
+    )
 
 
 def median_interval(values: Sequence[float], confidence: float) -> tuple[float, float]:

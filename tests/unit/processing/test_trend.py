@@ -68,6 +68,28 @@ def test_interval_of_the_shift_covers_what_it_promises() -> None:
     assert 0.93 <= hits / 400 <= 0.99
 
 
+def walk(rng: np.random.Generator, n: int, r: float) -> list[float]:
+    """Days that hang together: an autoregression of first order and unit variance."""
+    steps = rng.normal(0.0, 1.0, n)
+    held = [float(steps[0])]
+    for step in steps[1:]:
+        held.append(r * held[-1] + float(np.sqrt(1.0 - r * r) * step))
+    return held
+
+
+@pytest.mark.parametrize(("r", "least"), [(0.3, 0.91), (0.6, 0.87)])
+def test_interval_of_the_shift_holds_where_days_hang_together(r: float, least: float) -> None:
+    # the interval of independent days covers 85 % and 69 % here, a block bootstrap 87 % and 81 %
+    rng = np.random.default_rng(4)
+    hits = 0
+    for _ in range(400):
+        found = shift(walk(rng, 28, r), walk(rng, 14, r))
+        assert found.low is not None
+        assert found.high is not None
+        hits += found.low <= 0.0 <= found.high
+    assert hits / 400 >= least
+
+
 @given(st.lists(NUMBERS, min_size=1, max_size=30))
 @settings(max_examples=60, deadline=None)
 def test_median_interval_is_the_oracle(values: list[float]) -> None:
