@@ -10,7 +10,7 @@ from api.clinic.charts import LineChart
 from api.clinic.patient_view import PatientView, since_words, trust_share
 from api.clinic.periods import Comparison
 from api.clinic.posture_map import LEVELS, MapPair, PostureMap
-from api.clinic.report_fonts import FAMILY, add_fonts, fit
+from api.clinic.report_fonts import FAMILY, add_fonts, close_fonts, fit
 from api.clinic.words import shift_words, verdict_words
 from api.web import texts
 
@@ -89,10 +89,18 @@ def report_pdf(view: PatientView, paper: Paper = "a4", own_font: Path | None = N
     ApiError
         A font file cannot be used.
     """
+    pdf = _Report(view, paper, own_font)
+    try:
+        _write(pdf, view)
+        return bytes(pdf.output())
+    finally:
+        close_fonts(pdf)
+
+
+def _write(pdf: _Report, view: PatientView) -> None:
     from importlib.metadata import version
 
     t = texts.text
-    pdf = _Report(view, paper, own_font)
     pdf.add_page()
     pdf.say(t("clinic.report.title"), 16, bold=True)
     label = view.patient.label
@@ -121,7 +129,6 @@ def report_pdf(view: PatientView, paper: Paper = "a4", own_font: Path | None = N
     pdf.say(t("clinic.report.legend"), 7.5, soft=True)
     pdf.heading(t("clinic.report.intended"))
     pdf.say(f"{t('app.intended')} {t('about.limits.text')}", 8)
-    return bytes(pdf.output())
 
 
 def _cycle(pdf: _Report, view: PatientView) -> None:

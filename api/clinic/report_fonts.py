@@ -50,6 +50,7 @@ def add_fonts(pdf: FPDF, own: Path | None) -> None:
                 raise ValueError("it is no TrueType or OpenType file")
         pdf.add_font(_OWN, "", own)
     except Exception as error:
+        close_fonts(pdf)
         # a damaged font fails in many ways inside its reader
         raise ApiError(
             f"the font {own} cannot be used for the report: {error}. Name another file in the "
@@ -63,3 +64,10 @@ def fit(pdf: FPDF, text: str) -> str:
     fonts = (pdf.fonts.get(key) for key in (FAMILY, _OWN))
     known = [font.cmap for font in fonts if isinstance(font, TTFFont)]
     return "".join(c if c == "\n" or any(ord(c) in m for m in known) else _MISSING for c in text)
+
+
+def close_fonts(pdf: FPDF) -> None:
+    """Close the files that the document's fonts were read from; it writes nothing more."""
+    for font in pdf.fonts.values():
+        if isinstance(font, TTFFont):
+            font.close()
