@@ -17,6 +17,7 @@ from ingest.reprocess_params import read_params
 from ingest.reprocess_wear import END_NS, wears
 from processing.pipeline import PipelineParams
 from storage.catalog import Catalog, Patient
+from storage.consent import withdrawn_patients
 from storage.record import RecordReader
 from storage.results import ResultBatch, ResultStore
 
@@ -51,7 +52,7 @@ def run_reprocess(
     folder = settings.data_dir
     reports = []
     with RecordReader(folder) as reader, Catalog(folder) as catalog:
-        patients = _patients(catalog, reader, wish.patient, folder)
+        patients = _consenting(catalog, _patients(catalog, reader, wish.patient, folder))
         store = open_results(settings, sending=True)
         try:
             for number, patient in enumerate(patients):
@@ -121,6 +122,17 @@ def _patients(
     found = [patient for patient in catalog.patients() if patient.id in recorded]
     if not found:
         raise ApiError(f"{folder} holds no recording of anybody; there is nothing to make again")
+    return found
+
+
+def _consenting(catalog: Catalog, patients: list[Patient]) -> list[Patient]:
+    withdrawn = withdrawn_patients(catalog, "processing")
+    found = [patient for patient in patients if patient.id not in withdrawn]
+    if not found:
+        raise ApiError(
+            f"{patients[0].id} withdrew their consent to processing; nothing is worked out until "
+            "it is given again."
+        )
     return found
 
 

@@ -24,10 +24,27 @@ from ingest.transport import Transport
 from processing.errors import AlignmentError
 from processing.pipeline import PipelineParams, Setup
 from storage.catalog import Catalog, Patient
+from storage.consent import is_withdrawn
 from storage.record import RecordReader
 
 RATE_HZ = 100.0
+CONSENT_EVERY_S = 1.0
 ROLES: tuple[Role, Role] = ("head", "trunk")
+
+
+def refuse_withdrawn(catalog: Catalog, patient: Patient) -> None:
+    """Record nothing of somebody who does not want it.
+
+    Raises
+    ------
+    ApiError
+        Consent to processing was withdrawn.
+    """
+    if is_withdrawn(catalog, patient.id, "processing"):
+        raise ApiError(
+            f"{patient.label or patient.id} withdrew the consent to recording: start `necktrace "
+            "serve` and give it again under Settings, or choose another folder with --data-dir."
+        )
 
 
 def paired_wishes(catalog: Catalog, patient: Patient) -> dict[Role, SensorWish]:
@@ -79,6 +96,7 @@ async def run_up(
     with Catalog(settings.data_dir) as catalog:
         patient = first_patient(catalog, settings.zone_name)
         wishes = paired_wishes(catalog, patient)
+        refuse_withdrawn(catalog, patient)
         store = open_results(settings, sending=True)
         try:
             register_algorithm(store, patient.id, PipelineParams())
@@ -128,7 +146,13 @@ async def _collect(
     browser: bool,
 ) -> None:
     listener = bind(runtime.settings)
-    with stop_on_signals(collector.stop):
+    asked, withdrawn = asyncio.Event(), asyncio.Event()
+
+    def stop() -> None:
+        asked.set()
+        collector.stop()
+
+    with stop_on_signals(stop):
         async with serving(runtime, listener):
             say(f"necktrace: {address(runtime.settings, listener)}")
             say("Recording. Press Ctrl-C to stop.")
@@ -137,6 +161,7 @@ async def _collect(
             beside = [
                 asyncio.create_task(keep_days(runtime, patient)),
                 asyncio.create_task(late.run(collector)),
+                asyncio.create_task(_until_withdrawn(runtime, patient, collector, withdrawn)),
             ]
             if calibrate:
                 beside.append(asyncio.create_task(_calibrate(runtime, patient, collector, say)))
@@ -146,6 +171,22 @@ async def _collect(
                 for task in beside:
                     task.cancel()
                 await asyncio.gather(*beside, return_exceptions=True)
+            if withdrawn.is_set():
+                say(
+                    "Recording has ended: the consent to it was withdrawn. The pages stay open; "
+                    "press Ctrl-C to stop."
+                )
+                await asked.wait()
+
+
+async def _until_withdrawn(
+    runtime: Runtime, patient: Patient, collector: Collector, withdrawn: asyncio.Event
+) -> None:
+    """End the recording once the patient withdraws, here or in another process."""
+    while not is_withdrawn(runtime.catalog, patient.id, "processing"):  # noqa: ASYNC110  a row of a database tells nobody
+        await asyncio.sleep(CONSENT_EVERY_S)
+    withdrawn.set()
+    collector.stop()
 
 
 async def _calibrate(

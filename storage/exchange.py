@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from storage.catalog import Catalog
+from storage.consent import consent_history, keep_consent, merge_consent, parse_consent
 from storage.database import folder_errors, transaction
 from storage.due import mark_due, mark_within
 from storage.errors import CatalogError
@@ -197,7 +198,9 @@ def _apply_setting(
     changed = 0
     for item in items:
         value = item["value"]
-        if kind == "zone":
+        if kind == "consent":
+            changed += _merge_consent(catalog, patient, value)
+        elif kind == "zone":
             known = catalog.patient(patient)
             if known.zone != value:
                 # another zone cuts other days: everything is made again
@@ -208,6 +211,18 @@ def _apply_setting(
             catalog.set_setting(scope_of(patient), kind, value)
             changed += 1
     return changed
+
+
+def _merge_consent(catalog: Catalog, patient: str, value: Mapping[str, Any]) -> int:
+    """Add what is new of a home's consent; what was written down on paper here stays."""
+    theirs = parse_consent(value)
+    with catalog.lock, folder_errors(catalog.folder), transaction(catalog.connection):
+        ours = consent_history(catalog, patient)
+        both = merge_consent(ours, theirs)
+        if both == ours:
+            return 0
+        keep_consent(catalog, patient, both)
+    return 1
 
 
 def _is_lent(catalog: Catalog, patient: str, entry: Entry) -> bool:

@@ -14,6 +14,7 @@ from typing import Final, Literal, cast
 from api.access.rights import ROLE_RIGHTS, Right, Role
 from storage.access import Account, account_by_id, grants_of, has_accounts
 from storage.catalog import Catalog, Patient
+from storage.consent import withdrawn_patients
 from storage.credentials import Token, find_login, find_token
 
 LOGIN_LIFETIME_NS: Final = 7 * 86_400 * 10**9
@@ -80,7 +81,15 @@ def of_account(catalog: Catalog, account: Account) -> Principal:
         grant.patient: grant.identified or role != "researcher"
         for grant in grants_of(catalog, account.id)
     }
+    if role == "researcher":
+        sees = _consenting(catalog, sees)
     return Principal("user", account.name, ROLE_RIGHTS.get(role, frozenset()), sees, account)
+
+
+def _consenting(catalog: Catalog, sees: dict[str, bool]) -> dict[str, bool]:
+    """Leave out who withdrew their consent to research."""
+    withdrawn = withdrawn_patients(catalog, "research")
+    return {patient: open_ for patient, open_ in sees.items() if patient not in withdrawn}
 
 
 def of_token(catalog: Catalog, token: Token) -> Principal:
@@ -88,6 +97,7 @@ def of_token(catalog: Catalog, token: Token) -> Principal:
     name = f"token {token.id}"
     if token.account is None:
         sees = dict.fromkeys(token.patients, not token.blind)
+        sees = _consenting(catalog, sees) if token.blind else sees
         return Principal("token", name, token.scopes, sees)
     account = account_by_id(catalog, token.account)
     if account is None or account.disabled_ns is not None:

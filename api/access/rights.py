@@ -24,10 +24,13 @@ MEANINGS: Final[dict[Right, str]] = {
 CLINICAL: Final = "clinical"
 """Judging episodes, entering treatments, setting what counts. No token has it."""
 
+CONSENT: Final = "consent"
+"""Saying yes or no for the patient, who may share their data, and erasing it. No token has it."""
+
 ROLE_RIGHTS: Final[dict[Role, frozenset[str]]] = {
-    "patient": frozenset({"read:summary", "read:raw", "write:annotations", "forward"}),
+    "patient": frozenset({"read:summary", "read:raw", "write:annotations", "forward", CONSENT}),
     "carer": frozenset({"read:summary", "write:annotations"}),
-    "clinician": frozenset({"read:summary", "read:raw", "write:annotations", CLINICAL}),
+    "clinician": frozenset({"read:summary", "read:raw", "write:annotations", CLINICAL, CONSENT}),
     "researcher": frozenset({"read:summary", "read:raw"}),
     "admin": frozenset({"read:summary", "read:raw", "write:annotations", CLINICAL, "admin"}),
 }

@@ -13,9 +13,9 @@ from starlette.routing import compile_path
 
 from api.access.rights import Right
 
-Need = Right | Literal["public", "signed-in", "account", "clinical"]
+Need = Right | Literal["public", "signed-in", "account", "clinical", "consent"]
 """`public`: anybody; `signed-in`: whoever has a login or a token; `account`: a login, no token;
-`clinical`: who treats the patient."""
+`clinical`: who treats the patient; `consent`: the patient, or who treats them."""
 
 Subject = Literal["none", "path", "shown", "recorded"]
 """Whose data: nobody's; the patient in the path; one that a page or list chooses among those the
@@ -88,6 +88,8 @@ RULES: Final[tuple[Rule, ...]] = (
         "DELETE", f"{_P}/exercises/sessions/{{session_id}}", "write:annotations", "path", "refused"
     ),
     _rule("GET", f"{_P}/exercises/adherence", "read:summary", "path", "masked"),
+    _rule("GET", f"{_P}/consent", "read:summary", "path", "masked"),
+    _rule("POST", f"{_P}/consent", "consent", "path", "refused"),
     _rule("GET", f"{_P}/exports/{{table}}", "read:raw", "path", "refused"),
     _rule("GET", f"{_P}/bids", "read:raw", "path", "refused"),
     _rule("GET", f"{_P}/everything", "read:raw", "path", "refused"),

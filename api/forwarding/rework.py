@@ -17,6 +17,7 @@ from typing import Final
 
 from api.settings import Settings, load_settings
 from storage.catalog import Catalog
+from storage.consent import is_withdrawn
 from storage.due import finish_due, is_due, take_due
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ _NICENESS: Final = 10
 
 def start(settings: Settings, catalog: Catalog, patient: str) -> bool:
     """Start making results again where that is due and nobody does it; return whether it is."""
-    if not is_due(catalog, patient):
+    if not is_due(catalog, patient) or is_withdrawn(catalog, patient, "processing"):
         return False
     with _lock(settings.data_dir) as free:
         if not free:
@@ -50,7 +51,11 @@ def rework(settings: Settings) -> int:
             return 0
         with Catalog(settings.data_dir) as catalog:
             while waiting := [
-                p.id for p in catalog.patients() if p.id not in failed and is_due(catalog, p.id)
+                p.id
+                for p in catalog.patients()
+                if p.id not in failed
+                and is_due(catalog, p.id)
+                and not is_withdrawn(catalog, p.id, "processing")
             ]:
                 for patient in waiting:
                     try:

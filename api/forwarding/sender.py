@@ -16,6 +16,7 @@ from api.errors import ForwardError
 from api.forwarding.link import Link, NotOursError, OutOfStepError, UnacceptableError, parsed
 from api.forwarding.wire import CHUNK_BYTES, CatalogueOut, FromClinic, KindName, SegmentOut
 from storage.catalog import Catalog
+from storage.consent import is_withdrawn
 from storage.exchange import entries, key_of, scope_of, take_from_clinic
 from storage.forwarding import Parcel, mark_sent, unsent
 
@@ -77,7 +78,13 @@ def exchange(
     """
     done = Exchange(patient)
     whose = _Whose(patient, clinic_id or patient)
+    withdrawn = is_withdrawn(catalog, patient, "sharing", "processing")
     try:
+        if withdrawn:
+            # The clinic learns that it ended, and nothing more.
+            done.entries += _send_entries(link, catalog, whose, "consent")
+            done.refused = "sharing was withdrawn; the clinic was told, and nothing else was sent"
+            return done
         for kind in get_args(KindName):
             done.entries += _send_entries(link, catalog, whose, kind)
         _send_segments(link, catalog.folder, whose, done, chunk_bytes, on_progress)

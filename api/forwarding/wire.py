@@ -12,8 +12,8 @@ MAX_SEGMENT_BYTES: Final = 64 * 1024 * 1024
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Time = Annotated[int, Field(ge=-(2**62), le=2**62)]
 KindName = Literal[
-    "zone",
     "consent",
+    "zone",
     "own_plan",
     "calibrations",
     "alignments",
@@ -23,7 +23,7 @@ KindName = Literal[
     "exercises",
     "annotations",
 ]
-"""In the order in which they are sent."""
+"""In the order in which they are sent: nothing is taken of who withdrew and has not said yes."""
 
 
 class _Entry(BaseModel):
@@ -36,10 +36,26 @@ class ZoneEntry(_Entry):
     value: Annotated[str, Field(min_length=1, max_length=100)]
 
 
+class ConsentItem(_Entry):
+    """One thing said about one purpose."""
+
+    purpose: Literal["processing", "sharing", "research"]
+    given: bool
+    version: Name
+    at_ns: Time
+    author: Name
+
+
+class ConsentValue(_Entry):
+    """Everything that was ever said."""
+
+    entries: Annotated[list[ConsentItem], Field(max_length=10_000)]
+
+
 class ConsentEntry(_Entry):
     """What the patient agreed to."""
 
-    value: dict[str, Any]
+    value: ConsentValue
 
 
 class OwnPlanEntry(_Entry):

@@ -29,6 +29,7 @@ from api.problems import problem
 from api.queries import patient_or_404
 from api.routes.parameters import PatientId
 from api.runtime import Runtime, RuntimeDep
+from storage.consent import is_withdrawn
 from storage.due import mark_due
 from storage.errors import CatalogError, CorruptSegmentError, StreamConflictError
 from storage.exchange import apply, clinic_version, scope_of, written_by_clinic
@@ -65,6 +66,12 @@ def sender_of(runtime: Runtime, authorization: str | None, patient_id: str) -> P
         raise problem("not-allowed", "This token may not forward for that patient.")
     patient_or_404(runtime, patient_id)
     return who
+
+
+def _refuse_withdrawn(runtime: Runtime, patient_id: str) -> None:
+    """Take nothing more of somebody who withdrew; what was taken stays until it is deleted."""
+    if is_withdrawn(runtime.catalog, patient_id, "sharing", "processing"):
+        raise problem("not-allowed", "This patient withdrew their consent; nothing is taken.")
 
 
 def _folder_of(who: Principal) -> str:
@@ -120,6 +127,7 @@ async def put_segment(
     that are held are not stored again.
     """
     who = await run_in_threadpool(sender_of, runtime, authorization, patient_id)
+    await run_in_threadpool(_refuse_withdrawn, runtime, patient_id)
     span, _, size_text = content_range.removeprefix("bytes ").partition("/")
     first, last, size = (int(text) for text in (*span.split("-"), size_text))
     if size > MAX_SEGMENT_BYTES:
@@ -178,6 +186,8 @@ def put_entries(
 ) -> CatalogueOut:
     """Take over entries of a patient: new ones, changed ones, and those that were taken back."""
     who = sender_of(runtime, authorization, entries.patient_id)
+    if kind != "consent":
+        _refuse_withdrawn(runtime, entries.patient_id)
     try:
         items = checked_entries(kind, entries.items)
     except ValidationError as error:

@@ -19,6 +19,7 @@ import pytest
 from ingest.reprocess_version import current_row
 from processing.summary import MinuteSummary
 from storage.catalog import Catalog, Device, Patient
+from storage.consent import consent_history, record_consent
 from storage.credentials import add_token
 from storage.due import is_due
 from storage.embedded import EmbeddedStore
@@ -147,7 +148,7 @@ def live_home(folder: Path) -> None:
         save_treatment(home, Treatment("t1", PATIENT, "injection", START_NS, {"units": 80}))
         start, end = START_NS, START_NS + 60 * SECOND_NS
         save_exercise(home, ExerciseSession("e1", PATIENT, "turn", start, end, {"repeats": 8}))
-        home.set_setting(scope_of(PATIENT), "consent", {"research": True, "version": 2})
+        record_consent(home, PATIENT, "research", given=True, version="2", author="owner")
 
 
 @pytest.fixture
@@ -241,7 +242,8 @@ def assert_entries_arrived(home: Path, clinic: Path) -> None:
         assert theirs.alignments(PATIENT) == ours.alignments(PATIENT)
         held, sent = theirs.wear_sessions(PATIENT), ours.wear_sessions(PATIENT)
         assert [(w.start_ns, w.detail) for w in held] == [(w.start_ns, w.detail) for w in sent]
-        assert theirs.setting(scope_of(PATIENT), "consent") == {"research": True, "version": 2}
+        (said,) = consent_history(theirs, PATIENT)
+        assert (said.purpose, said.given, said.version) == ("research", True, "2")
         assert treatments(theirs, PATIENT) == treatments(ours, PATIENT)
         assert exercises(theirs, PATIENT) == exercises(ours, PATIENT)
         assert theirs.devices(patient=PATIENT)[0].calibration == {"k": 1.5}

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from storage.catalog import Catalog, Device, Patient, StoredAlignment
+from storage.consent import WORDING, consent_history, is_withdrawn, record_consent
 from storage.due import take_due
 from storage.errors import CatalogError
 from storage.exchange import (
@@ -217,7 +218,12 @@ def test_another_zone_cuts_all_days_anew(home: Catalog, clinic: Catalog) -> None
     assert clinic.patient("p1").zone == "Asia/Tokyo"
     assert clinic.patient("p1").label == "", "names stay at home"
     assert take_due(clinic, "p1") == 0
-    home.set_setting(scope_of("p1"), "consent", {"research": False})
+
+
+def test_consent_of_both_sides_is_kept(home: Catalog, clinic: Catalog) -> None:
+    record_consent(clinic, "p1", "research", given=True, version="paper 3", author="dr")
+    record_consent(home, "p1", "research", given=False, version=WORDING, author="owner")
     assert carry(home, clinic, "consent") == 1
-    assert clinic.setting(scope_of("p1"), "consent") == {"research": False}
+    assert [e.author for e in consent_history(clinic, "p1")] == ["dr", "owner"]
+    assert is_withdrawn(clinic, "p1", "research")
     assert carry(home, clinic, "consent") == 0

@@ -112,6 +112,8 @@ WHO = {
     f"GET {P}/streams": "PDRA",
     f"GET {P}/streams/{{stream_id}}/samples": "PDRA",
     f"GET {P}/streams/{{stream_id}}/export": "PDA",
+    f"GET {P}/consent": "PCDRA",
+    f"POST {P}/consent": "PD",
     f"GET {P}/exports/{{table}}": "PDA",
     f"GET {P}/bids": "PDA",
     f"GET {P}/everything": "PDA",

@@ -8,6 +8,7 @@ from api.errors import ForwardError
 from api.forwarding.sender import exchange
 from api.routes import forward
 from storage.catalog import Catalog, Patient
+from storage.consent import is_withdrawn, record_consent
 from storage.exchange import scope_of
 from storage.forwarding import unsent
 from storage.notes import Treatment, add_annotation, annotations, save_treatment, treatments
@@ -63,6 +64,18 @@ def test_everything_crosses_and_a_second_exchange_sends_nothing(
     again = exchange(link, home, "p1")
     assert (again.segments, again.entries, again.fetched) == (0, 0, 0)
     assert sum(method == "PUT" for method, _ in carrier.sent) == puts
+
+
+def test_who_withdraws_sends_nothing_but_that(home: Catalog, clinic: Clinic) -> None:
+    record_consent(home, "p1", "sharing", given=False, version="1", author="owner")
+    link, _ = clinic.link(clinic.token("p1"))
+    done = exchange(link, home, "p1")
+    assert (done.segments, done.entries) == (0, 1)
+    assert "withdrawn" in done.refused
+    assert is_withdrawn(clinic.catalog, "p1", "sharing")
+    assert treatments(clinic.catalog, "p1") == []
+    record_consent(home, "p1", "sharing", given=True, version="1", author="owner")
+    assert exchange(link, home, "p1").segments == 3
 
 
 @pytest.mark.parametrize("chunk_bytes", [700, 10**6])

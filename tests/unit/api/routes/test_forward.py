@@ -117,6 +117,28 @@ def test_impossible_ranges_are_refused(
     assert held_samples(clinic) == 0
 
 
+SAID = {"purpose": "sharing", "given": True, "version": "1", "at_ns": 5, "author": "owner"}
+
+
+def test_nothing_is_taken_of_who_withdrew(clinic: Clinic, body: bytes) -> None:
+    token = clinic.token("p1")
+    headers = {"Authorization": f"Bearer {token}"}
+    url = f"{PREFIX}/catalogue/consent"
+    for given, status in ((False, 403), (True, 200)):
+        said = {**SAID, "given": given, "at_ns": 10 + given}
+        entry = {"patient_id": "p1", "items": [{"value": {"entries": [said]}}]}
+        assert clinic.http.put(url, json=entry, headers=headers).status_code == 200
+        assert put(clinic, token, body, 0, len(body) - 1).status_code == status
+    assert (
+        clinic.http.put(
+            url,
+            json={"patient_id": "p1", "items": [{"value": {"research": True}}]},
+            headers=headers,
+        ).status_code
+        == 422
+    )
+
+
 def test_only_the_tokens_own_patients(clinic: Clinic, body: bytes, tmp_path: Path) -> None:
     last = len(body) - 1
     other, mine = clinic.token("p2"), clinic.token("p1")
@@ -131,7 +153,7 @@ def test_only_the_tokens_own_patients(clinic: Clinic, body: bytes, tmp_path: Pat
     assert put(clinic, clinic.token("p1", lasts_s=-1.0), body, 0, last).status_code == 401
     assert put(clinic, clinic.token("p1", scope="read:raw"), body, 0, last).status_code == 403
     assert held_samples(clinic) == held_samples(clinic, "p2") == 0
-    entry = {"patient_id": "p1", "items": [{"value": {"research": True}}]}
+    entry = {"patient_id": "p1", "items": [{"value": {"entries": [SAID]}}]}
     url = f"{PREFIX}/catalogue/consent"
     for token, status in ((other, 403), (mine, 200)):
         sent = clinic.http.put(url, json=entry, headers={"Authorization": f"Bearer {token}"})
