@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from api.access.arrival import trusted_proxy
 from api.access.guard import Guard
 from api.clinic import views as clinic
+from api.conditional import Conditional
 from api.gate import Gate
 from api.problems import MEDIA_TYPE, PROBLEMS, Problem, install_problems
 from api.routes import ROUTERS
@@ -87,5 +88,6 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(access_pages.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Guard, runtime=runtime)
+    app.add_middleware(Conditional, prefix=API_PREFIX)
     app.add_middleware(Gate, proxy=trusted_proxy(runtime.settings))
     return app

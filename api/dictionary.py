@@ -11,9 +11,13 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from processing.summary.types import DaySummary, MinuteSummary
+from processing.types import CervicalAngles, Episode
+
 UNITS = {
     "_deg": "degree",
     "_dps": "degree/second",
+    "_rads": "radian/second",
     "_ms2": "metre/second²",
     "_hz": "hertz",
     "_h": "1/hour",
@@ -130,3 +134,52 @@ def schema_model(
         name, __config__=config, __doc__=(kind.__doc__ or "").strip(), **parts
     )
     return model
+
+
+def column_doc(name: str) -> dict[str, str]:
+    """Return unit and meaning of a column of an exported table, those that are known."""
+    text = _column_texts().get(name, "")
+    return {"unit": unit_of(name), "description": text}
+
+
+@cache
+def _column_texts() -> dict[str, str]:
+    known = {
+        field.name: field.description
+        for kind in (DaySummary, MinuteSummary, Episode, CervicalAngles)
+        for field in describe(kind)
+    }
+    return known | TABLE_COLUMNS
+
+
+TABLE_COLUMNS = {
+    "t_ns": "Time: of the sample, the beginning of the second or minute, or the local midnight.",
+    "valid": "Whether, or what share of the second, the value can be used.",
+    "qw": "Head relative to trunk, scalar part of the unit quaternion.",
+    "qx": "Head relative to trunk, first vector part.",
+    "qy": "Head relative to trunk, second vector part.",
+    "qz": "Head relative to trunk, third vector part.",
+    "heading_sigma_deg": "Standard deviation of the rotation.",
+    "head_pitch_deg": "The head's own inclination to the front, of a single head sensor.",
+    "head_roll_deg": "The head's own inclination to the side, of a single head sensor.",
+    "features": "What the detector measured, a JSON object with units in its names.",
+    **{
+        f"{axis}{part}_deg": f"{meaning}{of}."
+        for axis, meaning in (
+            ("flexion", "Chin to chest is positive"),
+            ("lateral_right", "Tilt to the patient's right is positive"),
+            ("rotation_right", "Turn to the patient's right is positive"),
+            ("deviation", "Angle from neutral"),
+        )
+        for part, of in (("", ""), ("_min", "; smallest"), ("_max", "; largest"))
+    },
+    **{
+        f"{kind}_{axis}_{unit}": f"{meaning}, sensor {axis} axis."
+        for kind, unit, meaning in (
+            ("acc", "ms2", "Specific force"),
+            ("gyr", "rads", "Angular rate"),
+        )
+        for axis in "xyz"
+    },
+}
+"""Columns of exported tables that are no field of a data type."""

@@ -9,6 +9,7 @@ from api.errors import ApiError, DataFolderError
 from api.queries import checked_range
 from api.settings import Settings
 from api.stores import open_results
+from ingest.live import Role
 from storage.catalog import Catalog, Patient
 from storage.record import RecordReader
 
@@ -35,13 +36,17 @@ def write_export(
         store = open_results(settings, sending=False)
         try:
             patient = _patient(catalog, patient_id)
+            source = exports.Source(record, catalog, store)
+            form_name = cast("exports.FormatName", form)
             if what == "bids":
-                export = exports.export_bids(record, catalog, patient, span)
+                export = exports.export_bids(source, patient, span)
+            elif what in {"head", "trunk"}:
+                role = cast("Role", what)
+                export = exports.export_samples(source, patient, role, span, form_name)
             elif what == "everything":
                 export = exports.export_everything(settings.data_dir, store, patient)
             else:
-                form_name = cast("exports.FormatName", form)
-                export = exports.export_table(record, store, patient, span, what, form_name)
+                export = exports.export_table(source, patient, span, what, form_name)
             try:
                 with part.open("wb") as file:
                     for piece in export.pieces:

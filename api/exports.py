@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+import pyarrow as pa
+
+from api.access.masking import Mask
+from api.dictionary import column_doc
 from api.problems import problem
+from api.provenance import provenance, result_provenance
 from api.queries import FOREVER_NS, Range
 from ingest.live import Role
 from ingest.sources.replay import blocks
@@ -15,20 +20,25 @@ from storage.exports import (
     FORMATS,
     BidsSubject,
     BidsSystem,
+    Disguise,
+    Dress,
     bids_zip,
+    block_batches,
+    dressed,
     episode_batches,
     everything_zip,
+    full_rate_batches,
     raw_batches,
     second_batches,
     stream,
     summary_batches,
 )
 from storage.exports.sources import Batches
+from storage.full_rate import FullRateStore
 from storage.record import RecordReader
 from storage.results import ResultStore
 
-TableName = Literal["angles", "minutes", "days", "episodes"]
-ExportName = Literal["angles", "minutes", "days", "episodes", "bids", "everything"]
+TableName = Literal["angles", "angles_100hz", "minutes", "days", "episodes"]
 FormatName = Literal["parquet", "arrow", "csv"]
 TABLES: tuple[str, ...] = get_args(TableName)
 ROLES: tuple[Role, Role] = ("head", "trunk")
@@ -37,6 +47,15 @@ TABLE_MARGIN_NS = 2 * 86_400 * 10**9
 """A day's row stands at its midnight, before the first sample."""
 CLOCK_MARGIN_NS = 10 * 10**9
 """Samples are older than their arrival."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where exports are made from."""
+
+    record: RecordReader
+    catalog: Catalog
+    results: ResultStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +71,30 @@ def _safe(name: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
 
 
-def _table(store: ResultStore, patient: Patient, span: Range, what: str) -> Batches:
+def _table(
+    store: ResultStore, folder: Path, patient: Patient, span: Range, what: str, algo: str | None
+) -> Batches:
     if what == "angles":
-        return second_batches(store, patient.id, span.t0_ns, span.t1_ns)
+        return second_batches(store, patient.id, span.t0_ns, span.t1_ns, algo=algo)
+    if what == "angles_100hz":
+        return _full_rate(folder, patient, span, algo or store.book.current(patient.id) or "")
     if what == "episodes":
-        return episode_batches(store.episodes(patient.id, span.t0_ns, span.t1_ns))
+        return episode_batches(store.episodes(patient.id, span.t0_ns, span.t1_ns, algo=algo))
     read = store.minutes if what == "minutes" else store.days
-    return summary_batches(read(patient.id, span.t0_ns, span.t1_ns))
+    return summary_batches(read(patient.id, span.t0_ns, span.t1_ns, algo=algo))
+
+
+def _full_rate(folder: Path, patient: Patient, span: Range, algo: str) -> Batches:
+    store = FullRateStore(folder)
+    schema, batches = full_rate_batches(store, patient.id, span.t0_ns, span.t1_ns, algo=algo)
+
+    def closing() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from batches
+        finally:
+            store.close()
+
+    return schema, closing()
 
 
 def _bounded(record: RecordReader, patient: Patient, span: Range, margin_ns: int) -> Range:
@@ -68,58 +104,134 @@ def _bounded(record: RecordReader, patient: Patient, span: Range, margin_ns: int
     last = [s.host_last_ns for s in found if s.host_last_ns is not None]
     if not first or not last:
         raise problem("not-found", "Nothing is recorded of this patient yet.")
-    return Range(max(span.t0_ns, min(first) - margin_ns), min(span.t1_ns, max(last) + margin_ns))
+    low = max(span.t0_ns, min(first) - margin_ns)
+    return Range(low, max(low, min(span.t1_ns, max(last) + margin_ns)))
+
+
+def _disguise(mask: Mask | None) -> Disguise | None:
+    if mask is None:
+        return None
+
+    def hide(value: Any) -> Any:
+        if isinstance(value, dict):  # a unit's calibration is as good as its serial number
+            value = {k: v for k, v in value.items() if k not in {"calibration", "metadata"}}
+        return mask.hide(value)
+
+    return Disguise(int(mask.back.total_seconds()) * 10**9, hide)
+
+
+def _name(patient: Patient, mask: Mask | None, *parts: str) -> str:
+    shown = patient.id if mask is None else mask.pseudonym
+    return _safe("_".join((shown, *parts)))
 
 
 def export_table(
-    record: RecordReader,
-    store: ResultStore,
+    source: Source,
     patient: Patient,
     span: Range,
     what: str,
     form: FormatName,
+    *,
+    algo: str | None = None,
+    mask: Mask | None = None,
 ) -> Export:
-    """Return angles on the 1 Hz grid, minutes, days or episodes as a table."""
-    span = _bounded(record, patient, span, TABLE_MARGIN_NS)
-    schema, batches = _table(store, patient, span, what)
-    kind = FORMATS[form]
-    return Export(
-        _safe(f"{patient.id}_{what}{kind.suffix}"), kind.media_type, stream(batches, schema, form)
+    """Return angles (1 Hz or at full rate), minutes, days or episodes as a table."""
+    bounded = _bounded(source.record, patient, span, TABLE_MARGIN_NS)
+    table = _table(source.results, source.record.folder, patient, bounded, what, algo)
+    said = result_provenance(source.catalog, source.results, patient, bounded, algo)
+    is_csv = form == "csv"
+    dress = Dress(
+        provenance=said,
+        describe=column_doc,
+        disguise=_disguise(mask),
+        columns=("algo", "alignment_ids") if is_csv else (),
     )
-
-
-def export_raw(
-    record: RecordReader, patient: Patient, stream_id: int, span: Range, form: FormatName
-) -> Export:
-    """Return the samples of one stream in physical units, with the anchors of its packets."""
-    info = record.info(stream_id)
-    whole = span.t0_ns <= 0 and span.t1_ns >= FOREVER_NS
-    i0, i1 = (None, None) if whole else record.index_range(stream_id, span.t0_ns, span.t1_ns)
-    schema, batches = raw_batches(record, stream_id, i0, i1)
+    schema, batches = dressed(table, dress)
     kind = FORMATS[form]
-    name = _safe(f"{patient.id}_{info.role}_{info.device_id}_{info.boot}{kind.suffix}")
+    name = _name(patient, mask, what) + kind.suffix
     return Export(name, kind.media_type, stream(batches, schema, form))
 
 
-def export_bids(record: RecordReader, catalog: Catalog, patient: Patient, span: Range) -> Export:
-    """Return a range of the record as a Motion-BIDS data set."""
-    span = _bounded(record, patient, span, CLOCK_MARGIN_NS)
+def export_raw(
+    source: Source,
+    patient: Patient,
+    stream_id: int,
+    span: Range,
+    form: FormatName,
+    *,
+    mask: Mask | None = None,
+) -> Export:
+    """Return the samples of one stream in physical units, with the anchors of its packets."""
+    info = source.record.info(stream_id)
+    i0, i1 = index_range(source.record, stream_id, span)
+    table = raw_batches(source.record, stream_id, i0, i1)
+    dress = Dress(
+        provenance=provenance(source.catalog, patient, span),
+        disguise=_disguise(mask),
+        units_in_names=form == "csv",
+    )
+    schema, batches = dressed(table, dress)
+    kind = FORMATS[form]
+    device = info.device_id if mask is None else mask.words.get(info.device_id, "sensor")
+    name = _name(patient, mask, info.role, device, str(info.boot)) + kind.suffix
+    return Export(name, kind.media_type, stream(batches, schema, form))
+
+
+def index_range(record: RecordReader, stream_id: int, span: Range) -> tuple[int, int]:
+    """Return the sample indices of packets that arrived in a range."""
+    if span.t0_ns <= 0 and span.t1_ns >= FOREVER_NS:
+        return 0, FOREVER_NS
+    return record.index_range(stream_id, span.t0_ns, span.t1_ns)
+
+
+def export_samples(
+    source: Source,
+    patient: Patient,
+    role: Role,
+    span: Range,
+    form: FormatName,
+    *,
+    mask: Mask | None = None,
+) -> Export:
+    """Return the samples of the sensor worn somewhere, timed, in SI units, over all its starts."""
+    bounded = _bounded(source.record, patient, span, CLOCK_MARGIN_NS)
+    pieces = blocks(
+        source.record, patient=patient.id, role=role, t0_ns=bounded.t0_ns, t1_ns=bounded.t1_ns
+    )
+    table = block_batches(piece.block for piece in pieces)
+    dress = Dress(
+        provenance=provenance(source.catalog, patient, bounded) | {"role": role},
+        describe=column_doc,
+        disguise=_disguise(mask),
+    )
+    schema, batches = dressed(table, dress)
+    kind = FORMATS[form]
+    name = _name(patient, mask, role, "raw") + kind.suffix
+    return Export(name, kind.media_type, stream(batches, schema, form))
+
+
+def export_bids(
+    source: Source, patient: Patient, span: Range, *, mask: Mask | None = None
+) -> Export:
+    """Return a range of the record as a Motion-BIDS data set; it holds no dates."""
+    span = _bounded(source.record, patient, span, CLOCK_MARGIN_NS)
     systems = []
     for role in ROLES:
-        streams = record.streams(patient=patient.id, role=role, kind="imu")
+        streams = source.record.streams(patient=patient.id, role=role, kind="imu")
         if streams:
             pieces = blocks(
-                record, patient=patient.id, role=role, t0_ns=span.t0_ns, t1_ns=span.t1_ns
+                source.record, patient=patient.id, role=role, t0_ns=span.t0_ns, t1_ns=span.t1_ns
             )
             systems.append(
                 BidsSystem(role, streams[-1].info.rate_hz, (piece.block for piece in pieces))
             )
     spans = tuple(
         Span(event.kind, event.start_ns, event.end_ns, event.sigma_deg)
-        for event in catalog.spans(patient.id, span.t0_ns, span.t1_ns)
+        for event in source.catalog.spans(patient.id, span.t0_ns, span.t1_ns)
     )
-    subject = BidsSubject(patient.id, tuple(systems), span.t0_ns, spans)
-    return Export(_safe(f"{patient.id}_motion-bids.zip"), ZIP, bids_zip(subject))
+    shown = patient.id if mask is None else mask.pseudonym
+    subject = BidsSubject(shown, tuple(systems), span.t0_ns, spans)
+    return Export(_name(patient, mask, "motion-bids.zip"), ZIP, bids_zip(subject))
 
 
 def export_everything(data_dir: Path, store: ResultStore, patient: Patient) -> Export:

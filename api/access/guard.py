@@ -14,7 +14,7 @@ import anyio.to_thread
 from starlette.responses import RedirectResponse, Response
 
 from api.access.decisions import Decision, decide
-from api.access.masking import CursorVault, Mask
+from api.access.masking import CursorVault, Mask, set_current_mask
 from api.access.principals import Principal, identify, set_current
 from api.access.rules import Rule, find_rule, methods_of
 from api.access.trail import Trail
@@ -75,6 +75,7 @@ class Guard:
             await _refusal(scope, judged.decision)(scope, receive, send)
             return
         set_current(judged.principal)
+        set_current_mask(None)
         if not judged.decision.masks:
             await self._app(scope, receive, send)
             return
@@ -82,7 +83,9 @@ class Guard:
         masks = judged.decision.masks
         if judged.rule.subject == "path":
             scope = _unmasked(scope, masks[0], self._cursors)
-        hidden = _HiddenAnswer(masks, judged.rule, self._cursors, send)
+        disguised = judged.rule.blind == "disguised"
+        set_current_mask(masks[0] if disguised else None)
+        hidden = _HiddenAnswer(masks, judged.rule, self._cursors, send, only_errors=disguised)
         await self._app(scope, receive, hidden.send)
 
     def _judge(self, scope: Scope) -> _Judged:
@@ -169,20 +172,38 @@ def _unmasked(scope: Scope, mask: Mask, cursors: CursorVault) -> Scope:
 
 
 class _HiddenAnswer:
-    """Holds a JSON answer back until it is whole, and sends it masked."""
+    """Holds a JSON answer back until it is whole, and sends it masked.
 
-    def __init__(self, masks: Sequence[Mask], rule: Rule, cursors: CursorVault, send: Send) -> None:
+    A file in disguise passes (`only_errors`); why there is none is masked like anything else.
+    """
+
+    def __init__(
+        self,
+        masks: Sequence[Mask],
+        rule: Rule,
+        cursors: CursorVault,
+        send: Send,
+        *,
+        only_errors: bool,
+    ) -> None:
         self._masks = {mask.patient: mask for mask in masks}
         self._rule = rule
         self._cursors = cursors
         self._send = send
+        self._only_errors = only_errors
+        self._passes = False
         self._start: Message = {}
         self._body = b""
 
     async def send(self, message: Message) -> None:
         """Take one part of the answer."""
         if message["type"] == "http.response.start":
-            self._start = message
+            self._passes = self._only_errors and message["status"] < HTTPStatus.BAD_REQUEST
+            if not self._passes:
+                self._start = message
+                return
+        if self._passes:
+            await self._send(message)
             return
         if message["type"] != "http.response.body":
             return

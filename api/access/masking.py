@@ -11,6 +11,7 @@ import hmac
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -118,6 +119,20 @@ def mask_by_pseudonym(catalog: Catalog, among: Sequence[str], pseudonym: str) ->
             if hmac.compare_digest(mask.pseudonym.encode(), pseudonym.encode("utf-8", "replace")):
                 return mask
     return None
+
+
+_current: ContextVar[Mask | None] = ContextVar("necktrace_mask", default=None)
+"""Set by the guard for routes that hide what they make themselves: files, which stream."""
+
+
+def current_mask() -> Mask | None:
+    """Return how the patient of the request under way is to appear; None: as they are."""
+    return _current.get()
+
+
+def set_current_mask(mask: Mask | None) -> None:
+    """Say how the patient of the request under way is to appear."""
+    _current.set(mask)
 
 
 class CursorVault:

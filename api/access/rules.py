@@ -21,9 +21,10 @@ Subject = Literal["none", "path", "shown", "recorded"]
 """Whose data: nobody's; the patient in the path; one that a page or list chooses among those the
 principal may see; the one this process records."""
 
-Blind = Literal["same", "masked", "refused"]
+Blind = Literal["same", "masked", "disguised", "refused"]
 """What somebody without the right to identities and dates gets: the same, as there is nothing of a
-person in it; pseudonyms and shifted dates; nothing."""
+person in it; pseudonyms and shifted dates, put in by the guard; the same, put in by the route as it
+streams; nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", _P, "read:summary", "path", "masked"),
     _rule("GET", f"{_P}/streams", "read:raw", "path", "masked"),
     _rule("GET", f"{_P}/streams/{{stream_id}}/samples", "read:raw", "path", "masked"),
-    _rule("GET", f"{_P}/streams/{{stream_id}}/export", "read:raw", "path", "refused"),
+    _rule("GET", f"{_P}/streams/{{stream_id}}/export", "read:raw", "path", "disguised"),
     _rule("GET", f"{_P}/devices", "read:summary", "path", "masked"),
     _rule("GET", f"{_P}/sessions", "read:summary", "path", "masked"),
     _rule("GET", f"{_P}/angles", "read:summary", "path", "masked"),
@@ -90,8 +91,10 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", f"{_P}/exercises/adherence", "read:summary", "path", "masked"),
     _rule("GET", f"{_P}/consent", "read:summary", "path", "masked"),
     _rule("POST", f"{_P}/consent", "consent", "path", "refused"),
-    _rule("GET", f"{_P}/exports/{{table}}", "read:raw", "path", "refused"),
-    _rule("GET", f"{_P}/bids", "read:raw", "path", "refused"),
+    _rule("GET", f"{_P}/exports", "read:raw", "path", "masked"),
+    _rule("GET", f"{_P}/exports/{{table}}", "read:raw", "path", "disguised"),
+    _rule("GET", f"{_P}/raw/{{role}}", "read:raw", "path", "disguised"),
+    _rule("GET", f"{_P}/bids", "read:raw", "path", "disguised"),
     _rule("GET", f"{_P}/everything", "read:raw", "path", "refused"),
     # whose data: named in the request, and judged by the route itself
     _rule("GET PUT", f"{_V1}/forward/segments/{{sha256}}", "forward"),

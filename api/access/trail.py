@@ -15,7 +15,15 @@ from api.access.rules import Rule
 from storage.catalog import Catalog
 
 READ_EVERY_S: Final = 900.0
-_EXPORTS: Final = ("/exports/{table}", "/export", "/bids", "/everything", "/report.pdf")
+_EXPORTS: Final = (
+    "/exports/{table}",
+    "/export",
+    "/raw/{role}",
+    "/bids",
+    "/everything",
+    "/fhir",
+    "/report.pdf",
+)
 _REMEMBERED: Final = 4096
 
 

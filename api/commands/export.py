@@ -11,7 +11,12 @@ from api.options import data_dir_option, json_option
 @click.command("export")
 @click.argument(
     "what",
-    type=click.Choice(["angles", "minutes", "days", "episodes", "bids", "everything"]),
+    type=click.Choice(
+        [
+            *("angles", "angles_100hz", "minutes", "days", "episodes"),
+            *("head", "trunk", "bids", "everything"),
+        ]
+    ),
 )
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write."
@@ -40,8 +45,9 @@ def command(
     *,
     as_json: bool,
 ) -> None:
-    """Write results (angles at 1 Hz, minutes, days, episodes) or the record into a file.
+    """Write results (angles at 1 or 100 Hz, minutes, days, episodes) or the record into a file.
 
+    `head` and `trunk` are the raw samples of a sensor with their times, in m/s² and rad/s.
     Works beside a running collector.
     """
     from api.exporting import write_export

@@ -1,15 +1,24 @@
 """GET exports: what researchers and patients take away, streamed with bounded memory."""
 
+from hashlib import sha256
+from importlib.metadata import version as package_version
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
 
 from api import exports
+from api.access.masking import current_mask
+from api.conditional import NOT_MODIFIED, is_known
 from api.problems import problem
+from api.queries import Range
 from api.routes.parameters import PatientDep, RangeDep
-from api.runtime import RuntimeDep
+from api.runtime import Runtime, RuntimeDep
+from ingest.live import Role
+from storage.catalog import Patient
 from storage.errors import UnknownStreamError
+from storage.exports import FORMATS
 
 router = APIRouter(tags=["exports"])
 
@@ -35,12 +44,89 @@ _ZIP_FILE: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _answer(export: exports.Export) -> StreamingResponse:
-    return StreamingResponse(
-        export.pieces,
-        media_type=export.media_type,
-        headers={"content-disposition": f'attachment; filename="{export.filename}"'},
-    )
+def _answer(export: exports.Export, etag: str = "") -> StreamingResponse:
+    headers = {"content-disposition": f'attachment; filename="{export.filename}"'}
+    if etag:
+        headers["etag"] = etag
+    return StreamingResponse(export.pieces, media_type=export.media_type, headers=headers)
+
+
+class ExportOut(BaseModel):
+    """Something that can be taken away."""
+
+    name: str = Field(examples=["angles"])
+    path: str = Field(description="Below the patient's own.", examples=["exports/angles"])
+    formats: list[str] = Field(examples=[["parquet", "arrow", "csv"]])
+    description: str
+
+
+class ExportsOut(BaseModel):
+    """What can be taken away of a patient."""
+
+    patient_id: str
+    items: list[ExportOut]
+
+
+_MEANINGS = {
+    "exports/angles": "Angles at 1 Hz: mean, smallest and largest of each second.",
+    "exports/angles_100hz": "Angles and quaternions at 100 Hz.",
+    "exports/minutes": "Summaries of minutes.",
+    "exports/days": "Summaries of the patient's local days.",
+    "exports/episodes": "Candidate episodes with their features.",
+    "raw/head": "Samples of the head sensor with their times, SI units.",
+    "raw/trunk": "Samples of the trunk sensor with their times, SI units.",
+    "bids": "The record as a Motion-BIDS data set.",
+    "everything": "All that is held, in one archive.",
+}
+Algo = Annotated[
+    str | None,
+    Query(
+        max_length=64,
+        description="Version of the results; the current one where not given.",
+    ),
+]
+
+
+def _source(runtime: Runtime) -> exports.Source:
+    return exports.Source(runtime.record, runtime.catalog, runtime.results)
+
+
+def known_version(runtime: Runtime, patient: Patient, algo: str | None) -> str | None:
+    """Return a version of results that exists; None stays, and means the current one.
+
+    Raises
+    ------
+    ProblemError
+        `not-found`.
+    """
+    if algo is None or any(row.algo == algo for row in runtime.results.book.algorithms(patient.id)):
+        return algo
+    raise problem("not-found", f"There are no results of version {algo[:40]!r}.")
+
+
+def _unchanged(request: Request, version: str) -> Response | None:
+    """Return 304 where the reader has it, from the manifest alone."""
+    etag = f'"{version}"'
+    request.state.etag = etag
+    return Response(status_code=304, headers={"etag": etag}) if is_known(request, etag) else None
+
+
+@router.get(
+    "/patients/{patient_id}/exports", operation_id="listExports", summary="What can be taken away"
+)
+def list_exports(patient: PatientDep) -> ExportsOut:
+    """Return the files that can be made, and in which formats."""
+    zips = {"bids", "everything"}
+    items = [
+        ExportOut(
+            name=name.rpartition("/")[2],
+            path=name,
+            formats=["zip"] if name in zips else list(FORMATS),
+            description=text,
+        )
+        for name, text in _MEANINGS.items()
+    ]
+    return ExportsOut(patient_id=patient.id, items=items)
 
 
 @router.get(
@@ -56,14 +142,51 @@ def export_table(
     span: RangeDep,
     table: Annotated[
         exports.TableName,
-        Path(description="`angles` (1 Hz), `minutes`, `days` or `episodes`.", examples=["angles"]),
+        Path(
+            description="`angles` (1 Hz), `angles_100hz`, `minutes`, `days` or `episodes`.",
+            examples=["angles"],
+        ),
     ],
     form: FormatParameter = "parquet",
+    algo: Algo = None,
 ) -> StreamingResponse:
-    """Return a table of results of the range."""
+    """Return a table of results of the range, with units and provenance inside."""
+    algo = known_version(runtime, patient, algo)
     return _answer(
-        exports.export_table(runtime.record, runtime.results, patient, span, table, form)
+        exports.export_table(
+            _source(runtime), patient, span, table, form, algo=algo, mask=current_mask()
+        )
     )
+
+
+@router.get(
+    "/patients/{patient_id}/raw/{role}",
+    operation_id="exportRaw",
+    summary="Raw samples of a sensor over all its starts",
+    response_class=StreamingResponse,
+    responses=_TABLE_FILE | NOT_MODIFIED,
+)
+def export_samples(
+    request: Request,
+    runtime: RuntimeDep,
+    patient: PatientDep,
+    span: RangeDep,
+    role: Annotated[Role, Path(description="Where it is worn.", examples=["head"])],
+    form: FormatParameter = "parquet",
+) -> Response:
+    """Return every sample of the range with its time: specific force in m/s², rate in rad/s.
+
+    The time of a sample is derived from its packet's counter and arrival; `streams` has what was
+    recorded.
+    """
+    streams = runtime.record.streams(patient=patient.id, role=role, kind="imu")
+    late_ns = span.t1_ns + 3_600_000_000_000
+    version = runtime.record.version_until([each.id for each in streams], late_ns)
+    known = _unchanged(request, _tag(version, span, form))
+    if known is not None:
+        return known
+    made = exports.export_samples(_source(runtime), patient, role, span, form, mask=current_mask())
+    return _answer(made, request.state.etag)
 
 
 @router.get(
@@ -71,15 +194,16 @@ def export_table(
     operation_id="exportStream",
     summary="Raw samples of a stream as a file",
     response_class=StreamingResponse,
-    responses=_TABLE_FILE,
+    responses=_TABLE_FILE | NOT_MODIFIED,
 )
 def export_stream(
+    request: Request,
     runtime: RuntimeDep,
     patient: PatientDep,
     span: RangeDep,
     stream_id: Annotated[int, Path(ge=0, le=2**62, description="Id of the stream.", examples=[1])],
     form: FormatParameter = "parquet",
-) -> StreamingResponse:
+) -> Response:
     """Return the samples whose packets arrived in the range, in physical units."""
     try:
         info = runtime.record.info(stream_id)
@@ -87,7 +211,21 @@ def export_stream(
         info = None
     if info is None or info.patient != patient.id:
         raise problem("not-found", f"This patient has no stream {stream_id}.")
-    return _answer(exports.export_raw(runtime.record, patient, stream_id, span, form))
+    low, high = exports.index_range(runtime.record, stream_id, span)
+    version = runtime.record.version(stream_id, low, high)
+    known = _unchanged(request, _tag(version, span, form))
+    if known is not None:
+        return known
+    made = exports.export_raw(_source(runtime), patient, stream_id, span, form, mask=current_mask())
+    return _answer(made, request.state.etag)
+
+
+def _tag(version: str, span: Range, form: str) -> str:
+    """Return what tells one file from another: also who may see it how."""
+    mask = current_mask()
+    shown = "" if mask is None else mask.pseudonym
+    parts = (package_version("necktrace"), version, span.t0_ns, span.t1_ns, form, shown)
+    return sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 @router.get(
@@ -99,7 +237,7 @@ def export_stream(
 )
 def export_bids(runtime: RuntimeDep, patient: PatientDep, span: RangeDep) -> StreamingResponse:
     """Return the samples of both sensors in the range, with poses and movements as events."""
-    return _answer(exports.export_bids(runtime.record, runtime.catalog, patient, span))
+    return _answer(exports.export_bids(_source(runtime), patient, span, mask=current_mask()))
 
 
 @router.get(

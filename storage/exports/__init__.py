@@ -1,6 +1,7 @@
 """Getting data out, in any length with bounded memory: Parquet, Arrow, CSV, Motion-BIDS."""
 
 from storage.exports.bids import BidsSubject, BidsSystem, bids_zip, write_bids
+from storage.exports.dress import PROVENANCE, Disguise, Dress, dressed
 from storage.exports.encode import FORMATS, Format, stream
 from storage.exports.everything import everything_zip
 from storage.exports.sources import (
@@ -14,11 +15,15 @@ from storage.exports.sources import (
 
 __all__ = [
     "FORMATS",
+    "PROVENANCE",
     "BidsSubject",
     "BidsSystem",
+    "Disguise",
+    "Dress",
     "Format",
     "bids_zip",
     "block_batches",
+    "dressed",
     "episode_batches",
     "everything_zip",
     "full_rate_batches",

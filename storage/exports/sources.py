@@ -168,7 +168,7 @@ def episode_batches(episodes: Iterable[Episode]) -> Batches:
 
 
 def summary_batches(rows: Iterable[StoredSummary]) -> Batches:
-    """Return minutes or days; texts that are no plain strings become JSON."""
+    """Return minutes or days; texts that are no plain strings become JSON, times stay times."""
     listed = list(rows)
     numbers = list(dict.fromkeys(name for row in listed for name in row.values))
     texts = list(dict.fromkeys(name for row in listed for name in row.texts))
@@ -176,7 +176,7 @@ def summary_batches(rows: Iterable[StoredSummary]) -> Batches:
         [
             ("t_ns", pa.int64()),
             *((name, pa.float64()) for name in numbers),
-            *((name, pa.string()) for name in texts),
+            *((name, pa.int64() if name.endswith("_ns") else pa.string()) for name in texts),
         ]
     )
     table = [
@@ -184,7 +184,7 @@ def summary_batches(rows: Iterable[StoredSummary]) -> Batches:
             "t_ns": row.t_ns,
             **row.values,
             **{
-                name: value if isinstance(value, str) else json.dumps(value)
+                name: value if isinstance(value, str) or name.endswith("_ns") else json.dumps(value)
                 for name, value in row.texts.items()
             },
         }

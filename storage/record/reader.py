@@ -1,5 +1,6 @@
 """Reading the record: beside a running writer, in bounded pieces, each checked when touched."""
 
+import hashlib
 import itertools
 import logging
 import threading
@@ -204,6 +205,36 @@ class RecordReader:
             low.append(int(hot[0]))
             high.append(int(hot[1]))
         return (min(low), max(high)) if low else (0, 0)
+
+    def version(self, stream_id: int, i0: int, i1: int) -> str:
+        """Return a text that changes whenever what is held of the samples [i0, i1) does.
+
+        Nothing but the manifest is read. Sealing changes it too, although the samples stay.
+        """
+        return self._version("i1 > :low AND i0 < :high", (stream_id,), i0, i1)
+
+    def version_until(self, streams: Sequence[int], t_ns: int) -> str:
+        """Return a text that changes whenever what arrived of some streams before a time does."""
+        return self._version("host_ns >= :low AND host_ns < :high", streams, 0, t_ns)
+
+    def _version(self, inside: str, streams: Sequence[int], low: int, high: int) -> str:
+        sealed = inside.replace("host_ns >=", "host1_ns >=").replace("host_ns <", "host0_ns <")
+        found: list[object] = []
+        with self._lock, folder_errors(self.folder), snapshot(self._connection):
+            for stream in streams:
+                values = {"stream": stream, "low": low, "high": high}
+                found += self._connection.execute(
+                    f"SELECT sha256 FROM segment WHERE stream = :stream AND damaged IS NULL "  # noqa: S608  # our own conditions
+                    f"AND {sealed} ORDER BY id",
+                    values,
+                ).fetchall()
+                found.append(
+                    self._connection.execute(
+                        f"SELECT count(*), max(id) FROM packet WHERE stream = :stream AND {inside}",  # noqa: S608  # our own conditions
+                        values,
+                    ).fetchone()
+                )
+        return hashlib.sha256(repr(found).encode()).hexdigest()[:32]
 
     def _view(
         self, stream_id: int, i0: int, i1: int

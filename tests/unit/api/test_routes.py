@@ -235,6 +235,61 @@ def test_tables_say_the_same_in_every_form(client: TestClient, table: str) -> No
     assert answers["csv"].headers["content-disposition"].endswith(f'p1_{table}.csv"')
 
 
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_files_say_where_they_come_from(client: TestClient, form: str) -> None:
+    def schema(path: str) -> pa.Schema:
+        content = client.get(f"{P}{path}", params={"format": form}).content
+        if form == "arrow":
+            return pa.ipc.open_stream(content).schema
+        return pq.read_schema(io.BytesIO(content))
+
+    for table in ("angles", "minutes", "days", "episodes"):
+        found = schema(f"/exports/{table}")
+        said = json.loads(found.metadata[b"necktrace"])
+        assert (said["algo"], said["algorithm_version"]) == (ALGO, "1")
+        assert (said["params_hash"], said["alignment_ids"]) == ("00000000", "a1")
+        undescribed = [
+            field.name
+            for field in found
+            if any(field.name.endswith(end) for end in ("_deg", "_s", "_ns", "_dps"))
+            and not (field.metadata or {}).get(b"unit")
+        ]
+        assert undescribed == []
+    raw = schema("/streams/1/export")
+    assert raw.field("gyr_x").metadata[b"unit"] == b"rad/s"
+    assert json.loads(raw.metadata[b"necktrace"])["alignment_ids"] == "a1"
+    assert json.loads(raw.metadata[b"stream"])["device_id"] == "NT-1"
+    timed = schema("/raw/head")
+    assert timed.field("acc_x_ms2").metadata[b"unit"] == "metre/second²".encode()
+
+
+def test_csv_carries_units_and_provenance_in_columns(client: TestClient) -> None:
+    raw = client.get(f"{P}/streams/1/export", params={"format": "csv"}).text
+    assert raw.splitlines()[0] == '"index","acc_x [m/s^2]","gyr_x [rad/s]","device_ticks","host_ns"'
+    days = client.get(f"{P}/exports/days", params={"format": "csv"}).text.splitlines()
+    assert days[0].endswith('"algo","alignment_ids"')
+    assert days[1].endswith(f'"{ALGO}","a1"')
+
+
+def test_what_is_known_is_not_sent_again(client: TestClient) -> None:
+    paths = (
+        *(f"{P}/{name}" for name in ("angles", "minutes", "episodes", "days", "annotations")),
+        f"{P}/streams/1/samples",
+        f"{P}/streams/1/export",
+        f"{P}/raw/head",
+        "/api/v1/patients",
+    )
+    for path in paths:
+        first = client.get(path, params=HOUR if "patients/" in path and "days" not in path else {})
+        etag = first.headers["etag"]
+        again = client.get(first.url, headers={"if-none-match": f'"other", W/{etag}'})
+        assert (again.status_code, again.content) == (304, b""), path
+        assert again.headers["etag"] == etag
+        assert client.get(first.url, headers={"if-none-match": '"x"'}).content == first.content
+    other = client.get(f"{P}/streams/1/export", params={"format": "csv"}).headers["etag"]
+    assert other != client.get(f"{P}/streams/1/export").headers["etag"]
+
+
 def test_exports_honour_the_range(client: TestClient) -> None:
     span = {"from": "2026-11-20T08:01:00Z", "to": "2026-11-20T08:02:00Z"}
     found = client.get(f"{P}/exports/angles", params={**span, "format": "parquet"})

@@ -1,9 +1,14 @@
 """A researcher sees a pseudonym and moved dates, and nothing that leads back."""
 
+import io
 import json
+import zipfile
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
@@ -123,13 +128,69 @@ def test_pages_go_on_without_telling_the_time(researcher: TestClient, base: str)
     assert researcher.get(f"{base}/episodes", params={"cursor": "x"}).status_code == 400
 
 
-@pytest.mark.parametrize("path", ["/everything", "/bids", "/exports/days", "/streams/1/export"])
-def test_files_hold_true_dates_and_are_refused(
-    researcher: TestClient, base: str, path: str
-) -> None:
-    answer = researcher.get(base + path)
+def test_the_archive_of_everything_is_refused(researcher: TestClient, base: str) -> None:
+    answer = researcher.get(f"{base}/everything")
     assert answer.status_code == 403
     assert "--identified" in answer.json()["detail"]
+
+
+FILES = (
+    *(f"/exports/{name}" for name in ("angles", "angles_100hz", "minutes", "days", "episodes")),
+    "/raw/head",
+    "/raw/trunk",
+    "/streams/1/export",
+)
+
+
+def table_of(content: bytes, form: str) -> pa.Table:
+    if form == "csv":
+        return pcsv.read_csv(io.BytesIO(content))
+    if form == "arrow":
+        return pa.ipc.open_stream(content).read_all()
+    return pq.read_table(io.BytesIO(content))
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow", "csv"])
+@pytest.mark.parametrize("path", FILES)
+def test_files_are_disguised_all_through(
+    researcher: TestClient, log_in: LogIn, base: str, back: timedelta, path: str, form: str
+) -> None:
+    seen = researcher.get(base + path, params={"format": form})
+    true = log_in("clinician").get(f"/api/v1/patients/p1{path}", params={"format": form})
+    assert seen.status_code == true.status_code == 200, seen.text
+    assert base.rpartition("/")[2] in seen.headers["content-disposition"]
+    mine, theirs = table_of(seen.content, form), table_of(true.content, form)
+    said = repr((seen.headers, mine.schema.metadata, mine.column_names))
+    said += repr([c.to_pylist()[:3] for c in mine.columns if pa.types.is_string(c.type)])
+    for hidden in ("Sam", "'p1'", '"p1"', "p1_", "NT-1", "2026-11-2"):
+        assert hidden not in said, f"{path} says {hidden}"
+    assert mine.num_rows == theirs.num_rows
+    moved = int(back.total_seconds()) * 10**9
+    for name in theirs.column_names:
+        expected = theirs.column(name).to_pylist()
+        if name.endswith("_ns"):
+            expected = [None if t is None else t - moved for t in expected]
+        elif name == "date":
+            expected = [(date.fromisoformat(str(day)) - back).isoformat() for day in expected]
+            assert [str(day) for day in mine.column(name).to_pylist()] == expected
+            continue
+        assert mine.column(name).to_pylist() == expected, name
+
+
+def test_the_data_set_names_nobody(researcher: TestClient, base: str) -> None:
+    answer = researcher.get(f"{base}/bids")
+    assert answer.status_code == 200
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    everything = b"".join(archive.read(name) for name in archive.namelist()).decode()
+    for hidden in ("Sam\n", "Sam ", '"Sam"', "p1", "NT-1", "2026-11-2"):
+        assert hidden not in everything + repr(archive.namelist())
+
+
+def test_why_there_is_no_file_is_said_without_names(researcher: TestClient, base: str) -> None:
+    answer = researcher.get(f"{base}/streams/77/export")
+    assert answer.status_code == 404
+    assert '"p1"' not in answer.text
+    assert "/p1/" not in answer.text
 
 
 def test_with_the_right_to_identities_nothing_is_hidden(clinic: Runtime, log_in: LogIn) -> None:
