@@ -22,7 +22,7 @@ from storage.consent import (
 router = APIRouter(tags=["consent"])
 
 
-class ConsentIn(BaseModel):
+class ConsentWish(BaseModel):
     """A yes or a no."""
 
     model_config = ConfigDict(
@@ -108,7 +108,7 @@ def get_consent(runtime: RuntimeDep, patient: PatientDep) -> ConsentOut:
     summary="Agree or withdraw",
     status_code=201,
 )
-def post_consent(runtime: RuntimeDep, patient: PatientDep, wanted: ConsentIn) -> ConsentOut:
+def post_consent(runtime: RuntimeDep, patient: PatientDep, wanted: ConsentWish) -> ConsentOut:
     """Write a yes or a no down.
 
     Withdrawn `processing` ends a recording within seconds and keeps anything from being worked
