@@ -5,6 +5,7 @@ ApiError
 ├── DataFolderError    the data folder is missing, not writable or full
 ├── AddressError       the address cannot be bound or may not be
 ├── DemoError          the demonstration could not be started or finished
+├── AlertDeliveryError an alert could not be sent
 ├── ForwardError       a clinic could not be reached, or refused
 └── ProblemError       an HTTP answer other than success (RFC 9457)
 """
@@ -25,6 +26,10 @@ class SettingsError(ApiError):
 
 class DataFolderError(ApiError):
     """The data folder cannot be used; the message names the folder and the remedy."""
+
+
+class AlertDeliveryError(ApiError):
+    """An alert could not be sent; the message names the way and the reason, never a secret."""
 
 
 class AddressError(ApiError):

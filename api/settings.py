@@ -7,6 +7,7 @@ file is `necktrace.toml` in the user's configuration folder, or the one that NEC
 import os
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
@@ -134,6 +135,97 @@ class Settings(BaseSettings):
         "organisation.",
     )
 
+    alert_quiet_hours: str = Field(
+        default="22:00-07:00",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
+        description="Local time in which alerts are shown on the page but not sent, such as "
+        "`22:00-07:00`; empty: none. What is still true afterwards is sent then.",
+    )
+    alert_battery_percent: float = Field(
+        default=15.0,
+        gt=0.0,
+        le=90.0,
+        description="Charge of a sensor below which an alert is raised, percent; it is over 10 "
+        "percent higher.",
+    )
+    alert_link_lost_min: float = Field(
+        default=10.0,
+        ge=1.0,
+        le=1440.0,
+        description="Minutes without a sensor after which an alert is raised.",
+    )
+    alert_disk_gb: float = Field(
+        default=1.0,
+        gt=0.0,
+        le=10_000.0,
+        description="Free space in the data folder below which an alert is raised, GB; it is over "
+        "at twice that. Two sensors record about 0.2 GB a day.",
+    )
+    alert_webhook_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Address that alerts are posted to as JSON. They hold no name, id or "
+        "measurement. HTTPS, or HTTP on this computer.",
+    )
+    alert_ntfy_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Topic of an ntfy server that alerts are published to, such as "
+        "`https://ntfy.example/long-random-topic`. HTTPS, or HTTP on this computer.",
+    )
+    alert_ntfy_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Access token of that ntfy server, where it asks for one.",
+    )
+    alert_mail_to: str = Field(
+        default="",
+        max_length=254,
+        pattern=r"^([^\s@,<>]+@[^\s@,<>]+)?$",
+        description="E-mail address that alerts are sent to; needs `alert_smtp_host`.",
+    )
+    alert_mail_from: str = Field(
+        default="",
+        max_length=254,
+        pattern=r"^([^\s@,<>]+@[^\s@,<>]+)?$",
+        description="Sender of these messages. Default: `alert_mail_to`.",
+    )
+    alert_smtp_host: str = Field(default="", max_length=253, description="Mail server.")
+    alert_smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    alert_smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="How the mail server is spoken to; `none` only on this computer.",
+    )
+    alert_smtp_user: str = Field(default="", description="Login at the mail server, if any.")
+    alert_smtp_password_file: Path | None = Field(
+        default=None, description="File that holds the password of that login."
+    )
+
+    @field_validator("alert_webhook_url", "alert_ntfy_url")
+    @classmethod
+    def _is_a_safe_address(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value():
+            try:
+                url = urlsplit(value.get_secret_value())
+                local = url.hostname in LOOPBACK_NAMES
+            except ValueError:
+                msg = "is no address"
+                raise ValueError(msg) from None
+            if not url.hostname or url.scheme not in ({"http", "https"} if local else {"https"}):
+                msg = "must begin with https:// (http:// only for this computer)"
+                raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _mail_has_a_server(self) -> Self:
+        if self.alert_mail_to and not self.alert_smtp_host:
+            msg = "alert_mail_to needs alert_smtp_host, the mail server to send by"
+            raise ValueError(msg)
+        if self.alert_smtp_security == "none" and self.alert_smtp_host not in (
+            "",
+            *LOOPBACK_NAMES,
+        ):
+            msg = "alert_smtp_security is none, which only a mail server on this computer may use"
+            raise ValueError(msg)
+        return self
+
     @field_validator("zone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:
@@ -195,6 +287,35 @@ class Settings(BaseSettings):
                 "holds one (InfluxDB: Load Data, API Tokens)."
             )
         return token
+
+    @property
+    def quiet_hours(self) -> tuple[int, int] | None:
+        """First minute of the local day in which nothing is sent, and the minute after the last."""
+        if not self.alert_quiet_hours:
+            return None
+        begin, end = (
+            60 * int(clock[:2]) + int(clock[3:]) for clock in self.alert_quiet_hours.split("-")
+        )
+        return begin, end
+
+    @property
+    def alert_smtp_secret(self) -> str:
+        """Password of the login at the mail server; empty where no file is named.
+
+        Raises
+        ------
+        SettingsError
+            The file cannot be read.
+        """
+        if self.alert_smtp_password_file is None:
+            return ""
+        try:
+            return self.alert_smtp_password_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(
+                f"the setting alert_smtp_password_file names {self.alert_smtp_password_file}, "
+                f"which cannot be read: {error.strerror}."
+            ) from None
 
     @property
     def zone_name(self) -> str:

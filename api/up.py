@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from api.alerts.watch import AlertWatch
 from api.alignments import latest_alignment
 from api.calibration import guide, keep_calibration, verdict
 from api.errors import ApiError
@@ -146,6 +147,9 @@ async def _collect(
     browser: bool,
 ) -> None:
     listener = bind(runtime.settings)
+    watch = AlertWatch(
+        runtime, patient, lambda: collector.health.recorder if collector.health else None
+    )
     asked, withdrawn = asyncio.Event(), asyncio.Event()
 
     def stop() -> None:
@@ -162,6 +166,7 @@ async def _collect(
                 asyncio.create_task(keep_days(runtime, patient)),
                 asyncio.create_task(late.run(collector)),
                 asyncio.create_task(_until_withdrawn(runtime, patient, collector, withdrawn)),
+                asyncio.create_task(watch.run()),
             ]
             if calibrate:
                 beside.append(asyncio.create_task(_calibrate(runtime, patient, collector, say)))

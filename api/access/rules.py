@@ -95,6 +95,8 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", f"{_P}/exports/{{table}}", "read:raw", "path", "disguised"),
     _rule("GET", f"{_P}/raw/{{role}}", "read:raw", "path", "disguised"),
     _rule("GET", f"{_P}/bids", "read:raw", "path", "disguised"),
+    _rule("GET", f"{_P}/alerts", "read:summary", "path", "refused"),
+    _rule("PUT", f"{_P}/alerts/{{kind}}/snooze", "write:annotations", "path", "refused"),
     _rule("GET", f"{_P}/everything", "read:raw", "path", "refused"),
     # whose data: named in the request, and judged by the route itself
     _rule("GET PUT", f"{_V1}/forward/segments/{{sha256}}", "forward"),
@@ -106,6 +108,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", "/episodes", "read:summary", "shown", "refused"),
     _rule("POST", "/notes", "write:annotations", "shown", "refused"),
     _rule("POST", "/notes/{annotation_id}/undo", "write:annotations", "shown", "refused"),
+    _rule("POST", "/alerts/{kind}/snooze", "write:annotations", "shown", "refused"),
     _rule("GET", "/clinic", "read:summary", "shown", "refused"),
     _rule("GET", _C, "read:summary", "path", "refused"),
     _rule("GET", f"{_C}/episodes", "read:summary", "path", "refused"),

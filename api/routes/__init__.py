@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from api.routes import (
     access,
+    alerts,
     angles,
     annotations,
     consent,
@@ -27,6 +28,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     annotations.router,
     consent.router,
     exercises.router,
+    alerts.router,
     exports.router,
     forward.router,
     access.router,

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from api.alerts.delivery import sentence
 from api.runtime import Runtime
 from api.web import texts
 from processing.summary.types import DaySummary
@@ -45,6 +46,7 @@ def _environment(zone: str) -> Environment:
     clock = texts.Clock(ZoneInfo(zone))
     environment.globals["t"] = texts.text
     environment.filters |= {
+        "alert_words": sentence,
         "angle_words": texts.angle_words,
         "clock": clock.clock,
         "date_short": clock.date_short,

@@ -1,5 +1,6 @@
 """HTML pages, on the same queries as the JSON routes."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -10,15 +11,19 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api import queries
 from api.access.principals import visible_patients
+from api.alerts.delivery import channels
+from api.alerts.keeping import alerts_of, snoozed
 from api.dictionary import describe
 from api.exports import TABLES
 from api.problems import ErrorPage, problem
+from api.routes.alerts import Hours, snooze_kind
 from api.routes.annotations import AnnotationIn, remove_annotation, write_annotation
 from api.runtime import Runtime, RuntimeDep
 from api.settings import Settings, config_file
 from api.web import reference, texts
 from api.web.charts import BarChart, DayValue, bar_chart, last_days
 from api.web.pages import episodes_per_h, render
+from ingest.alerts import AlertKind
 from ingest.live import LiveFrame
 from processing.summary.types import DaySummary, MinuteSummary
 from processing.types import Episode
@@ -155,6 +160,15 @@ def undo_note(runtime: RuntimeDep, annotation_id: str) -> RedirectResponse:
     return RedirectResponse("/#note", 303)
 
 
+@router.post("/alerts/{kind}/snooze")
+def snooze_alert(
+    runtime: RuntimeDep, kind: AlertKind, hours: Annotated[Hours, Form()]
+) -> RedirectResponse:
+    """Send nothing of a kind for a while, and go back to Today."""
+    snooze_kind(runtime, _first_patient(runtime).id, kind, hours)
+    return RedirectResponse("/", 303)
+
+
 @router.get("/")
 def today(runtime: RuntimeDep, noted: Annotated[str, Query(max_length=64)] = "") -> HTMLResponse:
     """Return the Today page."""
@@ -170,6 +184,9 @@ def today(runtime: RuntimeDep, noted: Annotated[str, Query(max_length=64)] = "")
         "today",
         zone=patient.zone,
         live=runtime.hub is not None,
+        alerts=alerts_of(runtime.catalog, patient.id),
+        alerts_are_sent=bool(channels(runtime.settings)),
+        alerts_snoozed=snoozed(runtime.catalog, patient.id, time.time_ns()),
         neutral_zone=NEUTRAL_ZONE,
         today_date=now.isoformat(),
         day=day,

@@ -1,0 +1,1 @@
+"""Alerts about the equipment: watched beside a recording, shown on Today, sent where set."""
