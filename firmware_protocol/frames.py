@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,12 +130,12 @@ class FrameBatch:
 
 
 _RATES = np.array([RATE_HZ.get(code, np.nan) for code in range(256)])
-_KNOWN_TYPES = np.isin(np.arange(16), [int(kind) for kind in SAMPLE_LAYOUTS])
-_SAMPLE_SIZE = np.array(
-    [SAMPLE_LAYOUTS[FrameType(t)].size if _KNOWN_TYPES[t] else 0 for t in range(16)], dtype=np.int64
-)
+_SAMPLE_SIZE = {int(kind): layout.size for kind, layout in SAMPLE_LAYOUTS.items()}
+_HEADER_SIZE = FRAME_HEADER.size
+_N_AT = dict(zip((f.name for f in FRAME_HEADER.fields), FRAME_HEADER.offsets(), strict=True))["n"]
 _IMU6_COLUMNS = 6
 _IMU9_COLUMNS = 9
+_QUATERNION_COLUMNS = 4
 
 
 def encode_frame(
@@ -204,123 +204,101 @@ def decode_frames(notifications: Sequence[Bytes]) -> FrameBatch:
     ----------
     notifications
         Values as they arrived on Sensor Stream or Backfill.
+
+    Notes
+    -----
+    A second of one sensor is some eight frames, so what counts is the price of a call. Frames are
+    told apart one by one and their bytes joined by kind; an array is then a view of what is joined.
     """
-    count = len(notifications)
-    lengths = np.fromiter(map(len, notifications), dtype=np.int64, count=count)
-    # joining only plausible values bounds the memory by the attribute size, not by a hostile value
-    plausible = lengths <= ATT_MAX_VALUE
-    if plausible.all():
-        kept = np.arange(count)
-        buffer = np.frombuffer(b"".join(notifications), dtype=np.uint8)
-    else:
-        kept = np.flatnonzero(plausible)
-        buffer = np.frombuffer(b"".join(notifications[i] for i in kept.tolist()), dtype=np.uint8)
-    size = lengths[kept]
-    start = np.cumsum(size) - size
-
-    first = buffer[start[size > 0]]
-    version_type = np.zeros(kept.size, dtype=np.uint8)
-    version_type[size > 0] = first
-    right_major = (version_type >> 4 == MAJOR) & (size > 0)
-    kind = version_type & 0x0F
-    known = right_major & _KNOWN_TYPES[kind]
-    unknown = right_major & ~known
-    readable = known & (size >= FRAME_HEADER.size)
-
-    headers = _rows(buffer, start[readable], FRAME_HEADER)
-    n = headers["n"].astype(np.int64)
-    fits = FRAME_HEADER.size + n * _SAMPLE_SIZE[kind[readable]] == size[readable]
-    whole = fits & (n > 0)
-
-    headers, at, position, type_of = _chosen(
-        whole, headers, start[readable], kept[readable], kind[readable]
-    )
-    imu = (type_of == FrameType.IMU6) | (type_of == FrameType.IMU9)
-    event = type_of == FrameType.EVENT
-    event_headers, event_at = _chosen(event, headers, at)
-    event_rows, event_frames = _sample_starts(event_headers, event_at, EVENT.size)
+    chosen: dict[int, list[tuple[int, Bytes]]] = {}
+    unknown: list[bytes] = []
     discarded: dict[DiscardReason, int] = {}
-    if position.size < count:
-        reasons = (
-            (DiscardReason.OVERSIZE, count - kept.size),
-            (DiscardReason.TOO_SHORT, np.sum((size == 0) | (known & ~readable))),
-            (DiscardReason.WRONG_MAJOR, np.sum((size > 0) & ~right_major)),
-            (DiscardReason.NO_SAMPLES, np.sum(n == 0)),
-            (DiscardReason.LENGTH_MISMATCH, np.sum(~fits & (n > 0))),
-        )
-        discarded = {reason: int(number) for reason, number in reasons if number}
+    for position, data in enumerate(notifications):
+        kind = _kind_of(data)
+        if isinstance(kind, DiscardReason):
+            discarded[kind] = discarded.get(kind, 0) + 1
+        elif kind in _SAMPLE_SIZE:
+            chosen.setdefault(kind, []).append((position, data))
+        else:
+            unknown.append(bytes(data))
+    event_headers, event_bytes = _parted(chosen.get(FrameType.EVENT, ()))
     return FrameBatch(
-        imu=_imu_frames(buffer, *_chosen(imu, headers, at, position)),
-        quaternions=_quaternion_frames(
-            buffer, *_chosen(type_of == FrameType.QUATERNION, headers, at, position)
-        ),
-        event_headers=event_headers[event_frames],
-        events=_rows(buffer, event_rows, EVENT),
-        unknown=tuple(bytes(notifications[i]) for i in kept[unknown].tolist()),
+        imu=_imu_frames(chosen.get(FrameType.IMU6, []), chosen.get(FrameType.IMU9, [])),
+        quaternions=_frames(chosen.get(FrameType.QUATERNION, ()), _QUATERNION_COLUMNS),
+        event_headers=event_headers.repeat(event_headers["n"]),
+        events=np.frombuffer(event_bytes, dtype=EVENT.dtype),
+        unknown=tuple(unknown),
         discarded=discarded,
     )
 
 
-def _chosen(mask: NDArray[np.bool_], *columns: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """Return the chosen rows; mostly all or none are, and then nothing is copied."""
-    if mask.all():
-        return columns
-    if not mask.any():
-        return tuple(column[:0] for column in columns)
-    return tuple(column[mask] for column in columns)
+def _kind_of(data: Bytes) -> int | DiscardReason:
+    """Return the type of a notification that is a whole frame, else why it is none."""
+    size = len(data)
+    if size > ATT_MAX_VALUE:
+        return DiscardReason.OVERSIZE
+    if size == 0:
+        return DiscardReason.TOO_SHORT
+    version_type = data[0]
+    if version_type >> 4 != MAJOR:
+        return DiscardReason.WRONG_MAJOR
+    kind = version_type & 0x0F
+    sample_size = _SAMPLE_SIZE.get(kind)
+    if sample_size is None:
+        return kind
+    if size < _HEADER_SIZE:
+        return DiscardReason.TOO_SHORT
+    n = data[_N_AT]
+    if n == 0:
+        return DiscardReason.NO_SAMPLES
+    return kind if size == _HEADER_SIZE + n * sample_size else DiscardReason.LENGTH_MISMATCH
 
 
-def _rows(buffer: ByteArray, start: Int64Array, layout: Layout) -> NDArray[np.void]:
-    """Return one packed structure per start position."""
-    gathered = buffer[start[:, None] + np.arange(layout.size)]
-    return np.ascontiguousarray(gathered).view(layout.dtype).reshape(start.size)
+def _parted(frames: Sequence[tuple[int, Bytes]]) -> tuple[NDArray[np.void], bytes]:
+    """Return the headers of whole frames, and the bytes of all their samples."""
+    headers = b"".join([data[:_HEADER_SIZE] for _, data in frames])
+    samples = b"".join([data[_HEADER_SIZE:] for _, data in frames])
+    return np.frombuffer(headers, dtype=FRAME_HEADER.dtype), samples
 
 
-def _sample_starts(
-    headers: NDArray[np.void], at: Int64Array, sample_size: int
-) -> tuple[Int64Array, Int64Array]:
-    """Return byte position and frame of every sample of frames with one sample size."""
-    n = headers["n"].astype(np.int64)
-    if n.size == 0:
-        return n, n.copy()
-    frame = np.repeat(np.arange(n.size, dtype=np.int64), n)
-    within = np.arange(frame.size, dtype=np.int64) - (np.cumsum(n) - n)[frame]
-    return at[frame] + FRAME_HEADER.size + within * sample_size, frame
+def _frames(frames: Sequence[tuple[int, Bytes]], columns: int) -> Frames:
+    """Return frames of one type; most batches hold only one."""
+    if not frames:
+        return _NO_FRAMES[columns]
+    headers, body = _parted(frames)
+    source = np.array([position for position, _ in frames], dtype=np.int64)
+    offsets = np.zeros(source.size + 1, dtype=np.int64)
+    np.cumsum(headers["n"], out=offsets[1:])
+    samples = np.frombuffer(body, dtype="<i2").reshape(-1, columns)
+    return Frames(headers, source, offsets, samples.astype(np.int16, copy=False))
 
 
-def _offsets(headers: NDArray[np.void]) -> Int64Array:
-    return np.concatenate(([0], np.cumsum(headers["n"], dtype=np.int64)))
+def _no_frames(columns: int) -> Frames:
+    none = Frames(
+        np.empty(0, dtype=FRAME_HEADER.dtype),
+        np.empty(0, dtype=np.int64),
+        np.zeros(1, dtype=np.int64),
+        np.empty((0, columns), dtype=np.int16),
+    )
+    for shared in (none.headers, none.source, none.offsets, none.samples):
+        shared.flags.writeable = False
+    return none
 
 
-def _counts(buffer: ByteArray, start: Int64Array, columns: int) -> Int16Array:
-    gathered = np.ascontiguousarray(buffer[start[:, None] + np.arange(2 * columns)])
-    return gathered.view("<i2").reshape(start.size, columns).astype(np.int16, copy=False)
+_NO_FRAMES = {columns: _no_frames(columns) for columns in (_IMU6_COLUMNS, _QUATERNION_COLUMNS)}
 
 
-def _quaternion_frames(
-    buffer: ByteArray, headers: NDArray[np.void], at: Int64Array, position: Int64Array
-) -> Frames:
-    size = SAMPLE_LAYOUTS[FrameType.QUATERNION].size
-    rows, _ = _sample_starts(headers, at, size)
-    return Frames(headers, position, _offsets(headers), _counts(buffer, rows, size // 2))
-
-
-def _imu_frames(
-    buffer: ByteArray, headers: NDArray[np.void], at: Int64Array, position: Int64Array
-) -> Frames:
-    offsets = _offsets(headers)
-    with_mag = headers["version_type"] & 0x0F == FrameType.IMU9
-    if not with_mag.any():
-        rows, _ = _sample_starts(headers, at, 2 * _IMU6_COLUMNS)
-        return Frames(headers, position, offsets, _counts(buffer, rows, _IMU6_COLUMNS))
-    mag_of_sample = np.repeat(with_mag, headers["n"])
+def _imu_frames(six: list[tuple[int, Bytes]], nine: list[tuple[int, Bytes]]) -> Frames:
+    """Return frames with and without magnetometer as one, in order of arrival."""
+    if not nine or not six:
+        return _frames(six or nine, _IMU9_COLUMNS if nine else _IMU6_COLUMNS)
+    parts = _frames(six, _IMU6_COLUMNS), _frames(nine, _IMU9_COLUMNS)
+    source = np.concatenate([part.source for part in parts])
+    order = np.argsort(source)
+    headers = np.concatenate([part.headers for part in parts])[order]
+    offsets = np.concatenate(([0], np.cumsum(headers["n"], dtype=np.int64)))
     samples = np.full((int(offsets[-1]), _IMU9_COLUMNS), MAG_MISSING, dtype=np.int16)
-    for chosen, rows_chosen, width in (
-        (~with_mag, ~mag_of_sample, _IMU6_COLUMNS),
-        (with_mag, mag_of_sample, _IMU9_COLUMNS),
-    ):
-        if not chosen.any():
-            continue
-        rows, _ = _sample_starts(headers[chosen], at[chosen], 2 * width)
-        samples[rows_chosen, :width] = _counts(buffer, rows, width)
-    return Frames(headers, position, offsets, samples)
+    with_mag = np.repeat(order >= len(six), headers["n"])
+    samples[~with_mag, :_IMU6_COLUMNS] = parts[0].samples
+    samples[with_mag] = parts[1].samples
+    return Frames(headers, source[order], offsets, samples)

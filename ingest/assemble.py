@@ -6,14 +6,16 @@ facts (index, device time, arrival, counts), so both give the same numbers.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from functools import cache
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.drivers.driver import SensorPacket, TimeSyncReport
 from processing import clock
-from processing.types import FloatArray, ImuBlock
+from processing.counts import Counts, block_of_counts
+from processing.types import FloatArray, ImuBlock, IntArray
 
 Samples = NDArray[np.int16] | NDArray[np.int32] | NDArray[np.float32]
 
@@ -102,24 +104,40 @@ def si_block(layout: Layout, t_ns: NDArray[np.int64], samples: Samples) -> ImuBl
     samples : (n, c)
         Stored numbers.
     """
-    values = samples * layout.scales
-    acc, gyr = values[:, layout.acc], values[:, layout.gyr]
-    valid = None
-    if layout.full_scale is not None:
-        counts = samples[:, layout.acc + layout.gyr].astype(np.int64)
-        valid = np.asarray((np.abs(counts) < layout.full_scale).all(axis=1))
+    mag = None if layout.mag is None else samples[:, layout.mag] * layout.scales[[*layout.mag]]
+    columns = _columns(layout)
+    scales = layout.scales[columns]
     unit = layout.calibration
-    if unit is not None:
-        acc = (acc - unit.acc_offset_ms2) @ unit.acc_matrix.T
-        gyr = (gyr - unit.gyr_offset_rads) @ unit.gyr_matrix.T
-    return ImuBlock.checked(
-        t_ns,
-        acc,
-        gyr,
-        rate_hz=layout.rate_hz,
-        valid=valid,
-        mag=None if layout.mag is None else values[:, layout.mag],
+    if layout.full_scale is None:
+        values = samples[:, columns] * scales
+        block = ImuBlock.checked(
+            t_ns, values[:, :3], values[:, 3:], rate_hz=layout.rate_hz, mag=mag
+        )
+    else:
+        counts = cast("Counts", np.ascontiguousarray(samples))
+        t_ns = np.ascontiguousarray(t_ns, dtype=np.int64)
+        block = block_of_counts(
+            t_ns, counts, columns, scales, layout.full_scale, rate_hz=layout.rate_hz
+        )
+        if mag is not None:
+            block = replace(block, mag=mag)
+    if unit is None:
+        return block
+    return replace(
+        block,
+        acc=(block.acc - unit.acc_offset_ms2) @ unit.acc_matrix.T,
+        gyr=(block.gyr - unit.gyr_offset_rads) @ unit.gyr_matrix.T,
     )
+
+
+@cache
+def _columns_of(acc: tuple[int, ...], gyr: tuple[int, ...]) -> IntArray:
+    return np.array(acc + gyr, dtype=np.int64)
+
+
+def _columns(layout: Layout) -> IntArray:
+    """Return the columns of acceleration and angular rate; kept, since every second asks."""
+    return _columns_of(layout.acc, layout.gyr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +245,10 @@ class Timeline:
     def place_rows(self, boot: int, anchors: clock.Anchors, samples: Samples) -> list[Piece]:
         """Return samples, in order of index, as blocks; `anchors` say which came together."""
         timed = self._place(boot, anchors)
+        if not samples.shape[0]:
+            return []
+        if not timed.breaks.any():
+            return [Piece(si_block(self.layout, timed.t_ns, samples), new_axis=False)]
         ends = np.cumsum(anchors.n_samples)
         starts = [0, *(int(ends[i - 1]) for i in np.flatnonzero(timed.breaks) if i > 0)]
         pieces = []
@@ -241,6 +263,9 @@ class Timeline:
         self._clock, timed = clock.step(
             self._params, state, anchors, nominal_period_s=1.0 / self.layout.rate_hz
         )
+        if timed.timely[-1]:  # as nearly always
+            self._last_ns = int(timed.t_ns[-1])
+            return timed
         timely = np.flatnonzero(timed.timely)
         if timely.size:
             rows = int(anchors.n_samples[: int(timely[-1]) + 1].sum())

@@ -15,12 +15,11 @@ stepped, host suspended): a new fit begins and the packet is reported in `Timed.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from processing.clock_kernel import (
-    BACKFILLED,
-    LIVE,
     N_SCALARS,
     REPLY,
     S_BEST,
@@ -35,6 +34,8 @@ from processing.clock_kernel import (
     S_SLOPE,
     S_STARTED,
     advance,
+    advance_packets,
+    survey,
 )
 from processing.errors import InputError
 from processing.types import BoolArray, FloatArray, IntArray
@@ -216,30 +217,31 @@ def step(
     """
     if not (np.isfinite(nominal_period_s) and nominal_period_s > 0.0):
         raise InputError(f"nominal_period_s is {nominal_period_s}; give a positive time in s")
-    if anchors.n_samples.size and int(anchors.n_samples.min()) < 0:
+    rows, least = survey(anchors.n_samples)
+    if least < 0:
         raise InputError("n_samples holds a negative count")
     if state.scalars[S_HAS_KNOT] == 0.0 and anchors.live.size and not anchors.live[0]:
         raise InputError(
             "the first packet of a boot is a backfilled one; show `step` the first live packet "
             "before it, because only a live arrival ties device time to UTC"
         )
-    scalars, buckets = state.scalars.copy(), state.buckets.copy()
-    t_ns = np.empty(int(anchors.n_samples.sum()), dtype=np.int64)
-    periods = np.empty(anchors.n_samples.shape[0])
-    breaks = np.zeros(anchors.n_samples.shape[0], dtype=np.bool_)
-    timely = np.zeros(anchors.n_samples.shape[0], dtype=np.bool_)
-    last = advance(
+    scalars, buckets, syncs = state.scalars.copy(), state.buckets.copy(), state.syncs.copy()
+    n = anchors.n_samples.shape[0]
+    t_ns, periods = np.empty(rows, dtype=np.int64), np.empty(n)
+    breaks, timely = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
+    last = advance_packets(
         _vector(params),
         scalars,
         buckets,
-        state.syncs,
-        (anchors.device_us - state.origin_device_us).astype(np.float64) * 1e-6,
-        (anchors.host_ns - state.origin_host_ns).astype(np.float64) * 1e-9,
+        syncs,
+        anchors.device_us,
+        anchors.host_ns,
         anchors.first_index,
         anchors.n_samples,
-        np.where(anchors.live, LIVE, BACKFILLED),
+        anchors.live,
         anchors.stepped,
         nominal_period_s,
+        state.origin_device_us,
         state.origin_host_ns,
         state.last_t_ns,
         t_ns,
@@ -247,7 +249,7 @@ def step(
         breaks,
         timely,
     )
-    after = replace(state, scalars=scalars, buckets=buckets, last_t_ns=int(last))
+    after = ClockState(state.origin_device_us, state.origin_host_ns, scalars, buckets, syncs, last)
     return after, Timed(t_ns=t_ns, period_s=periods, breaks=breaks, timely=timely)
 
 
@@ -328,7 +330,9 @@ def report(state: ClockState) -> ClockReport | None:
     )
 
 
+@lru_cache(maxsize=16)
 def _vector(params: ClockParams) -> FloatArray:
+    """Kept, since every second of every sensor asks for it."""
     return np.array(
         [
             params.window_s,

@@ -309,3 +309,63 @@ def advance(
             t_ns[at] = t
             at += 1
     return last_ns
+
+
+@kernel()
+def survey(n_samples: IntArray) -> tuple[int, int]:
+    """Return (all samples, least of a packet)."""
+    total = least = 0
+    for k in range(n_samples.shape[0]):
+        total += n_samples[k]
+        least = min(least, n_samples[k])
+    return total, least
+
+
+@kernel()
+def advance_packets(
+    p: FloatArray,
+    s: FloatArray,
+    buckets: FloatArray,
+    syncs: FloatArray,
+    device_us: IntArray,
+    host_ns: IntArray,
+    first_index: IntArray,
+    n_samples: IntArray,
+    live: BoolArray,
+    stepped: BoolArray,
+    nominal_period_s: float,
+    origin_us: int,
+    origin_ns: int,
+    last_ns: int,
+    t_ns: IntArray,
+    periods: FloatArray,
+    breaks: BoolArray,
+    timely: BoolArray,
+) -> int:
+    """Take packets as the record has them; see `advance`."""
+    n = device_us.shape[0]
+    xs, ys, kinds = np.empty(n), np.empty(n), np.empty(n, dtype=np.int64)
+    for k in range(n):
+        xs[k] = float(device_us[k] - origin_us) * 1e-6
+        ys[k] = float(host_ns[k] - origin_ns) * 1e-9
+        kinds[k] = LIVE if live[k] else BACKFILLED
+        breaks[k] = timely[k] = False
+    return advance(
+        p,
+        s,
+        buckets,
+        syncs,
+        xs,
+        ys,
+        first_index,
+        n_samples,
+        kinds,
+        stepped,
+        nominal_period_s,
+        origin_ns,
+        last_ns,
+        t_ns,
+        periods,
+        breaks,
+        timely,
+    )

@@ -69,18 +69,10 @@ class V1Decoder:
         """Return one packet per frame; all of one START have the same columns."""
         samples = frames.samples[:, : self.columns]
         samples.flags.writeable = False
-        columns = zip(
-            frames.source.tolist(),
-            frames.flags.tolist(),
-            frames.seq.tolist(),
-            frames.index0.tolist(),
-            frames.device_us.tolist(),
-            frames.offsets[:-1].tolist(),
-            frames.offsets[1:].tolist(),
-            strict=True,
-        )
         packets = []
-        for source, flags, seq, index0, device_us, begin, end in columns:
+        begin = 0
+        for source, header in zip(frames.source.tolist(), frames.headers.tolist(), strict=True):
+            _, flags, seq, index0, device_us, n, _ = header
             item = items[source]
             stored = bool(flags & _STORED) or item.channel == STORED
             boot = self.report_boot if stored else self.boot
@@ -94,13 +86,14 @@ class V1Decoder:
                     first_index=self._unwrapped(item.channel, boot, index0),
                     device_us=device_us,
                     host_mono_ns=item.host_mono_ns,
-                    samples=samples[begin:end],
+                    samples=samples[begin : begin + n],
                     sequence=seq,
                     clip=bool(flags & _CLIP),
                     clock_stepped=bool(flags & _CLOCK_STEPPED),
                     lost_before=bool(flags & _OVERRUN),
                 )
             )
+            begin += n
         return packets
 
     def _note_sequence(self, channel: int, seq: int) -> None:

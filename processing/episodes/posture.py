@@ -52,6 +52,8 @@ _BINS = 720
 _AXES_LOW = -180.0
 _WIDTH = 0.5
 _IDLE, _OPEN, _GAP = 0, 1, 2
+_GOES_ON, _WRITES = -1000, -1001
+"""No decision; points are numbered from -`HALF_TAPS` on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +109,15 @@ def follow(
     counters: IntArray,
     sums: FloatArray,
     histograms: IntArray,
-    out_counters: IntArray,
-    out_sums: FloatArray,
-    out_histograms: IntArray,
+    writable: bool,
     from_row: int,
 ) -> tuple[int, int]:
     """Filter and follow points from `from_row`; stop behind the first episode that ends.
 
     Row i of points (m, 8) is point p_first + i; rows within `HALF_TAPS` of it must exist. Returns
-    (next row, number of the deciding point or -1); the ended episode's figures are in `out_*`.
+    (next row, number of the deciding point, `_GOES_ON` or `_WRITES`): the figures of the episode
+    that ended stand in `counters`, `sums` and `histograms` until the next call. `_WRITES` asks for
+    histograms of our own: they are not `writable`, and this row has to be counted.
     """
     half = taps.shape[0] // 2
     value = np.empty(COLUMNS)
@@ -142,6 +144,8 @@ def follow(
         mode = counters[0]
         grow = usable and ((mode == _OPEN and not off) or (mode != _OPEN and on))
         if grow:
+            if not writable:
+                return row, _WRITES
             if mode == _IDLE:
                 counters[1] = p
                 counters[4] = 0
@@ -171,12 +175,9 @@ def follow(
             if mode == _OPEN and usable:
                 counters[0] = _GAP
             if p - counters[2] > gap_points:
-                out_counters[:] = counters
-                out_sums[:] = sums
-                out_histograms[:, :] = histograms
                 counters[0] = _IDLE
                 return row + 1, p
-    return max(from_row, points.shape[0] - half), -1
+    return max(from_row, points.shape[0] - half), _GOES_ON
 
 
 def start() -> PostureState:
@@ -272,11 +273,11 @@ def advance(
     all_points = np.concatenate((state.points, points))
     all_judged = np.concatenate((state.judged, judged))
     counters, sums = state.counters.copy(), state.sums.copy()
-    histograms = state.histograms.copy()
+    # most of the time no posture is under way: the histograms are copied when they are counted up
+    histograms, writable = state.histograms, False
     ended: list[tuple[int, IntArray, FloatArray, IntArray]] = []
     row = HALF_TAPS
     while True:
-        out = (np.empty_like(counters), np.empty_like(sums), np.empty_like(histograms))
         row, decided = follow(
             all_points,
             all_judged,
@@ -289,12 +290,17 @@ def advance(
             counters,
             sums,
             histograms,
-            *out,
+            writable,
             row,
         )
-        if decided < 0:
+        if decided == _GOES_ON:
             break
-        ended.append(((decided + HALF_TAPS + 1) * POINT_ROWS, *out))
+        if decided == _WRITES:
+            histograms, writable = histograms.copy(), True
+            continue
+        k = (decided + HALF_TAPS + 1) * POINT_ROWS
+        ended.append((k, counters.copy(), sums.copy(), histograms))
+        writable = False
     done = max(0, all_points.shape[0] - 2 * HALF_TAPS)
     rest = PostureState(
         points=all_points[done:].copy(),

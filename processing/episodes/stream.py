@@ -73,8 +73,8 @@ def _postures(
     *,
     estimated: bool,
     final: bool,
-) -> tuple[PostureState, int, list[tuple[int, int, Episode]], Episode | None]:
-    """Return state, first angle row still needed, decisions, and the open episode."""
+) -> tuple[PostureState, int, list[tuple[int, int, Episode]]]:
+    """Return state, first angle row still needed, and decisions."""
     count = max(0, rows.k_gate - state.k_angles) // posture.POINT_ROWS
     k_end = state.k_angles + count * posture.POINT_ROWS
     block = angles[: k_end - state.k_angles]
@@ -99,19 +99,7 @@ def _postures(
         )
         if episode is not None:
             decisions.append((k, 2, episode))
-    open_episode = None
-    if not final and posture.is_open(rest):
-        open_episode = posture.report(
-            params.posture,
-            rest.counters,
-            rest.sums,
-            rest.histograms,
-            t0_ns,
-            params.rate_hz,
-            direction,
-            estimated=estimated,
-        )
-    return rest, k_end, decisions, open_episode
+    return rest, k_end, decisions
 
 
 def step(
@@ -172,9 +160,8 @@ def step(
     starts, k_window = _windows(rows, state.k_window)
     open_tremor, covered = state.tremor, state.covered
     if not low_rate:
-        blocked = rows.invalid[: rows.gated.shape[0]] | rows.gated
         open_tremor, ended = tremor.judge(
-            params.tremor, rows.w, blocked, starts, rows.k0, rate_hz, open_tremor
+            params.tremor, rows.w, rows.invalid, rows.gated, starts, rows.k0, rate_hz, open_tremor
         )
         if final and open_tremor is not None:
             if tremor.counts_as_episode(params.tremor, open_tremor, rate_hz):
@@ -209,18 +196,32 @@ def step(
         decided += 1
         if not in_tremor(c):
             decisions.append((c.k_offset + wait, 1, as_episode(c, peaks)))
-    undecided = [*kept[decided:], *found]
-    undecided_peaks = [*peaks, *(c.k_peak for c in found)]
-    provisional = [as_episode(c, undecided_peaks) for c in undecided if not in_tremor(c)]
-    if open_tremor is not None and open_counts:
-        provisional.append(tremor.report(params.tremor, open_tremor, t0_ns, rate_hz))
 
-    posture_state, k_angles, posture_decisions, open_posture = _postures(
+    posture_state, k_angles, posture_decisions = _postures(
         params, state, rows, all_angles, t0_ns, d, estimated=direction_estimated, final=final
     )
     decisions += posture_decisions
-    if open_posture is not None:
-        provisional.append(open_posture)
+
+    def provisional() -> tuple[Episode, ...]:
+        undecided = [*kept[decided:], *found]
+        undecided_peaks = [*peaks, *(c.k_peak for c in found)]
+        looks = [as_episode(c, undecided_peaks) for c in undecided if not in_tremor(c)]
+        if open_tremor is not None and open_counts:
+            looks.append(tremor.report(params.tremor, open_tremor, t0_ns, rate_hz))
+        if not final and posture.is_open(posture_state):
+            posture_look = posture.report(
+                params.posture,
+                posture_state.counters,
+                posture_state.sums,
+                posture_state.histograms,
+                t0_ns,
+                rate_hz,
+                d,
+                estimated=direction_estimated,
+            )
+            looks += [posture_look] if posture_look is not None else []
+        return tuple(looks)
+
     k_turned = state.k_rows + state.gated.shape[0]
     turn_state, ended_turns = turns.advance(
         params.turn,
@@ -241,10 +242,10 @@ def step(
     raw_keep = max(0, raw_w.shape[0] - 2 * half)
     out = EpisodesOut(
         final=tuple(episode for _, _, episode in decisions),
-        provisional=tuple(provisional),
         turns=tuple(ended_turns),
         k_final=rows.k_real if final else max(0, k_gate - wait),
         notes=(LOW_RATE_NOTE,) if low_rate else (),
+        look=provisional,
     )
     rest = EpisodesState(
         k_raw=state.k_raw + raw_keep,

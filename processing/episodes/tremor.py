@@ -5,8 +5,6 @@ Whatever an episode needs is gathered in histograms, so that a tremor of hours c
 than one of seconds.
 """
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -91,38 +89,117 @@ class TremorEpisode:
     pp_largest_deg: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """A window that oscillates."""
+(
+    _ROW,
+    _FREQUENCY,
+    _RATIO,
+    _PP,
+    _POWER,
+    _CV,
+    _SKEW,
+    _AXIS,
+    _SLOW,
+) = (0, 1, 2, 3, 4, 5, 6, 7, 10)
+"""Columns of a window that oscillates: first row, Hz, share of the power, p-p deg, (deg/s)²,
+variation of the periods, skewness, axis (3), whether it is a slow one."""
+_COLUMNS = 11
 
-    row: int
-    frequency_hz: float
-    ratio: float
-    pp_deg: float
-    power_dps2: float
-    cv: float
-    skew: float
-    axis: FloatArray
-    slow: bool
+
+@kernel()
+def _choose(
+    invalid: BoolArray,
+    gated: BoolArray,
+    starts: IntArray,
+    rows: int,
+    allowed: float,
+    chosen: IntArray,
+    clear: BoolArray,
+) -> int:
+    """Choose the windows with at most `allowed` invalid or gated rows; `clear` those with none."""
+    count = 0
+    for i in range(starts.shape[0]):
+        blocked = 0
+        for k in range(starts[i], starts[i] + rows):
+            if invalid[k] or gated[k]:
+                blocked += 1
+        if blocked <= allowed:
+            chosen[count] = starts[i]
+            clear[count] = blocked == 0
+            count += 1
+    return count
+
+
+@kernel()
+def _describe(
+    w: FloatArray,
+    starts: IntArray,
+    clear: BoolArray,
+    psd: FloatArray,
+    f: FloatArray,
+    regular: tuple[int, int],
+    slow: tuple[int, int],
+    ratio_min: float,
+    pp_min: float,
+    slow_cv_max: float,
+    rate_hz: float,
+    out: FloatArray,
+) -> int:
+    """Fill out (m, `_COLUMNS`) with the windows that oscillate; return how many.
+
+    Slow ones only where no row at all is gated.
+    """
+    figures = np.empty((2, 1, 4))
+    count = 0
+    for i in range(starts.shape[0]):
+        found = -1
+        for band in range(2):
+            if band == 1 and not clear[i]:
+                continue
+            low, high = regular if band == 0 else slow
+            spectrum.find_peaks(psd[i : i + 1], low, high, _HALF_BAND, band == 1, figures[band])
+            frequency, ratio, pp = figures[band, 0, 0], figures[band, 0, 1], figures[band, 0, 2]
+            if frequency > 0.0 and ratio >= ratio_min and pp >= pp_min:
+                found = band
+                break
+        if found < 0:
+            continue
+        row = out[count]
+        frequency = figures[found, 0, 0]
+        axis = row[_AXIS : _AXIS + 3]
+        peak = int(np.rint(frequency / spectrum.BIN_HZ))
+        spectrum.oscillation_axis(f[i], peak, _HALF_BAND, axis)
+        cv, skew = spectrum.regularity(
+            w, starts[i], spectrum.WINDOW_ROWS, axis, rate_hz / frequency
+        )
+        if found == 1 and not cv <= slow_cv_max:
+            continue
+        row[_ROW] = starts[i]
+        for j in range(4):
+            row[_FREQUENCY + j] = figures[found, 0, j]
+        row[_CV], row[_SKEW], row[_SLOW] = cv, skew, float(found)
+        count += 1
+    return count
 
 
 @kernel()
 def _count(
-    histograms: IntArray,
-    axes: FloatArray,
-    lows: FloatArray,
-    widths: FloatArray,
-    values: tuple[float, float, float, float, float],
-    axis: FloatArray,
+    histograms: IntArray, axes: FloatArray, lows: FloatArray, widths: FloatArray, row: FloatArray
 ) -> None:
-    """Add one window's five figures and its axis (3,) in place."""
-    for row in range(5):
-        if np.isfinite(values[row]):
-            at = int((values[row] - lows[row]) / widths[row])
-            histograms[row, min(histograms.shape[1] - 1, max(0, at))] += 1
+    """Add the five figures of one window and its axis in place."""
+    values = (
+        row[_FREQUENCY],
+        np.log10(row[_PP]),
+        np.log10(row[_POWER]),
+        row[_CV],
+        abs(row[_SKEW]),
+    )
+    for i in range(5):
+        if np.isfinite(values[i]):
+            at = int((values[i] - lows[i]) / widths[i])
+            histograms[i, min(histograms.shape[1] - 1, max(0, at))] += 1
     for i in range(3):
         for j in range(3):
-            axes[i, j] += axis[i] * axis[j]
+            axes[i, j] += row[_AXIS + i] * row[_AXIS + j]
 
 
 _LOWS = np.array([low for _, low, _ in _HISTOGRAMS])
@@ -134,27 +211,22 @@ def _begun(k: int) -> TremorEpisode:
     return TremorEpisode(k, k, 0, 0, empty, np.zeros((3, 3)), 0.0, k, 0.0)
 
 
-def _grown(episode: TremorEpisode, k: int, window: _Window) -> TremorEpisode:
+def _grown(episode: TremorEpisode, k: int, row: FloatArray) -> TremorEpisode:
     """Return the episode with one more window; its arrays are counted up in place."""
-    values = (
-        window.frequency_hz,
-        math.log10(window.pp_deg),
-        math.log10(window.power_dps2),
-        window.cv,
-        abs(window.skew),
-    )
-    _count(episode.histograms, episode.axes, _LOWS, _WIDTHS, values, window.axis)
-    larger = window.pp_deg > episode.pp_largest_deg
+    _count(episode.histograms, episode.axes, _LOWS, _WIDTHS, row)
+    figures = row.tolist()
+    pp_deg = figures[_PP]
+    larger = pp_deg > episode.pp_largest_deg
     return TremorEpisode(
         k_first=episode.k_first,
         k_last=k,
         windows=episode.windows + 1,
-        slow_windows=episode.slow_windows + int(window.slow),
+        slow_windows=episode.slow_windows + int(figures[_SLOW]),
         histograms=episode.histograms,
         axes=episode.axes,
-        ratio_sum=episode.ratio_sum + window.ratio,
+        ratio_sum=episode.ratio_sum + figures[_RATIO],
         k_largest=k if larger else episode.k_largest,
-        pp_largest_deg=window.pp_deg if larger else episode.pp_largest_deg,
+        pp_largest_deg=pp_deg if larger else episode.pp_largest_deg,
     )
 
 
@@ -229,33 +301,25 @@ def _oscillating(
     starts: IntArray,
     clear: BoolArray,
     rate_hz: float,
-) -> Iterator[_Window]:
-    """Give the windows that oscillate; slow ones only where no row at all is gated."""
+) -> FloatArray:
+    """Return the windows that oscillate, (m, `_COLUMNS`)."""
     psd, f = spectrum.transform(w_dps, starts, rate_hz)
-    figures = np.empty((starts.shape[0], 4))
-    slow_figures = np.empty_like(figures)
-    low, high = _bin(params.regular_low_hz), _bin(params.regular_high_hz)
-    spectrum.find_peaks(psd, low, high, _HALF_BAND, False, figures)  # noqa: FBT003 - kernel
-    low, high = _bin(params.slow_low_hz), _bin(params.slow_high_hz)
-    spectrum.find_peaks(psd, low, high, _HALF_BAND, True, slow_figures)  # noqa: FBT003 - kernel
-
-    def passes(table: FloatArray) -> BoolArray:
-        return np.asarray(
-            (table[:, 0] > 0.0)
-            & (table[:, 1] >= params.peak_ratio_min)
-            & (table[:, 2] >= params.pp_min_deg)
-        )
-
-    regular = passes(figures)
-    slow = ~regular & passes(slow_figures) & clear
-    for at in np.flatnonzero(regular | slow).tolist():
-        frequency, ratio, pp, power = (figures if regular[at] else slow_figures)[at].tolist()
-        axis = np.empty(3)
-        spectrum.oscillation_axis(f[at], round(frequency / spectrum.BIN_HZ), _HALF_BAND, axis)
-        row = int(starts[at])
-        cv, skew = spectrum.regularity(w_dps, row, spectrum.WINDOW_ROWS, axis, rate_hz / frequency)
-        if regular[at] or cv <= params.slow_cv_max:
-            yield _Window(row, frequency, ratio, pp, power, cv, skew, axis, bool(slow[at]))
+    out = np.empty((starts.shape[0], _COLUMNS))
+    count = _describe(
+        w_dps,
+        starts,
+        clear,
+        psd,
+        f,
+        (_bin(params.regular_low_hz), _bin(params.regular_high_hz)),
+        (_bin(params.slow_low_hz), _bin(params.slow_high_hz)),
+        params.peak_ratio_min,
+        params.pp_min_deg,
+        params.slow_cv_max,
+        rate_hz,
+        out,
+    )
+    return out[:count]
 
 
 def _bin(frequency_hz: float) -> int:
@@ -265,7 +329,8 @@ def _bin(frequency_hz: float) -> int:
 def judge(
     params: TremorParams,
     w_dps: FloatArray,
-    bad: BoolArray,
+    invalid: BoolArray,
+    gated: BoolArray,
     starts: IntArray,
     k_row0: int,
     rate_hz: float,
@@ -277,8 +342,8 @@ def judge(
     ----------
     w_dps : (n, 3) float64
         Filtered relative rate.
-    bad : (n,) bool
-        Gated or invalid rows.
+    invalid, gated : (n,) bool
+        Rows that cannot be judged.
     starts : (m,) int64
         Rows at which the windows begin, `spectrum.HOP_ROWS` apart.
     k_row0 : int
@@ -293,30 +358,30 @@ def judge(
     ended: list[tuple[int, TremorEpisode]] = []
     if starts.shape[0] == 0:
         return open_episode, ended
-    if open_episode is not None:
-        # the caller's state stays as it was
-        open_episode = replace(
-            open_episode,
-            histograms=open_episode.histograms.copy(),
-            axes=open_episode.axes.copy(),
-        )
-    totals = np.zeros(bad.shape[0] + 1, dtype=np.int64)
-    np.cumsum(bad, out=totals[1:])
-    blocked = totals[starts + spectrum.WINDOW_ROWS] - totals[starts]
-    judged = np.flatnonzero(blocked <= params.gated_max * spectrum.WINDOW_ROWS)
+    chosen, clear = np.empty_like(starts), np.empty(starts.shape[0], dtype=np.bool_)
+    allowed = params.gated_max * spectrum.WINDOW_ROWS
+    n = _choose(invalid, gated, starts, spectrum.WINDOW_ROWS, allowed, chosen, clear)
     merge_rows = round((params.gap_merge_s - 2.0 * params.trim_s) * rate_hz)
-    for i in range(0, judged.shape[0], _BATCH):
-        some = judged[i : i + _BATCH]
-        clear = np.asarray(blocked[some] == 0)
-        for window in _oscillating(params, w_dps, starts[some], clear, rate_hz):
-            k = k_row0 + window.row
+    own = False
+    for i in range(0, n, _BATCH):
+        some = slice(i, min(i + _BATCH, n))
+        for row in _oscillating(params, w_dps, chosen[some], clear[some], rate_hz):
+            k = k_row0 + int(row[_ROW])
             open_episode, closed = _close_before(open_episode, k, merge_rows)
             ended.extend(closed)
-            open_episode = _grown(open_episode or _begun(k), k, window)
+            if open_episode is None:
+                open_episode, own = _begun(k), True
+            elif not own:
+                open_episode, own = _copied(open_episode), True  # the caller's stays as it was
+            open_episode = _grown(open_episode, k, row)
     k_next = k_row0 + int(starts[-1]) + spectrum.HOP_ROWS
     open_episode, closed = _close_before(open_episode, k_next, merge_rows)
     ended.extend(closed)
     return open_episode, [(k, e) for k, e in ended if counts_as_episode(params, e, rate_hz)]
+
+
+def _copied(episode: TremorEpisode) -> TremorEpisode:
+    return replace(episode, histograms=episode.histograms.copy(), axes=episode.axes.copy())
 
 
 def _close_before(

@@ -1,6 +1,7 @@
 """What the episode detectors are told, remember and report."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,14 +31,19 @@ class EpisodesOut:
 
     final: tuple[Episode, ...]
     """In the order in which they were decided; never changed afterwards."""
-    provisional: tuple[Episode, ...]
-    """Open or undecided candidates as they look now; replaced by every step."""
     turns: tuple[Turn, ...]
     """Voluntary turns that ended; final."""
     k_final: int
     """All episodes whose end lies before this grid index have been reported."""
     notes: tuple[str, ...] = ()
     """Why a kind is null, such as a sample rate too low for jerks and tremor."""
+    look: Callable[[], tuple[Episode, ...]] | None = field(default=None, compare=False, repr=False)
+    """Works out `provisional`; None where there is nothing."""
+
+    @property
+    def provisional(self) -> tuple[Episode, ...]:
+        """Open or undecided candidates as they looked at that step; worked out when asked for."""
+        return () if self.look is None else self.look()
 
 
 def unit_direction(direction: FloatArray | None) -> FloatArray:

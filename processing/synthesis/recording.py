@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from processing import angles, quaternion
-from processing.counts import to_si
+from processing.counts import block_of_counts
 from processing.frames import UPRIGHT_FACING_EAST
 from processing.synthesis.schedule import Label
 from processing.synthesis.spec import PatientSpec
@@ -130,8 +130,7 @@ class SimulatedRecording:
 
 def _block(t_ns: IntArray, counts: Int16Array, sensor: SensorTruth, rate_hz: float) -> ImuBlock:
     scales = np.repeat((sensor.acc_per_count, sensor.gyr_per_count), 3)
-    acc, gyr, valid = to_si(counts, _COLUMNS, scales, _FULL_SCALE)
-    return ImuBlock.checked(t_ns, acc, gyr, rate_hz=rate_hz, valid=valid)
+    return block_of_counts(t_ns, counts, _COLUMNS, scales, _FULL_SCALE, rate_hz=rate_hz)
 
 
 def sample_times_ns(first_index: int, n: int, rate_hz: float) -> IntArray:

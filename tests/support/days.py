@@ -118,7 +118,7 @@ def run(
         due = tuple(
             e for e in rows.episodes if before <= (e.end_ns - T0_NS) // 10_000_000 < k_final
         )
-        found = EpisodesOut(final=due, provisional=(), turns=(), k_final=k_final)
+        found = EpisodesOut(final=due, turns=(), k_final=k_final)
         state, out = summary.step(
             params,
             state,

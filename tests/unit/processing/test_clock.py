@@ -381,3 +381,24 @@ def test_state_uses_the_line_it_reports() -> None:
     assert s[S_BEST] == s[S_LINE], "no round trips: the upper bound itself"
     assert report_of(state).ppm == pytest.approx((1 / (1 + s[S_SLOPE]) - 1) * 1e6)
     assert report_of(state).min_rtt_ms is None
+
+
+def test_a_step_leaves_the_state_before_it_as_it_was() -> None:
+    link = simulate(12, 60.0)
+    a = link.anchors
+    stepped = np.zeros(a.first_index.size, dtype=np.bool_)
+    stepped[300] = True
+    trip = clock.RoundTrip(
+        host_sent_ns=int(a.host_ns[0]),
+        device_received_us=int(a.device_us[0]) + 1000,
+        device_sent_us=int(a.device_us[0]) + 1000,
+        host_received_ns=int(a.host_ns[0]) + 2_000_000,
+    )
+    before = clock.observe(PARAMS, fresh(a), trip)
+    kept = [column.copy() for column in (before.scalars, before.buckets, before.syncs)]
+    after, _ = clock.step(
+        PARAMS, before, part(a, slice(None), stepped=stepped), nominal_period_s=0.01
+    )
+    assert report_of(after).fit == 1
+    for now, then in zip((before.scalars, before.buckets, before.syncs), kept, strict=True):
+        np.testing.assert_array_equal(now, then)

@@ -1,6 +1,9 @@
 import numpy as np
+import pytest
 
-from processing.counts import to_si
+from processing.counts import block_of_counts, to_si
+from processing.errors import InputError
+from processing.types import ImuBlock
 
 
 def test_is_counts_times_scale_and_knows_saturation() -> None:
@@ -22,3 +25,18 @@ def test_is_counts_times_scale_and_knows_saturation() -> None:
 def test_one_below_full_scale_is_a_measurement() -> None:
     counts = np.array([[32766, -32766, 0, 0, 0, 0]], dtype=np.int16)
     assert to_si(counts, np.arange(6), np.ones(6), 32767)[2].tolist() == [True]
+
+
+def test_a_block_of_counts_is_what_the_checked_block_would_be() -> None:
+    counts = np.random.default_rng(1).integers(-100, 100, (4, 6)).astype(np.int16)
+    t_ns, scales = np.array([5, 6, 9, 10]), np.full(6, 0.5)
+
+    block = block_of_counts(t_ns, counts, np.arange(6), scales, 99, rate_hz=104.0)
+
+    acc, gyr, valid = to_si(counts, np.arange(6), scales, 99)
+    checked = ImuBlock.checked(t_ns, acc, gyr, rate_hz=104.0, valid=valid)
+    for name in ("t_ns", "acc", "gyr", "valid"):
+        np.testing.assert_array_equal(getattr(block, name), getattr(checked, name))
+    assert (block.rate_hz, block.mag) == (104.0, None)
+    with pytest.raises(InputError, match="does not increase at sample 2"):
+        block_of_counts(np.array([5, 6, 6, 7]), counts, np.arange(6), scales, 99, rate_hz=104.0)
