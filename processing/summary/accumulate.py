@@ -3,6 +3,7 @@
 import numpy as np
 
 from processing._jit import kernel
+from processing.summary import cells
 from processing.types import BoolArray, FloatArray, IntArray
 
 (
@@ -29,7 +30,7 @@ SUMS = 10
 BINS = 720
 MAP_PLANES, MAP_BINS = 2, 72
 """Planes of the posture map (rotation against lateral tilt, against flexion) and bins of 5° per
-axis (-180..180)."""
+axis (-180..180). A cell's number is (plane, rotation, other) in that order."""
 
 
 @kernel()
@@ -41,8 +42,11 @@ def add_rows(
     sigma: FloatArray,
     valid: BoolArray,
     received: BoolArray,
-    gated: BoolArray,
     rate: FloatArray,
+    begin: int,
+    end: int,
+    gated: BoolArray,
+    gated_from: int,
     good_sigma: float,
     fair_sigma: float,
     neutral: float,
@@ -50,11 +54,17 @@ def add_rows(
     counts: IntArray,
     sums: FloatArray,
     histograms: IntArray,
-    cells: IntArray,
-) -> None:
-    """Add rows to counts (13,), sums (10,), histograms (4, 720), cells (2, 72, 72)."""
+    map_table: IntArray,
+) -> int:
+    """Add rows [begin, end) to counts (13,), sums (10,), histograms (4, 720) and the posture map.
+
+    The gate of row `begin` is gated[gated_from]. Returns the next row: before `end` where the map
+    has no room and must grow first.
+    """
     still_square = still_rate * still_rate
-    for i in range(valid.shape[0]):
+    for i in range(begin, end):
+        if not cells.has_room(map_table, MAP_PLANES):
+            return i
         counts[N] += 1
         if received[i]:
             counts[RECEIVED] += 1
@@ -70,7 +80,7 @@ def add_rows(
             counts[POOR] += 1
         if not np.isnan(s):
             sums[SIGMA] += s
-        if gated[i]:
+        if gated[gated_from + i - begin]:
             counts[GATED] += 1
             continue
         counts[EVALUABLE] += 1
@@ -98,21 +108,26 @@ def add_rows(
         histograms[2, min(BINS - 1, int(2.0 * (c + 180.0)))] += 1
         histograms[3, min(BINS - 1, int(2.0 * d))] += 1
         turned = min(MAP_BINS - 1, int((c + 180.0) * 0.2))
-        cells[0, turned, min(MAP_BINS - 1, int((b + 180.0) * 0.2))] += 1
-        cells[1, turned, min(MAP_BINS - 1, int((a + 180.0) * 0.2))] += 1
+        tilted = min(MAP_BINS - 1, int((b + 180.0) * 0.2))
+        bent = min(MAP_BINS - 1, int((a + 180.0) * 0.2))
+        cells.count(map_table, turned * MAP_BINS + tilted, 1)
+        cells.count(map_table, (MAP_BINS + turned) * MAP_BINS + bent, 1)
         if s <= good_sigma or abs(d - neutral) > s:
             counts[DECIDABLE] += 1
             if d <= neutral:
                 counts[NEAR] += 1
+    return end
 
 
 @kernel()
-def add_sensor(gyr: FloatArray, acc: FloatArray, valid: BoolArray, moments: FloatArray) -> None:
+def add_sensor(
+    gyr: FloatArray, acc: FloatArray, valid: BoolArray, begin: int, end: int, moments: FloatArray
+) -> None:
     """Add rows to moments (7, 4): sum, sum of squares, least and largest of rate and force.
 
     The number of rows stands in moments[6, 0].
     """
-    for i in range(valid.shape[0]):
+    for i in range(begin, end):
         if not valid[i]:
             continue
         moments[6, 0] += 1.0

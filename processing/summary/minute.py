@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from processing.angles import FAIR_SIGMA_DEG, GOOD_SIGMA_DEG
 from processing.episodes.types import EpisodesOut, Turn
 from processing.errors import InputError
 from processing.gates import GateBlock
 from processing.summary import accumulate as acc
+from processing.summary import cells
 from processing.summary.figures import MINUTE_NS, MinuteSums, minute_of, with_events
 from processing.summary.types import (
     CELL_DEG,
@@ -34,7 +33,7 @@ class SummaryParams:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Columns of grid rows that wait for their gate."""
+    """Columns of consecutive grid rows."""
 
     flexion: FloatArray
     lateral: FloatArray
@@ -51,16 +50,13 @@ class Rows:
     trunk_acc: FloatArray
     trunk_valid: BoolArray
 
-    def cut(self, begin: int, end: int, *, copy: bool = False) -> "Rows":
-        """Return rows begin..end-1."""
-        parts = [getattr(self, name)[begin:end] for name in self.__slots__]
-        return Rows(*(p.copy() for p in parts)) if copy else Rows(*parts)
+    def behind(self, begin: int) -> "Rows":
+        """Return a copy of the rows from `begin` on."""
+        return Rows(*(getattr(self, name)[begin:].copy() for name in self.__slots__))
 
-    def joined(self, later: "Rows") -> "Rows":
-        """Return these rows followed by later ones."""
-        return Rows(
-            *(np.concatenate((getattr(self, n), getattr(later, n))) for n in self.__slots__)
-        )
+
+_KEPT_ROWS = 1024
+"""Rows that may stay in memory for the few of them that wait; of longer blocks these are copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +65,16 @@ class SummaryState:
 
     k_next: int
     """Grid index of the first row not yet added."""
-    waiting: Rows | None
+    waiting: tuple[Rows, ...]
+    """Blocks of rows that wait for their gate, as they came."""
+    added: int
+    """Rows of the first of them that have been added."""
     minute: MinuteSums
     """The minute under way."""
     cells_ns: int
     """Beginning of the quarter of an hour under way."""
     cells: IntArray
+    """Table of `summary.cells`."""
     closed: tuple[MinuteSummary, ...]
     """Minutes that wait for their episodes."""
     episodes: tuple[Episode, ...]
@@ -82,62 +82,78 @@ class SummaryState:
     turns: tuple[Turn, ...]
 
 
-def _empty_cells() -> IntArray:
-    return np.zeros((acc.MAP_PLANES, acc.MAP_BINS, acc.MAP_BINS), dtype=np.int64)
-
-
 def start(params: SummaryParams) -> SummaryState:  # noqa: ARG001 - every step has this signature
     """Return the state before the first row."""
     return SummaryState(
         k_next=0,
-        waiting=None,
+        waiting=(),
+        added=0,
         minute=MinuteSums.empty(-1),
         cells_ns=-1,
-        cells=_empty_cells(),
+        cells=cells.empty(),
         closed=(),
         episodes=(),
         turns=(),
     )
 
 
-def _cells(cells_ns: int, cells: IntArray, rate_hz: float) -> list[PostureCell]:
-    return [
-        PostureCell(
-            t_ns=cells_ns,
-            rotation_deg=-180.0 + CELL_DEG * int(i),
-            other_deg=-180.0 + CELL_DEG * int(j),
-            seconds=int(cells[k, i, j]) / rate_hz,
-            plane=PLANES[k],
+def _listed(cells_ns: int, table: IntArray, rate_hz: float) -> list[PostureCell]:
+    found = []
+    for cell, rows in cells.counted(table):
+        at, j = divmod(cell, acc.MAP_BINS)
+        k, i = divmod(at, acc.MAP_BINS)
+        found.append(
+            PostureCell(
+                t_ns=cells_ns,
+                rotation_deg=-180.0 + CELL_DEG * i,
+                other_deg=-180.0 + CELL_DEG * j,
+                seconds=rows / rate_hz,
+                plane=PLANES[k],
+            )
         )
-        for k, i, j in zip(*np.nonzero(cells), strict=True)
-    ]
+    return found
 
 
 def _add(
-    params: SummaryParams, minute: MinuteSums, cells: IntArray, rows: Rows, gated: BoolArray
-) -> None:
-    """Count rows of one minute, in place."""
-    acc.add_rows(
-        rows.flexion,
-        rows.lateral,
-        rows.rotation,
-        rows.deviation,
-        rows.sigma,
-        rows.valid,
-        rows.received,
-        gated,
-        rows.rate,
-        GOOD_SIGMA_DEG,
-        FAIR_SIGMA_DEG,
-        params.near_neutral_deg,
-        params.still_dps,
-        minute.counts,
-        minute.sums,
-        minute.histograms,
-        cells,
-    )
-    acc.add_sensor(rows.head_gyr, rows.head_acc, rows.head_valid, minute.moments[0])
-    acc.add_sensor(rows.trunk_gyr, rows.trunk_acc, rows.trunk_valid, minute.moments[1])
+    params: SummaryParams,
+    minute: MinuteSums,
+    table: IntArray,
+    rows: Rows,
+    begin: int,
+    end: int,
+    gated: BoolArray,
+    gated_from: int,
+) -> IntArray:
+    """Count rows [begin, end) of one minute, in place; return the map's table, which may grow."""
+    acc.add_sensor(rows.head_gyr, rows.head_acc, rows.head_valid, begin, end, minute.moments[0])
+    acc.add_sensor(rows.trunk_gyr, rows.trunk_acc, rows.trunk_valid, begin, end, minute.moments[1])
+    while True:
+        at = acc.add_rows(
+            rows.flexion,
+            rows.lateral,
+            rows.rotation,
+            rows.deviation,
+            rows.sigma,
+            rows.valid,
+            rows.received,
+            rows.rate,
+            begin,
+            end,
+            gated,
+            gated_from,
+            GOOD_SIGMA_DEG,
+            FAIR_SIGMA_DEG,
+            params.near_neutral_deg,
+            params.still_dps,
+            minute.counts,
+            minute.sums,
+            minute.histograms,
+            table,
+        )
+        if at == end:
+            return table
+        table = cells.grown(table)
+        begin, gated_from = at, gated_from + at - begin
 
 
 def _as_it_looks(
@@ -202,19 +218,20 @@ def step(
         pair.trunk_acc,
         pair.trunk_valid,
     )
-    old = 0 if state.waiting is None else state.waiting.valid.shape[0]
-    m, n = gate.gated.shape[0], rows.valid.shape[0]
+    blocks = [*state.waiting, *([rows] if rows.valid.shape[0] else [])]
+    added = state.added
+    m, n = gate.gated.shape[0], sum(block.valid.shape[0] for block in blocks) - added
     if m and gate.k0 != state.k_next:
         raise InputError(f"the gate begins at row {gate.k0}, expected {state.k_next}")
-    if m > old + n:
+    if m > n:
         raise InputError("the gate is ahead of the angles; feed both of the same step")
     period_ns = round(1e9 / pair.rate_hz)
     closed = list(state.closed)
     given: list[PostureCell] = []
     # counted up in place below: the caller's state stays as it was
-    minute, cells_ns, cells = state.minute, state.cells_ns, state.cells
+    minute, cells_ns, table = state.minute, state.cells_ns, state.cells
     if m:
-        minute, cells = minute.copy(), cells.copy()
+        minute, table = minute.copy(), table.copy()
     at = 0
     while at < m:
         t_ns = pair.t0_ns + (state.k_next + at) * period_ns
@@ -227,21 +244,20 @@ def step(
             minute = MinuteSums.empty(minute_ns)
         span_ns = t_ns // CELL_SPAN_NS * CELL_SPAN_NS
         if span_ns != cells_ns:
-            given += _cells(cells_ns, cells, pair.rate_hz)
-            cells_ns, cells = span_ns, _empty_cells()
-        # to the end of the minute, of the waiting rows, or of the gate
-        end = at + -(-(minute_ns + MINUTE_NS - t_ns) // period_ns)
-        if at < old:
-            end = min(end, old)
-        end = min(end, m)
-        source, base = (state.waiting, 0) if at < old else (rows, old)
-        assert source is not None
-        _add(params, minute, cells, source.cut(at - base, end - base), gate.gated[at:end])
-        at = end
-    if m < old and state.waiting is not None:
-        waiting = state.waiting.cut(m, old).joined(rows)
-    else:
-        waiting = rows.cut(m - old, n, copy=True)
+            given += _listed(cells_ns, table, pair.rate_hz)
+            cells_ns, table = span_ns, cells.empty()
+        # to the end of the minute, of the block, or of the gate
+        to_minute = -(-(minute_ns + MINUTE_NS - t_ns) // period_ns)
+        length = blocks[0].valid.shape[0]
+        end = min(added + to_minute, length, added + m - at)
+        table = _add(params, minute, table, blocks[0], added, end, gate.gated, at)
+        at += end - added
+        added = end
+        if added == length:
+            del blocks[0]
+            added = 0
+    if added and blocks[0].valid.shape[0] > _KEPT_ROWS:
+        blocks[0], added = blocks[0].behind(added), 0
     episodes, turns = (*state.episodes, *found.final), (*state.turns, *found.turns)
     look = None
     if minute.minute_ns >= 0:
@@ -258,7 +274,7 @@ def step(
     if final:
         if minute.minute_ns >= 0:
             closed.append(minute_of(minute, pair.rate_hz, head_only=head_only, low_rate=low_rate))
-            given += _cells(cells_ns, cells, pair.rate_hz)
+            given += _listed(cells_ns, table, pair.rate_hz)
         ready = len(closed)
     else:
         known_ns = pair.t0_ns + found.k_final * period_ns
@@ -269,10 +285,11 @@ def step(
     oldest = closed[ready].t_ns if ready < len(closed) else minute.minute_ns
     rest = SummaryState(
         k_next=state.k_next + m,
-        waiting=waiting,
+        waiting=tuple(blocks),
+        added=added,
         minute=minute,
         cells_ns=cells_ns,
-        cells=cells,
+        cells=table,
         closed=tuple(closed[ready:]),
         episodes=tuple(e for e in episodes if e.end_ns >= oldest),
         turns=tuple(t for t in turns if t.end_ns >= oldest),
