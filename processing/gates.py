@@ -6,6 +6,7 @@ On a real recording walking moves the head relative to the trunk at 46-56 °/s a
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -93,7 +94,7 @@ def _advance(
     rings: IntArray,
     counters: IntArray,
     gated: BoolArray,
-    mean_rate: IntArray,
+    rms_dps: FloatArray,
 ) -> int:
     """Push rows through mean, RMS and pad; return the number of rows that left.
 
@@ -150,13 +151,25 @@ def _advance(
         out = k - 2 * half - pad
         if out >= first:
             gated[left] = last >= out - pad
-            mean_rate[left] = waiting[leaving]
+            mean_square = waiting[leaving]
+            rms_dps[left] = np.nan
+            if mean_square >= 0:
+                rms_dps[left] = np.sqrt(mean_square / _NANO) * (180.0 / np.pi)
             left += 1
     counters[0] += gyr.shape[0]
     counters[2] = last
     counters[3], counters[4] = norm_sum, norm_n
     counters[5], counters[6], counters[7] = dynamic_sum, rate_sum, rms_n
     return left
+
+
+@lru_cache(maxsize=16)
+def _limits(params: GateParams, head_only: bool) -> tuple[int, int]:
+    """Return squared rate and acceleration in fixed point; kept, since every step asks."""
+    acc_limit = params.head_acc_ms2 if head_only else params.trunk_acc_ms2
+    # no rate limit for a head alone: looking around is what heads do
+    rate_limit = 1e3 if head_only else np.radians(params.trunk_rate_dps) ** 2
+    return int(rate_limit * _NANO), int(acc_limit**2 * _NANO)
 
 
 def start(params: GateParams) -> GateState:
@@ -215,11 +228,8 @@ def step(
     next_out = max(counters[1], counters[0] - params.lag_rows)
     tail = params.lag_rows if final else 0
     gated = np.empty(n + tail, dtype=np.bool_)
-    mean_rate = np.empty(n + tail, dtype=np.int64)
-    acc_limit = params.head_acc_ms2 if head_only else params.trunk_acc_ms2
-    # no rate limit for a head alone: looking around is what heads do
-    rate_limit = 1e3 if head_only else np.radians(params.trunk_rate_dps) ** 2
-    limits = (int(rate_limit * _NANO), int(acc_limit**2 * _NANO))
+    rms_dps = np.empty(n + tail)
+    limits = _limits(params, head_only)
     left = _advance(
         gyr,
         acc,
@@ -230,7 +240,7 @@ def step(
         rings,
         counters,
         gated,
-        mean_rate,
+        rms_dps,
     )
     if final:
         left += _advance(
@@ -243,11 +253,9 @@ def step(
             rings,
             counters,
             gated[left:],
-            mean_rate[left:],
+            rms_dps[left:],
         )
-    square = mean_rate[:left] / _NANO
-    rms = np.degrees(np.sqrt(np.where(square < 0.0, np.nan, square)))
-    block = GateBlock(k0=int(next_out), gated=gated[:left].copy(), trunk_rms_dps=rms)
+    block = GateBlock(k0=int(next_out), gated=gated[:left], trunk_rms_dps=rms_dps[:left])
     return GateState(rings, counters, started=state.started or n > 0), block
 
 

@@ -6,6 +6,7 @@ known from wrist sensors, are applied when a day is summarised (`processing.summ
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -101,6 +102,17 @@ def _judge(
             sums[j] = 0.0
 
 
+@lru_cache(maxsize=16)
+def _limits(params: WearParams) -> tuple[int, int, float, float]:
+    """Return rows of a window, windows needed, and both variances; every step asks for them."""
+    return (
+        round(params.window_s * params.rate_hz),
+        round(params.still_s / params.window_s),
+        float(np.radians(params.gyr_sd_dps) ** 2),
+        params.acc_sd_ms2**2,
+    )
+
+
 def start(params: WearParams) -> WearState:  # noqa: ARG001 - every step has the same signature
     """Return the state before the first row: worn."""
     return WearState(np.zeros((2, 12)), np.zeros((2, 2), dtype=np.int64))
@@ -121,6 +133,7 @@ def step(params: WearParams, state: WearState, pair: PairBlock) -> tuple[WearSta
     sums, counts = state.sums.copy(), state.counts.copy()
     n = pair.head_valid.shape[0]
     worn = np.empty((2, n), dtype=np.bool_)
+    window, needed, gyr_variance, acc_variance = _limits(params)
     sensors = (
         (pair.head_gyr, pair.head_acc, pair.head_valid),
         (pair.trunk_gyr, pair.trunk_acc, pair.trunk_valid),
@@ -131,10 +144,10 @@ def step(params: WearParams, state: WearState, pair: PairBlock) -> tuple[WearSta
             acc,
             valid,
             pair.k0,
-            round(params.window_s * params.rate_hz),
-            round(params.still_s / params.window_s),
-            float(np.radians(params.gyr_sd_dps) ** 2),
-            params.acc_sd_ms2**2,
+            window,
+            needed,
+            gyr_variance,
+            acc_variance,
             sums[s],
             counts[s],
             worn[s],

@@ -24,6 +24,7 @@ _STORED = int(FrameFlag.STORED)
 _CLIP = int(FrameFlag.CLIP)
 _CLOCK_STEPPED = int(FrameFlag.CLOCK_STEPPED)
 _OVERRUN = int(FrameFlag.OVERRUN)
+_HALF_INDEX = INDEX_MODULUS // 2
 
 
 class V1Decoder:
@@ -39,7 +40,7 @@ class V1Decoder:
         """Columns per sample: 9 where START asked for the magnetometer."""
         self.battery_percent: int | None = None
         """Latest battery level, repeated in every status."""
-        self._last_seq: dict[int, int] = {}
+        self._next_seq: dict[int, int] = {}
         self._last_index: dict[tuple[int, int], int] = {}
         self.counts = dict.fromkeys(
             ("frames", "malformed", "unknown", "missing_by_sequence", "out_of_sequence"), 0
@@ -74,16 +75,24 @@ class V1Decoder:
         for source, header in zip(frames.source.tolist(), frames.headers.tolist(), strict=True):
             _, flags, seq, index0, device_us, n, _ = header
             item = items[source]
-            stored = bool(flags & _STORED) or item.channel == STORED
+            channel = item.channel
+            stored = bool(flags & _STORED) or channel == STORED
             boot = self.report_boot if stored else self.boot
-            self._note_sequence(item.channel, seq)
+            if self._next_seq.get(channel) == seq:
+                self._next_seq[channel] = (seq + 1) % SEQ_MODULUS
+            else:
+                self._note_sequence(channel, seq)
+            index = last = self._last_index.get((channel, boot), index0)
+            # the index nearest to the last one: the counter wraps after 497 days at 100 Hz
+            index += (index0 - last + _HALF_INDEX) % INDEX_MODULUS - _HALF_INDEX
+            self._last_index[channel, boot] = index
             packets.append(
                 SensorPacket(
                     device_id=self.device_id,
                     boot=boot,
                     stream="imu",
                     kind=PacketKind.BACKFILL if stored else PacketKind.LIVE,
-                    first_index=self._unwrapped(item.channel, boot, index0),
+                    first_index=index,
                     device_us=device_us,
                     host_mono_ns=item.host_mono_ns,
                     samples=samples[begin : begin + n],
@@ -97,21 +106,14 @@ class V1Decoder:
         return packets
 
     def _note_sequence(self, channel: int, seq: int) -> None:
-        last = self._last_seq.get(channel)
-        step = 1 if last is None else (seq - last) % SEQ_MODULUS
-        if step == 0 or step >= SEQ_MODULUS // 2:
+        """Count a frame that is not the next one of its channel."""
+        due = self._next_seq.get(channel, seq)
+        missing = (seq - due) % SEQ_MODULUS
+        if missing >= SEQ_MODULUS // 2 - 1:
             self.counts["out_of_sequence"] += 1
             return
-        self.counts["missing_by_sequence"] += step - 1
-        self._last_seq[channel] = seq
-
-    def _unwrapped(self, channel: int, boot: int, index0: int) -> int:
-        """Return the index nearest to the last one; the counter wraps after 497 days at 100 Hz."""
-        last = self._last_index.get((channel, boot), index0)
-        half = INDEX_MODULUS // 2
-        index = last + (index0 - last + half) % INDEX_MODULUS - half
-        self._last_index[channel, boot] = index
-        return index
+        self.counts["missing_by_sequence"] += missing
+        self._next_seq[channel] = (seq + 1) % SEQ_MODULUS
 
     def _status(self, item: Notification) -> list[StatusReport]:
         try:
