@@ -70,13 +70,15 @@ def describe_api() -> dict[str, Any]:
     return app.openapi()
 
 
-def create_app(runtime: Runtime) -> FastAPI:
+def create_app(runtime: Runtime, lan_hosts: frozenset[str] = frozenset()) -> FastAPI:
     """Return the application for one process.
 
     Parameters
     ----------
     runtime : Runtime
         Settings and the parts that routes and pages draw on.
+    lan_hosts : frozenset of str
+        Where it is served over our own TLS: what Host may be.
     """
     app = _bare_app()
     app.state.runtime = runtime
@@ -89,5 +91,5 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Guard, runtime=runtime)
     app.add_middleware(Conditional, prefix=API_PREFIX)
-    app.add_middleware(Gate, proxy=trusted_proxy(runtime.settings))
+    app.add_middleware(Gate, proxy=trusted_proxy(runtime.settings), lan_hosts=lan_hosts)
     return app

@@ -12,14 +12,21 @@ from ipaddress import ip_address
 import anyio.to_thread
 from starlette.responses import JSONResponse
 
-from api.access.arrival import TrustedProxy
-from api.access.web import AsgiApp, Message, Receive, Scope, Send, mark_as_through_proxy
+from api.access.arrival import PROXY_HEADERS, TrustedProxy, lan_refusal
+from api.access.web import (
+    AsgiApp,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    mark_as_from_lan,
+    mark_as_through_proxy,
+)
 from api.access.web import header as _header
 from api.headers import SECURITY_HEADERS
 from api.problems import problem_response
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
-_PROXY_HEADERS = frozenset({b"forwarded", b"x-real-ip", b"via"})
 MAX_BODY_BYTES = 1024 * 1024
 """Largest body any operation takes; bigger ones are refused before they are read."""
 LIVENESS = "/healthz"
@@ -56,7 +63,7 @@ def refusal(scope: Scope) -> str | None:
     if origins and (len(origins) > 1 or origins[0].lower() not in ours):
         return "The request was made by a page of another web site."
     for name, _ in scope["headers"]:
-        if name.startswith(b"x-forwarded-") or name in _PROXY_HEADERS:
+        if name.startswith(b"x-forwarded-") or name in PROXY_HEADERS:
             return "The request came through a proxy, which is not set up for this server."
     client = scope.get("client")
     if client is not None and not _is_loopback(client[0]):
@@ -73,11 +80,19 @@ class Gate:
         What it guards.
     proxy : TrustedProxy, optional
         The only other way in.
+    lan_hosts : frozenset of str
+        For an application of its own, behind our own TLS: the only way in, and never the owner's.
     """
 
-    def __init__(self, app: AsgiApp, proxy: TrustedProxy | None = None) -> None:
+    def __init__(
+        self,
+        app: AsgiApp,
+        proxy: TrustedProxy | None = None,
+        lan_hosts: frozenset[str] = frozenset(),
+    ) -> None:
         self._app = app
         self._proxy = proxy
+        self._lan_hosts = lan_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Judge one request and pass it on, or answer with a problem."""
@@ -103,8 +118,8 @@ class Gate:
         if path == LIVENESS:
             await JSONResponse({"status": "ok"})(scope, receive, send_with_headers)
             return
-        reason = refusal(scope)
-        if reason is not None and self._proxy is not None:
+        reason = self._lan_refusal(scope) if self._lan_hosts else refusal(scope)
+        if reason is not None and not self._lan_hosts and self._proxy is not None:
             reason = await anyio.to_thread.run_sync(self._proxy.refusal, scope)
             if reason is None:
                 mark_as_through_proxy(scope)
@@ -118,6 +133,12 @@ class Gate:
             await answer(scope, receive, send_with_headers)
             return
         await self._app(scope, _limited(receive), send_with_headers)
+
+    def _lan_refusal(self, scope: Scope) -> str | None:
+        reason = lan_refusal(scope, self._lan_hosts)
+        if reason is None:
+            mark_as_from_lan(scope)
+        return reason
 
 
 def _is_small(declared: str) -> bool:

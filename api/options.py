@@ -34,3 +34,12 @@ def port_option(function: F) -> F:
         default=None,
         help="TCP port on the loopback address; 0 takes any free one (also NECKTRACE_PORT).",
     )(function)
+
+
+def lan_option(function: F) -> F:
+    """Add `--lan`: other devices in the house."""
+    return click.option(
+        "--lan",
+        is_flag=True,
+        help="Let the phone in too: over TLS, with a login. Shows the address as a code to scan.",
+    )(function)

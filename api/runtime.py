@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Request
 from pydantic import BaseModel, Field
 
+from api.lan import Lan
 from api.settings import Settings
 from ingest.live import LiveHub
 from storage.catalog import Catalog
@@ -45,6 +46,8 @@ class Runtime:
     history: HistoryProgress = field(default_factory=HistoryProgress)
     port: int = 0
     """Port that is served on, as bound."""
+    lan: Lan | None = None
+    """How other devices in the house come in; None where they do not."""
     openapi: Callable[[], dict[str, Any]] = dict
     """Returns the API's own description; set by the application."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

@@ -7,10 +7,12 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
+from fastapi import FastAPI
 
 from api.access.exposure import check_exposure
 from api.app import create_app
 from api.errors import AddressError
+from api.lan import Lan, open_lan, renewing
 from api.runtime import Runtime
 from api.settings import Settings
 
@@ -52,28 +54,74 @@ def address(settings: Settings, listener: socket.socket) -> str:
 
 
 @contextlib.asynccontextmanager
-async def serving(runtime: Runtime, listener: socket.socket) -> AsyncIterator[None]:
+async def serving(
+    runtime: Runtime, listener: socket.socket, *, lan: bool = False
+) -> AsyncIterator[None]:
     """Serve inside the running event loop until the context ends.
 
     Live streams end with `runtime.stopping`, which is set first, so that the server is down
     within `GRACE_S`.
 
+    Parameters
+    ----------
+    lan : bool
+        Let other devices in the house in too, over TLS on a listener of its own; `runtime.lan`
+        then says how.
+
     Raises
     ------
     AddressError
-        Other computers could reach it, and a trusted proxy or a user is missing.
+        Other computers could reach it, and a trusted proxy, TLS or a user is missing.
     """
     check_exposure(runtime.settings, runtime.catalog)
     runtime.port = int(listener.getsockname()[1])
-    config = uvicorn.Config(
-        create_app(runtime),
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(runtime.stopping.set)
+        if lan:
+            await stack.enter_async_context(_served_on_lan(runtime))
+        await stack.enter_async_context(_served(_config(create_app(runtime)), listener, runtime))
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _served_on_lan(runtime: Runtime) -> AsyncIterator[None]:
+    runtime.lan, listener = open_lan(runtime.settings, runtime.catalog)
+    certificate = runtime.lan.certificate
+    config = _config(
+        create_app(runtime, lan_hosts=runtime.lan.hosts),
+        ssl_certfile=str(certificate.cert_file),
+        ssl_keyfile=str(certificate.key_file),
+    )
+    config.load()
+    assert config.ssl is not None
+
+    def renewed(latest: Lan) -> None:
+        runtime.lan = latest
+
+    async with (
+        renewing(runtime.settings, runtime.lan, config.ssl, renewed),
+        _served(config, listener, runtime),
+    ):
+        yield
+
+
+def _config(app: FastAPI, **tls: str) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
         log_config=None,
         access_log=False,
         lifespan="off",
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
+        **tls,  # type: ignore[arg-type]  # names of files
     )
+
+
+@contextlib.asynccontextmanager
+async def _served(
+    config: uvicorn.Config, listener: socket.socket, runtime: Runtime
+) -> AsyncIterator[None]:
     server = uvicorn.Server(config)
     # uvicorn would take the signals away from the command that runs it.
     server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]

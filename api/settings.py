@@ -65,6 +65,18 @@ class Settings(BaseSettings):
         description="What people type into the browser to reach the proxy, such as "
         "`posture.clinic.example`; with the port where it is not 443.",
     )
+    lan_address: str = Field(
+        default="",
+        max_length=45,
+        description="Private address of this computer that `--lan` serves on. Default: the one "
+        "that packets leave from.",
+    )
+    lan_port: int = Field(
+        default=8443,
+        ge=0,
+        le=65535,
+        description="TCP port that `--lan` serves on, with TLS; 0 takes any free one.",
+    )
     port: int = Field(
         default=8765,
         ge=0,

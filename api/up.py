@@ -11,6 +11,7 @@ from api.alerts.watch import AlertWatch
 from api.alignments import latest_alignment
 from api.calibration import guide, keep_calibration, verdict
 from api.errors import ApiError
+from api.lan import ensure_user, invitation
 from api.late import LateSamples
 from api.pairing import first_patient
 from api.recording import keep_days, refuse_second_collector, register_algorithm, today_so_far
@@ -78,6 +79,8 @@ async def run_up(
     *,
     calibrate: bool,
     browser: bool,
+    lan: bool = False,
+    on_terminal: bool = False,
 ) -> None:
     """Record, process and serve until Ctrl-C.
 
@@ -87,6 +90,10 @@ async def run_up(
         Guide through a calibration first, in the terminal.
     browser : bool
         Open the page.
+    lan : bool
+        Let other devices in the house in too.
+    on_terminal : bool
+        What is said is seen by a person and kept nowhere.
 
     Raises
     ------
@@ -98,6 +105,8 @@ async def run_up(
         patient = first_patient(catalog, settings.zone_name)
         wishes = paired_wishes(catalog, patient)
         refuse_withdrawn(catalog, patient)
+        if lan:
+            ensure_user(catalog, patient, say, on_terminal=on_terminal)
         store = open_results(settings, sending=True)
         try:
             register_algorithm(store, patient.id, PipelineParams())
@@ -125,7 +134,14 @@ async def run_up(
                     on_backfill=late.take,
                 )
                 await _collect(
-                    runtime, patient, collector, late, say, calibrate=calibrate, browser=browser
+                    runtime,
+                    patient,
+                    collector,
+                    late,
+                    say,
+                    calibrate=calibrate,
+                    browser=browser,
+                    lan=lan,
                 )
         finally:
             store.close()
@@ -145,6 +161,7 @@ async def _collect(
     *,
     calibrate: bool,
     browser: bool,
+    lan: bool,
 ) -> None:
     listener = bind(runtime.settings)
     watch = AlertWatch(
@@ -157,8 +174,10 @@ async def _collect(
         collector.stop()
 
     with stop_on_signals(stop):
-        async with serving(runtime, listener):
+        async with serving(runtime, listener, lan=lan):
             say(f"necktrace: {address(runtime.settings, listener)}")
+            if runtime.lan is not None:
+                say(invitation(runtime.lan))
             say("Recording. Press Ctrl-C to stop.")
             if browser:
                 await asyncio.to_thread(webbrowser.open, address(runtime.settings, listener))

@@ -13,6 +13,7 @@ from ipaddress import IPv6Address, ip_address
 from api.access.web import Scope, header
 from api.settings import Settings
 
+PROXY_HEADERS = frozenset({b"forwarded", b"x-real-ip", b"via"})
 _RESOLVE_EVERY_S = 15.0
 """A container that is started anew may come back with another address."""
 
@@ -77,6 +78,29 @@ class TrustedProxy:
             self._known = self.resolve(self.name) or self._known
             self._at_s = now_s
         return self._known
+
+
+def lan_refusal(scope: Scope, hosts: frozenset[str]) -> str | None:
+    """Return why a request did not come over our own TLS in the house, or None where it did.
+
+    Parameters
+    ----------
+    scope : Scope
+    hosts : frozenset of str
+        Host, with the port, that the certificate is for.
+    """
+    if scope.get("scheme") != "https":
+        return "Other devices come in over https only."
+    asked = [host.lower() for host in header(scope, b"host")]
+    if len(asked) != 1 or asked[0] not in hosts:
+        return "Open it by the address that was shown with the code."
+    origins = [origin.lower() for origin in header(scope, b"origin")]
+    if origins and (len(origins) > 1 or origins[0] not in {f"https://{host}" for host in hosts}):
+        return "The request was made by a page of another web site."
+    for name, _ in scope["headers"]:
+        if name.startswith(b"x-forwarded-") or name in PROXY_HEADERS:
+            return "The request came through a proxy, which is not set up for this server."
+    return None
 
 
 def trusted_proxy(settings: Settings) -> TrustedProxy | None:

@@ -24,7 +24,7 @@ from api.access.web import (
     Receive,
     Scope,
     Send,
-    came_through_proxy,
+    came_over_tls,
     cookie,
     header,
 )
@@ -95,7 +95,7 @@ class Guard:
             catalog,
             authorization=tokens[0] if tokens else None,
             cookie=cookie(scope),
-            local=not came_through_proxy(scope) and not self._runtime.settings.trusted_proxy,
+            local=not came_over_tls(scope) and not self._runtime.settings.trusted_proxy,
         )
         method, path = str(scope["method"]), str(scope["path"])
         found = find_rule(method, path)

@@ -56,6 +56,8 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET POST", "/login", "public"),
     _rule("POST", "/logout", "signed-in"),
     _rule("GET", "/account", "account"),
+    _rule("GET", "/account/phone", "account"),
+    _rule("GET", "/account/phone/authority.crt", "account"),
     _rule("POST", "/account/password", "account"),
     _rule("POST", "/account/tokens", "account"),
     _rule("POST", "/account/tokens/{token_id}/revoke", "account"),

@@ -8,6 +8,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 _PROXY = "necktrace.proxy"
+_LAN = "necktrace.lan"
 
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -22,7 +23,7 @@ def cookie_name(scope: Scope) -> str:
 
     Browsers share cookies among all ports of a host.
     """
-    if came_through_proxy(scope):
+    if came_over_tls(scope):
         return "__Host-necktrace"
     server = scope.get("server")
     return f"necktrace-{server[1] if server else 0}"
@@ -46,6 +47,16 @@ def came_through_proxy(scope: Scope) -> bool:
 def mark_as_through_proxy(scope: Scope) -> None:
     """Write down that a request came through the trusted proxy."""
     scope[_PROXY] = True
+
+
+def mark_as_from_lan(scope: Scope) -> None:
+    """Write down that a request came over our own TLS."""
+    scope[_LAN] = True
+
+
+def came_over_tls(scope: Scope) -> bool:
+    """Return whether a request came from elsewhere: through the proxy, or over our own TLS."""
+    return came_through_proxy(scope) or scope.get(_LAN) is True
 
 
 def client_address(scope: Scope) -> str:

@@ -1,10 +1,11 @@
 """`necktrace up`: record from real sensors and serve the pages."""
 
+import sys
 from pathlib import Path
 
 import click
 
-from api.options import data_dir_option, port_option
+from api.options import data_dir_option, lan_option, port_option
 
 
 @click.command("up")
@@ -12,9 +13,12 @@ from api.options import data_dir_option, port_option
     "--calibrate", is_flag=True, help="Guide through the calibration first; it takes a minute."
 )
 @click.option("--no-browser", is_flag=True, help="Do not open the page.")
+@lan_option
 @data_dir_option
 @port_option
-def command(data_dir: Path | None, port: int | None, *, calibrate: bool, no_browser: bool) -> None:
+def command(
+    data_dir: Path | None, port: int | None, *, calibrate: bool, no_browser: bool, lan: bool
+) -> None:
     """Record from two real sensors and serve the pages on this computer.
 
     Sensors must be paired first: `necktrace scan`, then `necktrace pair`. Ends with Ctrl-C, or
@@ -32,5 +36,13 @@ def command(data_dir: Path | None, port: int | None, *, calibrate: bool, no_brow
     from ingest.sources.ble import BleTransport
 
     asyncio.run(
-        run_up(settings, BleTransport(), click.echo, calibrate=calibrate, browser=not no_browser)
+        run_up(
+            settings,
+            BleTransport(),
+            click.echo,
+            calibrate=calibrate,
+            browser=not no_browser,
+            lan=lan,
+            on_terminal=sys.stdout.isatty(),
+        )
     )

@@ -14,7 +14,7 @@ from api.access.principals import (
     visible_patients,
 )
 from api.access.rights import MEANINGS, RIGHTS, Right
-from api.access.web import came_through_proxy, client_address, cookie, cookie_name
+from api.access.web import came_over_tls, client_address, cookie, cookie_name
 from api.errors import ProblemError
 from api.problems import problem
 from api.runtime import Runtime, RuntimeDep
@@ -71,7 +71,7 @@ def login(
         cookie_name(request.scope),
         value,
         max_age=LOGIN_LIFETIME_NS // 10**9,
-        secure=came_through_proxy(request.scope),
+        secure=came_over_tls(request.scope),
         httponly=True,
         samesite="strict",
     )
@@ -88,7 +88,7 @@ def logout(request: Request, runtime: RuntimeDep) -> Response:
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(
         cookie_name(request.scope),
-        secure=came_through_proxy(request.scope),
+        secure=came_over_tls(request.scope),
         httponly=True,
         samesite="strict",
     )
@@ -129,6 +129,30 @@ def _account(
 def account_page(runtime: RuntimeDep) -> HTMLResponse:
     """Return who is logged in, their tokens, and the form for a new one."""
     return _account(runtime)
+
+
+@router.get("/account/phone")
+def phone_page(runtime: RuntimeDep) -> HTMLResponse:
+    """Return how another device in the house comes in: address, code and fingerprint."""
+    lan = runtime.lan
+    return render(
+        runtime,
+        "access_phone.html",
+        "about",
+        zone=runtime.settings.zone_name,
+        lan=lan,
+        code=None if lan is None else lan.code.svg_data_uri(scale=6, border=4, light="white"),
+        until=None if lan is None else lan.certificate.not_after.date().isoformat(),
+    )
+
+
+@router.get("/account/phone/authority.crt", response_class=Response)
+def authority(runtime: RuntimeDep) -> Response:
+    """Return the certificate to trust; it may name nothing but this house."""
+    if runtime.lan is None:
+        raise problem("not-found", texts.text("access.phone.off"))
+    body = runtime.lan.certificate.authority_file.read_bytes()
+    return Response(body, media_type="application/x-x509-ca-cert")
 
 
 @router.post("/account/tokens")

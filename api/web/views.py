@@ -14,7 +14,7 @@ from api.access.principals import visible_patients
 from api.alerts.delivery import channels
 from api.alerts.keeping import alerts_of, snoozed
 from api.dictionary import describe
-from api.exports import TABLES
+from api.exports import ROLES, TABLES
 from api.problems import ErrorPage, problem
 from api.routes.alerts import Hours, snooze_kind
 from api.routes.annotations import AnnotationIn, remove_annotation, write_annotation
@@ -273,6 +273,11 @@ def episodes(
     )
 
 
+def _part(table: str, since: str) -> str:
+    """Return what keeps a click from asking for gigabytes."""
+    return f"&from={since}" if table == "angles_100hz" else ""
+
+
 @router.get("/data")
 def data(runtime: RuntimeDep) -> HTMLResponse:
     """Return the researcher's page: streams, addresses, dictionary."""
@@ -295,8 +300,24 @@ def data(runtime: RuntimeDep) -> HTMLResponse:
         ],
         files=[
             *(
-                (table, [(form, f"{relative}/exports/{table}?format={form}") for form in FORMATS])
+                (
+                    table,
+                    [
+                        (form, f"{relative}/exports/{table}?format={form}" + _part(table, last_day))
+                        for form in FORMATS
+                    ],
+                )
                 for table in TABLES
+            ),
+            *(
+                (
+                    role,
+                    [
+                        (form, f"{relative}/raw/{role}?format={form}&from={last_day}")
+                        for form in FORMATS
+                    ],
+                )
+                for role in ROLES
             ),
             ("bids", [("zip", f"{relative}/bids?from={last_day}")]),
             ("everything", [("zip", f"{relative}/everything")]),

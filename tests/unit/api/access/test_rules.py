@@ -89,6 +89,8 @@ WHO = {
     "GET /static/{path:path}": "*",
     "POST /logout": "+",
     "GET /account": "+",
+    "GET /account/phone": "+",
+    "GET /account/phone/authority.crt": "+",
     "POST /account/password": "+",
     "POST /account/tokens": "+",
     "POST /account/tokens/{token_id}/revoke": "+",
