@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 from api.days import close_days, summarise_stored_day
 from api.runtime import Runtime
+from api.thresholds import pipeline_params, thresholds_of
 from ingest.live import TodayCounters
 from processing.pipeline import ALGORITHM_VERSION, PipelineParams
 from processing.state import encode
 from processing.summary import DaySummary
-from storage.catalog import Patient
+from storage.catalog import Catalog, Patient
 from storage.errors import WriterLockedError
 from storage.record import lock_holder
 from storage.results import ResultStore
@@ -55,9 +56,20 @@ def today_so_far(runtime: Runtime, patient: Patient) -> TodayCounters | None:
     )
 
 
-async def keep_days(runtime: Runtime, patient: Patient) -> None:
+def params_in_force(store: ResultStore, catalog: Catalog, patient: str) -> PipelineParams:
+    """Return the parameters that recording goes on with.
+
+    A patient's own thresholds come into force for past and future at once, by
+    `necktrace reprocess`: until then new results go on as the shown ones were made.
+    """
+    wanted = pipeline_params(thresholds_of(catalog, patient))
+    current = next((row for row in store.book.algorithms(patient) if row.current), None)
+    return wanted if current is None or current.params_hash == wanted.hash else PipelineParams()
+
+
+async def keep_days(runtime: Runtime, patient: Patient, params: PipelineParams) -> None:
     """Keep the summaries of days that are over."""
-    algo = PipelineParams().algorithm_id
+    algo = params.algorithm_id
     while True:
         await asyncio.to_thread(close_days, runtime.results, patient, algo, local_today(patient), 2)
         await asyncio.sleep(CLOSE_EVERY_S)

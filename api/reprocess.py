@@ -12,10 +12,10 @@ from api.days import summarise_stored_day
 from api.errors import ApiError
 from api.settings import Settings
 from api.stores import open_results
+from api.thresholds import pipeline_params, thresholds_of
 from ingest.reprocess import Work, reprocess
 from ingest.reprocess_params import read_params
 from ingest.reprocess_wear import END_NS, wears
-from processing.pipeline import PipelineParams
 from storage.catalog import Catalog, Patient
 from storage.consent import withdrawn_patients
 from storage.record import RecordReader
@@ -48,7 +48,7 @@ def run_reprocess(
     ApiError, IngestError, StorageError
         The folder, the patient, the parameters or the workers are not what they should be.
     """
-    params = PipelineParams() if wish.params is None else read_params(wish.params)
+    given = None if wish.params is None else read_params(wish.params)
     folder = settings.data_dir
     reports = []
     with RecordReader(folder) as reader, Catalog(folder) as catalog:
@@ -66,7 +66,7 @@ def run_reprocess(
                 work = Work(
                     folder=folder,
                     patient=patient,
-                    params=params,
+                    params=given or pipeline_params(thresholds_of(catalog, patient.id)),
                     wears=found,
                     range_ns=_range(wish, patient),
                     workers=wish.workers,

@@ -14,7 +14,13 @@ from api.errors import ApiError
 from api.lan import ensure_user, invitation
 from api.late import LateSamples
 from api.pairing import first_patient
-from api.recording import keep_days, refuse_second_collector, register_algorithm, today_so_far
+from api.recording import (
+    keep_days,
+    params_in_force,
+    refuse_second_collector,
+    register_algorithm,
+    today_so_far,
+)
 from api.runtime import Runtime
 from api.server import address, bind, serving, stop_on_signals
 from api.settings import Settings
@@ -24,7 +30,7 @@ from ingest.live import LiveHub, Role
 from ingest.service import Collector, CollectorSpec
 from ingest.transport import Transport
 from processing.errors import AlignmentError
-from processing.pipeline import PipelineParams, Setup
+from processing.pipeline import Setup
 from storage.catalog import Catalog, Patient
 from storage.consent import is_withdrawn
 from storage.record import RecordReader
@@ -109,7 +115,8 @@ async def run_up(
             ensure_user(catalog, patient, say, on_terminal=on_terminal)
         store = open_results(settings, sending=True)
         try:
-            register_algorithm(store, patient.id, PipelineParams())
+            params = params_in_force(store, catalog, patient.id)
+            register_algorithm(store, patient.id, params)
             with RecordReader(settings.data_dir) as record:
                 hub = LiveHub(time.time_ns() // 1_000_000)
                 runtime = Runtime(settings, "up", record, store, catalog, hub)
@@ -122,6 +129,7 @@ async def run_up(
                         head_only="trunk" not in wishes,
                     ),
                     wishes=wishes,
+                    params=params,
                     today=today_so_far(runtime, patient),
                 )
                 late = LateSamples(runtime, patient.id)
@@ -182,7 +190,7 @@ async def _collect(
             if browser:
                 await asyncio.to_thread(webbrowser.open, address(runtime.settings, listener))
             beside = [
-                asyncio.create_task(keep_days(runtime, patient)),
+                asyncio.create_task(keep_days(runtime, patient, collector.spec.params)),
                 asyncio.create_task(late.run(collector)),
                 asyncio.create_task(_until_withdrawn(runtime, patient, collector, withdrawn)),
                 asyncio.create_task(watch.run()),

@@ -8,7 +8,7 @@ from typing import Final, Literal
 WIDTH: Final = 340.0
 HEIGHT: Final = 190.0
 LEFT: Final = 36.0
-RIGHT: Final = 18.0
+RIGHT: Final = 23.0
 """Room for half of the last tick's text."""
 TOP: Final = 14.0
 BASE: Final = 138.0
@@ -51,14 +51,29 @@ class Drawn:
     dots: tuple[tuple[float, float], ...]
 
 
+Counted = Literal["counts", "no_rotation", "short"]
+"""A day counts for everything, for all but what rests on turning, or was worn too short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What the strip shows of one day."""
+
+    x: float
+    share: float
+    """Worn time, of a full day."""
+    kind: Counted
+
+
 @dataclass(frozen=True, slots=True)
 class StripCell:
-    """Worn time of one day, as a height."""
+    """Worn time of one day, as a height; hollow where the day does not count for everything."""
 
     x: float
     y: float
     width: float
     height: float
+    kind: Counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +120,7 @@ def line_chart(
     span: tuple[float, float],
     ticks: Sequence[tuple[float, str]],
     marks: Sequence[Mark] = (),
-    worn: Sequence[tuple[float, float]] = (),
+    worn: Sequence[Day] = (),
     zero: bool = True,
 ) -> LineChart:
     """Return a chart.
@@ -116,8 +131,8 @@ def line_chart(
         First and last x.
     ticks : sequence of tuple
         x and text below the axis.
-    worn : sequence of tuple
-        x and share (0..1) of a full day: the strip below the axis.
+    worn : sequence of Day
+        The strip below the axis.
     zero : bool
         The scale reaches down (or up) to zero.
     """
@@ -164,13 +179,14 @@ def line_chart(
         marks=tuple(Mark(at_x(m.x), m.kind, m.text) for m in marks if first <= m.x <= last),
         strip=tuple(
             StripCell(
-                round(at_x(x) - wide / 2, 2),
-                round(STRIP_Y + STRIP_HEIGHT * (1.0 - min(1.0, share)), 2),
+                round(at_x(day.x) - wide / 2, 2),
+                round(STRIP_Y + STRIP_HEIGHT * (1.0 - min(1.0, day.share)), 2),
                 round(wide, 2),
-                round(STRIP_HEIGHT * min(1.0, share), 2),
+                round(STRIP_HEIGHT * min(1.0, day.share), 2),
+                day.kind,
             )
-            for x, share in worn
-            if first <= x <= last and share > 0.0
+            for day in worn
+            if first <= day.x <= last and day.share > 0.0
         ),
     )
 

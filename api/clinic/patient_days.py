@@ -9,24 +9,14 @@ from typing import Final
 from api import queries
 from api.clinic.figures import Figure
 from api.runtime import Runtime
+from api.thresholds import Thresholds
 from processing.summary.types import DaySummary
 from processing.trend import TrendDay
-from storage.catalog import Catalog, Patient
+from storage.catalog import Patient
 
-LEAST_WORN_H: Final = 6.0
-"""Default of a valid day (clinical specification, section 9)."""
 _ROTATION_SHARE: Final = 4.0 / 6.0
 """Share of the least worn time that needs heading fair or better: 4 of 6 hours."""
 REACH_D: Final = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Counting:
-    """Which days count for this patient; a clinician may change it."""
-
-    least_worn_h: float = LEAST_WORN_H
-    across_neutrals: bool = False
-    """Join days of different neutrals; every change is marked all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,39 +43,8 @@ class ClinicDay:
         return figure.pick(self.summary)
 
 
-def scope_of(patient_id: str) -> str:
-    """Return where a patient's clinical settings are kept."""
-    return f"clinic/{patient_id}"
-
-
-def counting_of(catalog: Catalog, patient_id: str) -> Counting:
-    """Return which days count for a patient."""
-    held = catalog.settings(scope_of(patient_id))
-    return Counting(
-        least_worn_h=float(held.get("least_worn_h", LEAST_WORN_H)),
-        across_neutrals=bool(held.get("across_neutrals", False)),
-    )
-
-
-def save_counting(catalog: Catalog, patient_id: str, wanted: Counting, actor: str) -> None:
-    """Keep which days count; what it was before stands in the audit log."""
-    before = counting_of(catalog, patient_id)
-    scope = scope_of(patient_id)
-    catalog.set_setting(scope, "least_worn_h", wanted.least_worn_h)
-    catalog.set_setting(scope, "across_neutrals", wanted.across_neutrals)
-    catalog.audit(
-        actor,
-        "clinic.counting",
-        patient_id,
-        {
-            "before": {"h": before.least_worn_h, "across": before.across_neutrals},
-            "after": {"h": wanted.least_worn_h, "across": wanted.across_neutrals},
-        },
-    )
-
-
 def clinic_days(
-    runtime: Runtime, patient: Patient, first: date, last: date, counting: Counting
+    runtime: Runtime, patient: Patient, first: date, last: date, thresholds: Thresholds
 ) -> list[ClinicDay]:
     """Return the days of [first, last] that have a summary, in order."""
     found = queries.days(runtime, patient, first, last)
@@ -97,32 +56,32 @@ def clinic_days(
         for each in runtime.catalog.wear_sessions(patient.id)
         if each.alignment_id in neutral_of
     ]
-    return [_clinic_day(each, sessions, counting) for each in found]
+    return [_clinic_day(each, sessions, thresholds) for each in found]
 
 
 def _clinic_day(
-    summary: DaySummary, sessions: Sequence[tuple[int, str]], counting: Counting
+    summary: DaySummary, sessions: Sequence[tuple[int, str]], thresholds: Thresholds
 ) -> ClinicDay:
     begun = [n_id for start, n_id in sessions if summary.t_ns <= start < summary.end_ns]
     before = [n_id for start, n_id in sessions if start < summary.t_ns]
     n_ids = begun or before[-1:] or [""]
     worn_h = summary.worn_s / 3600.0
     heading_h = (summary.heading_good_s + summary.heading_fair_s) / 3600.0
-    counts = worn_h >= counting.least_worn_h
+    counts = worn_h >= thresholds.least_worn_h
     return ClinicDay(
         summary=summary,
         n_id=n_ids[-1],
         mixed=len(set(n_ids)) > 1,
         counts=counts,
-        counts_rotation=counts and heading_h >= _ROTATION_SHARE * counting.least_worn_h,
+        counts_rotation=counts and heading_h >= _ROTATION_SHARE * thresholds.least_worn_h,
     )
 
 
 def trend_days(
-    days: Sequence[ClinicDay], figure: Figure, counting: Counting
+    days: Sequence[ClinicDay], figure: Figure, thresholds: Thresholds
 ) -> tuple[TrendDay, ...]:
     """Return a figure's days for `processing.trend`."""
-    free = not figure.per_neutral or counting.across_neutrals
+    free = not figure.per_neutral or thresholds.across_neutrals
     return tuple(
         TrendDay(each.day.toordinal(), each.value(figure), "" if free else each.n_id)
         for each in days

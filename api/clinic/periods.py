@@ -1,6 +1,6 @@
 """Two periods of days: figures side by side with their difference, and posture maps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
@@ -8,10 +8,13 @@ from statistics import median
 from api import queries
 from api.clinic.figures import FIGURES, Figure
 from api.clinic.injections import Injection
-from api.clinic.patient_days import ClinicDay, Counting
+from api.clinic.patient_days import ClinicDay
 from api.clinic.posture_map import DayShares, MapPair, day_shares, map_pair
+from api.clinic.trust import TrustShare, trust_share
 from api.problems import problem
 from api.runtime import Runtime
+from api.thresholds import Thresholds
+from processing.summary.types import PLANES, Plane
 from processing.trend import Shift, shift
 from storage.catalog import Patient
 
@@ -47,9 +50,20 @@ class Comparison:
     """Those with a summary, counted or not."""
     after_days: tuple[ClinicDay, ...]
     rows: tuple[Compared, ...]
-    maps: MapPair | None
+    maps: Mapping[Plane, MapPair | None]
+    """None where a period has no day to draw in that plane."""
     across_neutrals: bool
     """The periods rest on more than one neutral."""
+
+    @property
+    def before_trust(self) -> TrustShare:
+        """Worn time and trust of the earlier period."""
+        return trust_share(self.before_days)
+
+    @property
+    def after_trust(self) -> TrustShare:
+        """Of the later one."""
+        return trust_share(self.after_days)
 
 
 def default_periods(today: date, injected: Sequence[Injection]) -> tuple[Period, Period]:
@@ -89,7 +103,7 @@ def compare(
     days: Sequence[ClinicDay],
     before: Period,
     after: Period,
-    counting: Counting,
+    thresholds: Thresholds,
 ) -> Comparison:
     """Return two periods compared, figure by figure and cell by cell.
 
@@ -101,11 +115,14 @@ def compare(
     earlier = tuple(d for d in days if before.first <= d.day <= before.last)
     later = tuple(d for d in days if after.first <= d.day <= after.last)
     n_ids = {d.n_id for d in [*earlier, *later] if d.counts}
-    joined = len(n_ids) <= 1 or counting.across_neutrals
+    joined = len(n_ids) <= 1 or thresholds.across_neutrals
     rows = [_compared(figure, earlier, later, joined) for figure in FIGURES.values()]
-    maps = None
+    maps: dict[Plane, MapPair | None] = dict.fromkeys(PLANES)
     if joined:
-        maps = map_pair(_shares(runtime, patient, earlier), _shares(runtime, patient, later))
+        for plane in PLANES:
+            a = _shares(runtime, patient, earlier, plane)
+            b = _shares(runtime, patient, later, plane)
+            maps[plane] = map_pair(a, b, plane=plane)
     return Comparison(
         before, after, earlier, later, tuple(rows), maps, across_neutrals=len(n_ids) > 1
     )
@@ -126,7 +143,7 @@ def _compared(
 
 
 def _shares(
-    runtime: Runtime, patient: Patient, days: Sequence[ClinicDay]
+    runtime: Runtime, patient: Patient, days: Sequence[ClinicDay], plane: Plane
 ) -> list[tuple[DayShares, float]]:
     ranges = [(d.summary.t_ns, d.summary.end_ns) for d in days if d.counts_rotation and not d.mixed]
-    return [day_shares(cells) for cells in runtime.results.cells(patient.id, ranges)]
+    return [day_shares(cells) for cells in runtime.results.cells(patient.id, ranges, plane=plane)]

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from processing.summary.types import CELL_DEG, PostureCell
+from processing.summary.types import CELL_DEG, Plane, PostureCell
 from processing.types import BoolArray, FloatArray
 
 Place = tuple[float, float]
-"""Lower edges of rotation and lateral tilt, degrees."""
+"""Lower edges of rotation and of lateral tilt or flexion, degrees."""
 LEVELS = 6
 
 
@@ -24,7 +24,8 @@ class MapCell:
     """One cell of a map, with what it says in words' numbers."""
 
     rotation_deg: float
-    lateral_deg: float
+    other_deg: float
+    """Lateral tilt or flexion, as the map's plane says."""
     x: float
     y: float
     value: float
@@ -42,6 +43,7 @@ class PostureMap:
     """A map in drawing coordinates: ten units per cell."""
 
     name: str
+    plane: Plane
     cells: tuple[MapCell, ...]
     width: float
     height: float
@@ -65,9 +67,13 @@ class MapPair:
 
 
 DayShares = Mapping[Place, float]
+Day = tuple[DayShares, float]
+"""Percent of a day's time per cell, and the seconds they are of."""
+Judged = tuple[FloatArray, FloatArray, BoolArray]
+"""Per cell the ends of the interval and whether the difference is kept."""
 
 
-def day_shares(cells: Sequence[PostureCell]) -> tuple[DayShares, float]:
+def day_shares(cells: Sequence[PostureCell]) -> Day:
     """Return the percent of a day's time per cell, and the seconds they are of."""
     whole = sum(cell.seconds for cell in cells)
     if whole <= 0.0:
@@ -76,9 +82,10 @@ def day_shares(cells: Sequence[PostureCell]) -> tuple[DayShares, float]:
 
 
 def map_pair(
-    before: Sequence[tuple[DayShares, float]],
-    after: Sequence[tuple[DayShares, float]],
+    before: Sequence[Day],
+    after: Sequence[Day],
     confidence: float = 0.95,
+    plane: Plane = "rl",
 ) -> MapPair | None:
     """Return the maps of two periods; None where either holds no day.
 
@@ -87,7 +94,9 @@ def map_pair(
     before, after : sequence of tuple
         Per day what `day_shares` returns.
     confidence : float
-        Of the intervals.
+        Of the intervals, and one minus the false discovery rate.
+    plane : Plane
+        What the cells are of.
     """
     earlier = [each for each in before if each[1] > 0.0]
     later = [each for each in after if each[1] > 0.0]
@@ -98,20 +107,23 @@ def map_pair(
     b = np.array([[shares.get(p, 0.0) for p in places] for shares, _ in later])
     low, high, kept = _welch(a, b, confidence)
     mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
-    seconds_a, seconds_b = (sum(s for _, s in rows) for rows in (earlier, later))
     none = np.full(len(places), np.nan)
-    no = np.zeros(len(places), np.bool_)
-    both = len(a) + len(b)
+    unjudged = (none, none, np.zeros(len(places), np.bool_))
+    # one scale for both periods, so that equal shades mean equal shares
+    largest = max(float(mean_a.max()), float(mean_b.max()))
+
+    def drawn(name: str, values: FloatArray, judged: Judged, of: Sequence[Day]) -> PostureMap:
+        top = largest if name != "change" else float(np.abs(values).max())
+        return _drawn(name, plane, places, values, judged, top, len(of), sum(s for _, s in of))
+
     return MapPair(
-        _drawn("before", places, mean_a, (none, none, no), len(a), seconds_a),
-        _drawn("after", places, mean_b, (none, none, no), len(b), seconds_b),
-        _drawn("change", places, mean_b - mean_a, (low, high, kept), both, seconds_a + seconds_b),
+        drawn("before", mean_a, unjudged, earlier),
+        drawn("after", mean_b, unjudged, later),
+        drawn("change", mean_b - mean_a, (low, high, kept), [*earlier, *later]),
     )
 
 
-def _welch(
-    a: FloatArray, b: FloatArray, confidence: float
-) -> tuple[FloatArray, FloatArray, BoolArray]:
+def _welch(a: FloatArray, b: FloatArray, confidence: float) -> Judged:
     """Return per column the ends of Welch's interval and whether the difference is kept.
 
     NaN and False where a side has fewer than two days.
@@ -135,9 +147,11 @@ def _welch(
 
 def _drawn(
     name: str,
+    plane: Plane,
     places: Sequence[Place],
     values: FloatArray,
-    judged: tuple[FloatArray, FloatArray, BoolArray],
+    judged: Judged,
+    largest: float,
     days: int,
     seconds: float,
 ) -> PostureMap:
@@ -145,20 +159,19 @@ def _drawn(
     right = max(0.0, *(r for r, _ in places)) + CELL_DEG
     bottom = min(-CELL_DEG, *(t for _, t in places))
     top = max(0.0, *(t for _, t in places)) + CELL_DEG
-    largest = max(float(np.abs(values).max()), 1e-9)
     unit = 10.0 / CELL_DEG
     cells = []
-    for (rotation, lateral), value, a, b, kept in zip(places, values, *judged, strict=True):
-        share = abs(float(value)) / largest
+    for (rotation, other), value, a, b, kept in zip(places, values, *judged, strict=True):
+        share = abs(float(value)) / max(largest, 1e-9)
         if share < 0.002:
             continue
         known = bool(np.isfinite(a))
         cells.append(
             MapCell(
                 rotation_deg=rotation,
-                lateral_deg=lateral,
+                other_deg=other,
                 x=(rotation - left) * unit,
-                y=(top - lateral - CELL_DEG) * unit,
+                y=(other - bottom if plane == "rf" else top - other - CELL_DEG) * unit,
                 value=float(value),
                 low=float(a) if known else None,
                 high=float(b) if known else None,
@@ -168,11 +181,12 @@ def _drawn(
         )
     return PostureMap(
         name=name,
+        plane=plane,
         cells=tuple(cells),
         width=(right - left) * unit,
         height=(top - bottom) * unit,
         zero_x=-left * unit,
-        zero_y=top * unit,
+        zero_y=(-bottom if plane == "rf" else top) * unit,
         days=days,
         seconds=seconds,
         left_deg=left,

@@ -4,7 +4,8 @@ from datetime import date
 from pathlib import Path
 from typing import cast
 
-from api.clinic.patient_view import CYCLE_WEEKS, patient_view
+from api.clinic.cycle_view import CYCLE_WEEKS
+from api.clinic.patient_view import patient_view
 from api.clinic.report import Paper, report_pdf
 from api.errors import ApiError
 from api.queries import today_in

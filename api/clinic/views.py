@@ -1,7 +1,7 @@
 """The clinician's pages."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Path, Query
@@ -10,28 +10,42 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from api import queries
 from api.access.principals import current, visible_patients
 from api.clinic import words
-from api.clinic.caseload import POOR_PERCENT, SILENT_D, caseload
+from api.clinic.caseload import caseload
+from api.clinic.cycle_view import CYCLE_WEEKS
 from api.clinic.figures import CYCLE_FIGURES, FIGURES
-from api.clinic.hours import BOUNDS_DEG, hour_rows
+from api.clinic.hours import BOUNDS_DEG
 from api.clinic.injections import add_injection, take_back
-from api.clinic.patient_days import Counting, save_counting
-from api.clinic.patient_view import PatientView, patient_view, since_words
+from api.clinic.patient_view import PatientView, patient_view
 from api.clinic.periods import Period, checked
+from api.clinic.reasons import FIGURE
 from api.clinic.snippets import snippet
 from api.clinic.verdicts import give_verdict, verdict_of, verdicts_between
 from api.errors import ApiError
 from api.problems import problem
 from api.routes.parameters import PatientDep
-from api.runtime import RuntimeDep
-from api.web.charts import last_days
+from api.runtime import Runtime, RuntimeDep
+from api.thresholds import DETECTOR_FIELDS, Thresholds, history, save_thresholds
+from api.web import texts
 from api.web.pages import render
 
 router = APIRouter(prefix="/clinic", default_response_class=HTMLResponse)
 
-HOUR_DAYS = 28
 EPISODES_PER_PAGE = 20
 FigureKey = Literal["deviation", "near", "posture", "jerk", "tremor"]
 MAX_TEXT = 200
+HISTORY_SHOWN = 20
+LIMITS: dict[str, tuple[float, float, float]] = {
+    "least_worn_h": (0.25, 24.0, 0.25),
+    "silent_d": (1, 60, 1),
+    "poor_percent": (1, 100, 1),
+    "least_worse_deg": (0, 30, 0.5),
+    "posture_on_deg": (5, 60, 0.5),
+    "posture_off_deg": (3, 60, 0.5),
+    "posture_least_s": (1, 60, 0.5),
+    "jerk_least_deg": (1, 20, 0.5),
+    "tremor_least_pp_deg": (0.1, 5, 0.1),
+}
+"""Smallest and largest value of each threshold, and the step between two."""
 
 WORDS: dict[str, Callable[..., str]] = {
     "shift_words": words.shift_words,
@@ -58,9 +72,8 @@ def all_cases(runtime: RuntimeDep) -> HTMLResponse:
         "clinic",
         zone=runtime.settings.zone_name,
         cases=cases,
-        figure=FIGURES["deviation"],
-        silent_d=SILENT_D,
-        poor_percent=POOR_PERCENT,
+        tally=texts.text("clinic.tally", n=sum(bool(c.codes) for c in cases), of=len(cases)),
+        figure=FIGURE,
         words=WORDS,
     )
 
@@ -95,28 +108,34 @@ def one_patient(
         periods=_periods(a_from, a_to, b_from, b_to),
         weeks_shown=weeks,
     )
+    return _patient_page(runtime, view, weeks)
+
+
+def _patient_page(
+    runtime: Runtime, view: PatientView, weeks: int, refused: str = "", status: int = 200
+) -> HTMLResponse:
+    patient = view.patient
     return render(
         runtime,
         "clinic_patient.html",
         "clinic",
         zone=patient.zone,
+        status=status,
         view=view,
-        since=since_words(view),
         figures=[FIGURES[key] for key in CYCLE_FIGURES],
         all_figures=list(FIGURES.values()),
-        hours=hour_rows(runtime, patient, _hour_days(view)),
         hour_bounds=BOUNDS_DEG,
         weeks=weeks,
         max_text=MAX_TEXT,
         words=WORDS,
+        paper=runtime.settings.paper,
+        other_paper="letter" if runtime.settings.paper == "a4" else "a4",
+        changes=history(runtime.catalog, patient.id)[:HISTORY_SHOWN],
+        defaults=Thresholds(),
+        detector_fields=DETECTOR_FIELDS,
+        limits=LIMITS,
+        refused=refused,
     )
-
-
-def _hour_days(view: PatientView) -> list[date]:
-    if not view.days:
-        return []
-    shown = last_days(view.today, HOUR_DAYS)
-    return [day for day in shown if day >= min(view.days[0].day, view.today - timedelta(days=6))]
 
 
 @router.post("/patients/{patient_id}/injections")
@@ -153,17 +172,41 @@ def remove_injection(
     return _back(patient.id, "#injections")
 
 
-@router.post("/patients/{patient_id}/counting")
-def set_counting(
+@router.post("/patients/{patient_id}/thresholds", response_model=None)
+def set_thresholds(
     runtime: RuntimeDep,
     patient: PatientDep,
     least_worn_h: Annotated[float, Form(ge=0.25, le=24.0)],
+    silent_d: Annotated[int, Form(ge=1, le=60)],
+    poor_percent: Annotated[float, Form(ge=1.0, le=100.0)],
+    least_worse_deg: Annotated[float, Form(ge=0.0, le=30.0)],
+    posture_on_deg: Annotated[float, Form(ge=5.0, le=60.0)],
+    posture_off_deg: Annotated[float, Form(ge=3.0, le=60.0)],
+    posture_least_s: Annotated[float, Form(ge=1.0, le=60.0)],
+    jerk_least_deg: Annotated[float, Form(ge=1.0, le=20.0)],
+    tremor_least_pp_deg: Annotated[float, Form(ge=0.1, le=5.0)],
     across_neutrals: Annotated[bool, Form()] = False,
-) -> RedirectResponse:
-    """Keep which days count, and go back to the patient."""
-    wanted = Counting(least_worn_h, across_neutrals)
-    save_counting(runtime.catalog, patient.id, wanted, current().name)
-    return _back(patient.id, "#counting")
+) -> Response:
+    """Keep a patient's thresholds, and go back to the patient."""
+    if posture_off_deg >= posture_on_deg:
+        view = patient_view(runtime, patient)
+        return _patient_page(
+            runtime, view, CYCLE_WEEKS, texts.text("clinic.thresholds.off_on"), status=422
+        )
+    wanted = Thresholds(
+        least_worn_h=least_worn_h,
+        across_neutrals=across_neutrals,
+        silent_d=silent_d,
+        poor_percent=poor_percent,
+        least_worse_deg=least_worse_deg,
+        posture_on_deg=posture_on_deg,
+        posture_off_deg=posture_off_deg,
+        posture_least_s=posture_least_s,
+        jerk_least_deg=jerk_least_deg,
+        tremor_least_pp_deg=tremor_least_pp_deg,
+    )
+    save_thresholds(runtime.catalog, patient.id, wanted, current().name)
+    return _back(patient.id, "#thresholds")
 
 
 @router.get("/patients/{patient_id}/episodes")

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 import click
 
 from api.clinic.injections import add_injection
-from api.clinic.patient_days import Counting, save_counting
 from api.days import summarise_stored_day
 from api.demo.history import DAYS, held_days
 from api.demo.live import LiveDemo
@@ -35,6 +34,7 @@ from api.runtime import HistoryProgress, Runtime
 from api.server import address, bind, serving, stop_on_signals
 from api.settings import Settings
 from api.terminal import Progress
+from api.thresholds import Thresholds, save_thresholds
 from ingest.live import LiveFrame, LiveHub
 from ingest.sources.virtual_body import next_boots
 from ingest.warm_up import compile_chain
@@ -223,7 +223,7 @@ class Demo:
         )
         collecting = asyncio.create_task(live.run())
         watching = asyncio.create_task(self._watch(runtime.hub))
-        closing = asyncio.create_task(keep_days(runtime, patient))
+        closing = asyncio.create_task(keep_days(runtime, patient, PipelineParams()))
         collecting.add_done_callback(lambda _: stop.set())
 
         async def end() -> None:
@@ -369,5 +369,5 @@ def _past_injection(catalog: Catalog, patient: Patient) -> None:
     add_injection(
         catalog, patient, day, product=product, units=150.0, muscles=muscles, actor="demo"
     )
-    counting = Counting(least_worn_h=SHORT_DAY_H, across_neutrals=True)
-    save_counting(catalog, patient.id, counting, "demo")
+    wanted = Thresholds(least_worn_h=SHORT_DAY_H, across_neutrals=True)
+    save_thresholds(catalog, patient.id, wanted, "demo")

@@ -1,6 +1,8 @@
 """Caseload, patient page, injections, settings."""
 
+import dataclasses
 import re
+import time
 from datetime import date, timedelta
 from html import unescape
 from pathlib import Path
@@ -9,21 +11,23 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.clinic.caseload import case_of, caseload
+from api.clinic.cycle_view import cycle_facts
 from api.clinic.injections import injections
-from api.clinic.patient_days import Counting, counting_of, save_counting
-from api.clinic.patient_view import cycle_facts, patient_view
+from api.clinic.patient_view import patient_view
 from api.clinic.words import shift_words
 from api.queries import today_in
 from api.runtime import Runtime
+from api.thresholds import Thresholds, history, save_thresholds, thresholds_of
 from api.web import texts
+from processing.exercise import EXERCISES
+from storage.exercise_plan import PlannedExercise, save_plan
+from storage.notes import ExerciseSession, save_exercise
 
 ROOT = Path(__file__).parents[4]
 
 
 def test_who_needs_a_look_comes_first_and_why(runtime: Runtime) -> None:
-    found = {
-        case.patient.id: case.reasons for case in caseload(runtime, runtime.catalog.patients())
-    }
+    found = {case.patient.id: case.codes for case in caseload(runtime, runtime.catalog.patients())}
     assert next(iter(found)) == "p3"
     assert found["p3"] == ("no_data",)
     assert "poor_trust" in found["p2"]
@@ -34,7 +38,28 @@ def test_a_patient_without_any_day_has_no_data(runtime: Runtime) -> None:
     patient = runtime.catalog.patient("p1")
     runtime.results.delete_patient("p1")
     case = case_of(runtime, patient)
-    assert (case.reasons, case.last_day, case.recent) == (("no_data",), None, None)
+    assert case.codes == ("no_data",)
+    assert (case.standing.last_day, case.standing.recent) == (None, None)
+
+
+def test_each_reason_says_its_numbers(runtime: Runtime, client: TestClient) -> None:
+    page = unescape(client.get("/clinic").text)
+    for case in caseload(runtime, runtime.catalog.patients()):
+        assert case.standing.reasons
+        for reason in case.standing.reasons:
+            assert any(letter.isdigit() for letter in reason.words)
+            assert reason.words in page
+
+
+def test_a_patients_own_thresholds_decide_what_is_pointed_out(runtime: Runtime) -> None:
+    patient = runtime.catalog.patient("p2")
+    assert "poor_trust" in case_of(runtime, patient).codes
+    save_thresholds(runtime.catalog, "p2", Thresholds(poor_percent=90.0), "test")
+    assert "poor_trust" not in case_of(runtime, patient).codes
+    other = runtime.catalog.patient("p1")
+    assert "worse" in case_of(runtime, other).codes
+    save_thresholds(runtime.catalog, "p1", Thresholds(least_worse_deg=25.0), "test")
+    assert "worse" not in case_of(runtime, other).codes
 
 
 @pytest.mark.parametrize(
@@ -69,31 +94,76 @@ def test_a_new_neutral_is_marked_and_not_crossed(runtime: Runtime) -> None:
     patient = runtime.catalog.patient("p2")
     apart = patient_view(runtime, patient)
     assert len(apart.new_neutrals) == 1
-    assert apart.comparison.maps is None
+    assert set(apart.comparison.maps.values()) == {None}
     angle, jerks = (r for r in apart.comparison.rows if r.figure.key in {"deviation", "jerk"})
     assert angle.change is None
     assert jerks.change is not None
     assert apart.cycle is not None
     assert apart.cycle.ended_by == "neutral"
-    held = counting_of(runtime.catalog, "p2")
-    save_counting(runtime.catalog, "p2", Counting(held.least_worn_h, True), "test")
+    save_thresholds(runtime.catalog, "p2", Thresholds(across_neutrals=True), "test")
     joined = patient_view(runtime, patient)
     assert joined.new_neutrals == apart.new_neutrals
-    assert joined.comparison.maps is not None
+    assert None not in joined.comparison.maps.values()
     assert joined.cycle is not None
     assert joined.cycle.ended_by == "data"
 
 
+def form(**changed: str) -> dict[str, str]:
+    held = dataclasses.asdict(Thresholds())
+    del held["across_neutrals"]
+    return {**{name: str(value) for name, value in held.items()}, **changed}
+
+
 def test_days_worn_too_short_do_not_count(runtime: Runtime, client: TestClient) -> None:
     answer = client.post(
-        "/clinic/patients/p1/counting", data={"least_worn_h": "12"}, follow_redirects=False
+        "/clinic/patients/p1/thresholds", data=form(least_worn_h="12"), follow_redirects=False
     )
-    assert answer.status_code == 303
+    assert (answer.status_code, answer.headers["location"]) == (
+        303, "/clinic/patients/p1#thresholds",
+    )  # fmt: skip
     view = patient_view(runtime, runtime.catalog.patient("p1"))
     assert view.trust.counted == 0
     assert view.cycle is not None
     assert view.cycle.onset.reason == "no_baseline"
-    assert runtime.catalog.audit_log()[-1][2] == "clinic.counting"
+
+
+def test_changed_thresholds_have_a_history(runtime: Runtime, client: TestClient) -> None:
+    client.post("/clinic/patients/p1/thresholds", data=form(jerk_least_deg="6"))
+    client.post("/clinic/patients/p1/thresholds", data=form(jerk_least_deg="6"))
+    client.post("/clinic/patients/p1/thresholds", data=form(silent_d="9"))
+    newest, oldest = history(runtime.catalog, "p1")
+    assert newest.fields == (("jerk_least_deg", 6.0, 3.0), ("silent_d", 3, 9))
+    assert oldest.fields == (("jerk_least_deg", 3.0, 6.0),)
+    assert thresholds_of(runtime.catalog, "p2") == Thresholds()
+    page = unescape(client.get("/clinic/patients/p1").text)
+    assert "No data: days: 3 → 9" in page
+
+
+@pytest.mark.parametrize("given", [{"posture_off_deg": "15"}, {"silent_d": "0"}, {"silent_d": "x"}])
+def test_thresholds_that_make_no_sense_are_refused(
+    runtime: Runtime, client: TestClient, given: dict[str, str]
+) -> None:
+    answer = client.post("/clinic/patients/p1/thresholds", data=form(**given))
+    assert answer.status_code == 422
+    assert thresholds_of(runtime.catalog, "p1") == Thresholds()
+
+
+def test_exercises_are_held_against_the_plan(runtime: Runtime, client: TestClient) -> None:
+    assert "No exercise was planned" in client.get("/clinic/patients/p1").text
+    day_ns = 86_400 * 10**9
+    start = time.time_ns() - 3 * day_ns
+    name = next(iter(EXERCISES))
+    asked = PlannedExercise(name, 5, 3.0, 20.0, 1)
+    save_plan(
+        runtime.catalog, "p1", [asked], origin="clinic", author="test", since_ns=start - day_ns
+    )
+    done = ExerciseSession("e1", "p1", name, start, start + 10**9, {"repetitions": 5})
+    save_exercise(runtime.catalog, done)
+    view = patient_view(runtime, runtime.catalog.patient("p1"))
+    assert (view.exercised.done, view.exercised.planned) == (1, 5)
+    page = unescape(client.get("/clinic/patients/p1").text)
+    assert view.exercised.words in page
+    assert "1 of 5" in page
 
 
 def test_an_injection_is_entered_and_taken_back(runtime: Runtime, client: TestClient) -> None:
@@ -153,7 +223,7 @@ def test_periods_need_all_four_days_in_order(client: TestClient) -> None:
 
 def test_every_text_that_the_clinic_asks_for_exists() -> None:
     call = re.compile(r"(?:\bt|text)\(\s*\"([a-z_]+(?:\.[a-z_0-9]+)+)\"")
-    paths = (ROOT / "api" / "clinic").glob("*.py")
+    paths = [ROOT / "api" / "thresholds.py", *(ROOT / "api" / "clinic").glob("*.py")]
     used = {key for path in paths for key in call.findall(path.read_text(encoding="utf-8"))}
     assert len(used) > 40
     assert used - set(texts.catalogue()) == set()

@@ -5,11 +5,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from fastapi.testclient import TestClient
+from PIL import Image
 
-from api.clinic.patient_view import cycle_facts, patient_view
+from api.clinic.cycle_view import cycle_facts
+from api.clinic.patient_view import patient_view
 from api.clinic.report import report_pdf
 from api.clinic.report_fonts import FOLDER
 from api.clinic.words import shift_words, verdict_words
@@ -48,7 +51,12 @@ def test_the_report_has_the_pages_numbers(runtime: Runtime) -> None:
             shift_words(row.figure, row.change), verdict_words(row.figure, row.change),
         )  # fmt: skip
         assert squeezed(" ".join(line)) in text
+    for trust in (view.cycle_trust, view.trend_trust, view.comparison.before_trust):
+        assert squeezed(trust.short) in text
     assert squeezed(view.trust.words) in text
+    for reason in view.standing.reasons:
+        assert squeezed(reason.words) in text
+    assert squeezed(view.exercised.words) in text
     assert squeezed(texts.text("app.intended")) in text
     assert "Europe/Berlin" in text
 
@@ -63,6 +71,33 @@ def test_one_or_two_pages_of_either_paper(
     assert 1 <= pages(answer.content) <= 2
     assert f"/MediaBox [0 0 {box}]".encode() in answer.content
     assert f"Page 1 of {pages(answer.content)}" in squeezed(written(answer.content))
+
+
+def test_the_pages_are_pictures_worth_looking_at(
+    runtime: Runtime, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Leaves the pages as PNG in the test's folder, and finds ink in every part that has some."""
+    if shutil.which("pdftoppm") is None:
+        pytest.skip("pdftoppm (poppler-utils) is not installed")
+    folder = tmp_path_factory.mktemp("report")
+    (folder / "report.pdf").write_bytes(
+        report_pdf(patient_view(runtime, runtime.catalog.patient("p1")))
+    )
+    subprocess.run(["pdftoppm", "-r", "60", "-png", "report.pdf", "page"], cwd=folder, check=True)
+    pictures = sorted(folder.glob("page-*.png"))
+    assert len(pictures) == 2
+    for picture in pictures:
+        with Image.open(picture) as opened:
+            grey = np.asarray(opened.convert("L"), np.float64)
+        high, wide = grey.shape
+        margin = int(0.035 * high)
+        assert grey[:margin].min() > 250, "nothing runs into the margin"
+        assert grey[:, : int(0.05 * wide)].min() > 250
+        assert grey[:, -int(0.05 * wide) :].min() > 250
+        # black bars, as from a fill that was left on, would be far darker than text
+        assert grey.mean() > 215
+        for part in np.array_split(grey[margin : int(0.62 * high)], 8):
+            assert part.min() < 200, "an eighth of the page is empty"
 
 
 def test_names_of_all_scripts_are_written(runtime: Runtime) -> None:
