@@ -152,7 +152,7 @@ WHO = {
     f"POST {C}/injections": "DA",
     f"POST {C}/injections/{{injection_id}}/remove": "DA",
     f"POST {C}/verdicts": "DA",
-    f"POST {C}/counting": "DA",
+    f"POST {C}/thresholds": "DA",
 }
 LETTERS = {"patient": "P", "carer": "C", "clinician": "D", "researcher": "R", "admin": "A"}
 
