@@ -88,7 +88,8 @@ class SensorPacket:
     first_index: int
     """Index of the first sample in this boot; device's or host's: `StreamInfo.index_source`."""
     device_us: int | None
-    """Device time of the first sample, µs, unwrapped; None where the sensor gives no time."""
+    """Device time of the first sample, µs, unwrapped; None where the sensor gives no time. Worked
+    out from `last_device_us` and the spacing of stamps where the sensor stamps the last one."""
     host_mono_ns: int
     """Arrival on the host's monotonic clock; never sample time."""
     samples: Samples

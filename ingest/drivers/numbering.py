@@ -90,6 +90,7 @@ class HostNumbering:
             return None
         stamp = block.first_ns if block.first_ns is not None else block.last_ns
         stepped = lost = False
+        spacing_ns = axis.period_ns
         if stamp is not None:
             if self.modulus_ns is not None and axis.mark_ns is not None:
                 stamp = unwrap(stamp, self.modulus_ns, axis.mark_ns)
@@ -106,21 +107,28 @@ class HostNumbering:
                 self.counts["gaps"] += lost
                 self.counts["missing_by_time"] += missing or 0
                 axis.next_index += missing or 0
+                if missing is not None:
+                    spacing_ns = (stamp - axis.mark_ns) / (n + missing)
             axis.mark_ns = stamp
         first_index = axis.next_index
         axis.next_index += block.n
         axis.last_n = block.n
         samples = block.samples
         samples.flags.writeable = False
-        stamp_us = None if stamp is None else stamp // 1000
+        first_us = last_us = None
+        if stamp is not None:
+            first_us = stamp // 1000
+            if block.first_ns is None:
+                # the true rate is off by more than a long packet forgives
+                last_us, first_us = first_us, round((stamp - (block.n - 1) * spacing_ns) / 1000)
         return SensorPacket(
             device_id=self.device_id,
             boot=self.boot,
             stream=block.stream,
             kind=PacketKind.LIVE,
             first_index=first_index,
-            device_us=stamp_us if block.first_ns is not None else None,
-            last_device_us=stamp_us if block.first_ns is None else None,
+            device_us=first_us,
+            last_device_us=last_us,
             host_mono_ns=item.host_mono_ns,
             samples=samples,
             clip=block.clip,

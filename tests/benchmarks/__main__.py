@@ -12,6 +12,7 @@ MEASUREMENTS = {
     "load": "many live patients on one core",
     "memory": "a day of one patient",
     "start_up": "a new process to its first result",
+    "pair_timing": "relative timing error of two sensors of any make and rate",
     "storage": "bytes of a day, the record, line protocol",
     "questions": "what pages ask of stored results, embedded and InfluxDB",
     "reprocess": "a recorded session to stored results",

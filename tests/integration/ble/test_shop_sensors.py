@@ -137,7 +137,9 @@ async def test_polar_streams_apart_and_starts_again_after_the_charger(
     acc = [p for p in rig.listener.packets() if p.stream == "acc"]
     assert_counting(gyr, started, 0.0625 * np.pi / 180)
     assert channel(acc, started, "acc_z")[0] == pytest.approx(9.80665)
-    assert all(p.device_us is None and p.last_device_us is not None for p in gyr)
+    for p in gyr:
+        assert p.last_device_us is not None
+        assert p.device_us == pytest.approx(p.last_device_us - (p.n - 1) * 1e6 / 52.0, rel=0.02)
     daemon.command("charger", address=HEAD)
     before = len(rig.listener.packets())
     await rig.streaming(packets=before + 4)
