@@ -163,7 +163,8 @@ def pair_error_ms(one: Model, other: Model, seed: int) -> np.ndarray:
     t_one, e_one = errors_s(one, 2 * seed)
     t_other, e_other = errors_s(other, 2 * seed + 1)
     grid_s = np.arange(SETTLED_S, SPAN_S - 1.0, 0.1)
-    return np.abs(np.interp(grid_s, t_one, e_one) - np.interp(grid_s, t_other, e_other)) * 1e3
+    between_s = np.interp(grid_s, t_one, e_one) - np.interp(grid_s, t_other, e_other)
+    return np.asarray(np.abs(between_s) * 1e3)
 
 
 def measure(say: Callable[[str], None]) -> None:
