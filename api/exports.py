@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import pyarrow as pa
-
 from api.access.masking import Mask
 from api.dictionary import column_doc
 from api.problems import problem
@@ -34,7 +32,6 @@ from storage.exports import (
     summary_batches,
 )
 from storage.exports.sources import Batches
-from storage.full_rate import FullRateStore
 from storage.record import RecordReader
 from storage.results import ResultStore
 
@@ -72,29 +69,16 @@ def _safe(name: str) -> str:
 
 
 def _table(
-    store: ResultStore, folder: Path, patient: Patient, span: Range, what: str, algo: str | None
+    store: ResultStore, patient: Patient, span: Range, what: str, algo: str | None
 ) -> Batches:
     if what == "angles":
         return second_batches(store, patient.id, span.t0_ns, span.t1_ns, algo=algo)
     if what == "angles_100hz":
-        return _full_rate(folder, patient, span, algo or store.book.current(patient.id) or "")
+        return full_rate_batches(store.full_rate, patient.id, span.t0_ns, span.t1_ns, algo=algo)
     if what == "episodes":
         return episode_batches(store.episodes(patient.id, span.t0_ns, span.t1_ns, algo=algo))
     read = store.minutes if what == "minutes" else store.days
     return summary_batches(read(patient.id, span.t0_ns, span.t1_ns, algo=algo))
-
-
-def _full_rate(folder: Path, patient: Patient, span: Range, algo: str) -> Batches:
-    store = FullRateStore(folder)
-    schema, batches = full_rate_batches(store, patient.id, span.t0_ns, span.t1_ns, algo=algo)
-
-    def closing() -> Iterator[pa.RecordBatch]:
-        try:
-            yield from batches
-        finally:
-            store.close()
-
-    return schema, closing()
 
 
 def _bounded(record: RecordReader, patient: Patient, span: Range, margin_ns: int) -> Range:
@@ -137,7 +121,7 @@ def export_table(
 ) -> Export:
     """Return angles (1 Hz or at full rate), minutes, days or episodes as a table."""
     bounded = _bounded(source.record, patient, span, TABLE_MARGIN_NS)
-    table = _table(source.results, source.record.folder, patient, bounded, what, algo)
+    table = _table(source.results, patient, bounded, what, algo)
     said = result_provenance(source.catalog, source.results, patient, bounded, algo)
     is_csv = form == "csv"
     dress = Dress(

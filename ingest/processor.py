@@ -9,6 +9,7 @@ import dataclasses
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,6 +23,7 @@ from processing.errors import InputError
 from processing.pipeline import PipelineOutput, PipelineParams, PipelineState, Setup
 from processing.types import Alignment, Episode, FloatArray, HeadingReset, ImuBlock
 from storage.angle_grid import SecondsState, full_rate_of, seconds_step
+from storage.angle_grid import joined as joined_rows
 from storage.results import ResultBatch
 
 _log = logging.getLogger("ingest.processor")
@@ -323,7 +325,9 @@ class Processor:
                 (out.inclination.head_pitch_deg, out.inclination.head_roll_deg)
             )
         block = full_rate_of(out.angles, out.pair.t0_ns, rate_hz, head_deg) if rows else None
-        self._seconds, series = seconds_step(self._seconds, block, rate_hz=rate_hz, final=final)
+        self._seconds, series, whole = seconds_step(
+            self._seconds, block, rate_hz=rate_hz, final=final
+        )
         if not (len(series.t_ns) or out.minutes.minutes or out.minutes.cells or out.episodes.final):
             return None
         self._today.add(out.minutes.minutes, out.episodes.final)
@@ -334,6 +338,7 @@ class Processor:
             minutes=out.minutes.minutes,
             episodes=out.episodes.final,
             cells=out.minutes.cells,
+            full_rate=whole,
         )
 
     def _live(self, out: PipelineOutput) -> LiveAngles | None:
@@ -411,6 +416,7 @@ def _merged(batches: Sequence[ResultBatch]) -> ResultBatch | None:
         minutes=tuple(m for batch in batches for m in batch.minutes),
         episodes=tuple(e for batch in batches for e in batch.episodes),
         cells=tuple(c for batch in batches for c in batch.cells),
+        full_rate=reduce(joined_rows, (batch.full_rate for batch in batches)),
     )
 
 

@@ -206,6 +206,7 @@ def _store(
 ) -> _Done:
     """Store one session; the mark lands with the last batch."""
     mark = _Done(fingerprint, result.first_ns, result.last_ns, result.samples)
+    store.full_rate.put_hours(patient, algo, result.hours)
     batches = list(result.batches) or [ResultBatch(patient, algo)]
     batches[-1] = replace(batches[-1], cursor=(_key(wear), mark.to_bytes()))
     for batch in batches:

@@ -20,6 +20,7 @@ from ingest.reprocess_wear import Wear
 from ingest.sources import replay
 from processing.pipeline import PipelineParams
 from processing.types import HeadingReset, ImuBlock
+from storage.full_rate_files import EncodedHour, HourCollector
 from storage.record import RecordReader
 from storage.results import ResultBatch
 
@@ -40,6 +41,8 @@ class SessionResult:
     """What one wear session gave."""
 
     batches: tuple[ResultBatch, ...]
+    hours: tuple[EncodedHour, ...]
+    """Rows at the pipeline's rate, as the files that they become."""
     samples: int
     """Samples of all sensors that went in."""
     first_ns: int | None
@@ -72,6 +75,7 @@ def process_wear(
     later = deque(sorted(wear.resets, key=lambda reset: reset.start_ns))
     first = wear.first_resets
     batches: list[ResultBatch] = []
+    hours = HourCollector()
     samples = 0
     first_ns: int | None = None
     with RecordReader(folder) as reader:
@@ -92,11 +96,11 @@ def process_wear(
                 first_ns = int(min(starts))
             # while both are silent nothing is given out: the record may end here
             now_ns = min(part.until_ns, processor.newest_ns or part.until_ns)
-            _keep(batches, processor.step(now_ns).results, algo)
+            _keep(batches, hours, processor.step(now_ns).results, algo)
             if on_progress is not None:
                 on_progress(part.until_ns)
-    _keep(batches, processor.step(None, final=True).results, algo)
-    return SessionResult(tuple(batches), samples, first_ns, processor.newest_ns)
+    _keep(batches, hours, processor.step(None, final=True).results, algo)
+    return SessionResult(tuple(batches), hours.finish(), samples, first_ns, processor.newest_ns)
 
 
 def slices(
@@ -207,6 +211,11 @@ def _first_resets(
     ]
 
 
-def _keep(batches: list[ResultBatch], batch: ResultBatch | None, algo: str) -> None:
-    if batch is not None:
-        batches.append(dataclasses.replace(batch, algo=algo))
+def _keep(
+    batches: list[ResultBatch], hours: HourCollector, batch: ResultBatch | None, algo: str
+) -> None:
+    if batch is None:
+        return
+    if batch.full_rate is not None:
+        hours.add(batch.full_rate)
+    batches.append(dataclasses.replace(batch, algo=algo, full_rate=None))

@@ -101,6 +101,7 @@ def copy_results(
             store.put(batch)
         if len(angles.t_ns):
             last_ns = int(angles.t_ns[-1]) + SECOND_NS - 1
+    store.full_rate.copy(patient, old, new, t0_ns // SECOND_NS * SECOND_NS, t1_ns)
     return last_ns
 
 

@@ -4,6 +4,7 @@ Nothing here can hurt recording. A failure of the chain is logged and shown, the
 afresh, and the record still holds every sample for a later reprocessing.
 """
 
+import dataclasses
 import logging
 import queue
 import threading
@@ -34,6 +35,9 @@ STEP_EVERY_S = 0.05
 IDLE_STEP_S = 0.5
 """A step is made this often without new samples too, so that silence is noticed."""
 ROLES: tuple[Role, Role] = ("head", "trunk")
+MOST_WAITING = 600
+"""Results (about one a second) that wait for their store with all their rows; later ones keep the
+1 Hz grid only."""
 MARGIN_S = 2.0
 """Samples before the first pose of a calibration that the chain begins with."""
 
@@ -247,8 +251,13 @@ class ProcessingWorker:
             self._on_live(processed.live)
 
     def _keep(self, processed: Processed, replaces: tuple[int, int] | None = None) -> None:
-        if processed.results is not None and self._store is not None:
-            self._pending.append((self._ticket, processed.results, replaces))
+        results = processed.results
+        if results is None or self._store is None:
+            return
+        if len(self._pending) >= MOST_WAITING:
+            # a store that is away for long must not fill the memory; the record makes them again
+            results = dataclasses.replace(results, full_rate=None)
+        self._pending.append((self._ticket, results, replaces))
 
     def _store_due(self) -> None:
         """Store results in order, as far as their samples are committed."""

@@ -8,31 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.types import CervicalAngles, FloatArray
-from storage.results import ANGLE_FIELDS, AXES, SECOND_NS, AngleSeries
+from storage.results import ANGLE_FIELDS, AXES, SECOND_NS, AngleSeries, FullRate
 
 _WIDTH = len(ANGLE_FIELDS)
 _VALID = ANGLE_FIELDS.index("valid")
 _EMPTY = np.int16(-32768)
 _UNITS = np.array([0.01] * (_WIDTH - 1) + [0.0001])
 """Whole centidegrees, and ten-thousandths for the valid fraction."""
-
-
-@dataclass(frozen=True, slots=True)
-class FullRate:
-    """Angles at the pipeline's rate, as stored in derived Parquet."""
-
-    t_ns: NDArray[np.int64]
-    """(n,) UTC nanoseconds, increasing."""
-    angles_deg: FloatArray
-    """(n, 4) flexion, lateral right, rotation right, deviation; NaN where unknown."""
-    heading_sigma_deg: FloatArray
-    """(n,)."""
-    q_rel: FloatArray
-    """(n, 4) `R_rel`, N not removed."""
-    valid: NDArray[np.bool_]
-    """(n,)."""
-    head_deg: FloatArray | None = None
-    """(n, 2) pitch and roll of the head to gravity, for a single head sensor."""
 
 
 def full_rate_of(
@@ -69,8 +51,10 @@ class SecondsState:
 
 def seconds_step(
     state: SecondsState, block: FullRate | None, *, rate_hz: float, final: bool = False
-) -> tuple[SecondsState, AngleSeries]:
-    """Take full-rate rows, give the seconds that became complete; any chunking is one batch.
+) -> tuple[SecondsState, AngleSeries, FullRate | None]:
+    """Take full-rate rows, give the seconds that became complete, and their rows.
+
+    Any chunking is one batch.
 
     Parameters
     ----------
@@ -83,14 +67,14 @@ def seconds_step(
     final : bool
         Nothing follows: the last second is given too.
     """
-    rows = _joined(state.rows, block)
+    rows = joined(state.rows, block)
     if rows is None:
-        return SecondsState(), AngleSeries.empty()
+        return SecondsState(), AngleSeries.empty(), None
     seconds = rows.t_ns // SECOND_NS
     whole = len(seconds) if final else int(np.searchsorted(seconds, seconds[-1]))
-    series = _reduced(_rows(rows, 0, whole), rate_hz)
+    complete = _rows(rows, 0, whole)
     rest = None if whole == len(seconds) else _rows(rows, whole, len(seconds))
-    return SecondsState(rest), series
+    return SecondsState(rest), _reduced(complete, rate_hz), complete if whole else None
 
 
 def pack_minute(second: NDArray[np.int64], values: FloatArray) -> bytes:
@@ -187,8 +171,29 @@ def _slots(t0_ns: int, t1_ns: int, step: int) -> int:
 def _reduced(rows: FullRate, rate_hz: float) -> AngleSeries:
     if not len(rows.t_ns):
         return AngleSeries.empty()
-    seconds = rows.t_ns // SECOND_NS
-    starts = np.flatnonzero(np.diff(seconds, prepend=seconds[0] - 1))
+    t_ns, values = slots_of(rows, SECOND_NS, rate_hz)
+    return AngleSeries(t_ns, 1, values)
+
+
+def slots_of(rows: FullRate, slot_ns: int, rate_hz: float) -> tuple[NDArray[np.int64], FloatArray]:
+    """Return rows, at least one, as slots of any length with the columns of the 1 Hz grid.
+
+    Parameters
+    ----------
+    slot_ns : int
+        Slots lie on multiples of it since 1970.
+    rate_hz : float
+        Nominal rate of the rows; a slot with fewer valid ones is valid in part.
+
+    Returns
+    -------
+    t_ns : (n,) int64
+        Beginning of each slot that holds a row.
+    values : (n, 16) float64
+        One column per name in `ANGLE_FIELDS`.
+    """
+    slots = rows.t_ns // slot_ns
+    starts = np.flatnonzero(np.diff(slots, prepend=slots[0] - 1))
     out = np.empty((len(starts), _WIDTH))
     for axis in range(len(AXES)):
         column = rows.angles_deg[:, axis]
@@ -207,8 +212,8 @@ def _reduced(rows: FullRate, rate_hz: float) -> AngleSeries:
             column = rows.head_deg[:, k]
             out[:, 13 + k] = _means(column, rows.valid & np.isfinite(column), starts)
     counted = np.add.reduceat(rows.valid.astype(np.float64), starts)
-    out[:, _VALID] = np.minimum(counted / rate_hz, 1.0)
-    return AngleSeries(seconds[starts] * SECOND_NS, 1, out)
+    out[:, _VALID] = np.minimum(counted / (rate_hz * slot_ns * 1e-9), 1.0)
+    return slots[starts] * slot_ns, out
 
 
 def _means(column: FloatArray, known: NDArray[np.bool_], starts: NDArray[np.intp]) -> FloatArray:
@@ -229,19 +234,23 @@ def _rows(rows: FullRate, a: int, b: int) -> FullRate:
     )
 
 
-def _joined(first: FullRate | None, second: FullRate | None) -> FullRate | None:
+def joined(first: FullRate | None, second: FullRate | None) -> FullRate | None:
+    """Return consecutive rows as one."""
     if first is None or second is None:
         found = second if first is None else first
         return None if found is None or not len(found.t_ns) else found
+    heads = None
+    if first.head_deg is not None or second.head_deg is not None:
+        heads = np.concatenate((_heads(first), _heads(second)))
     return FullRate(
         np.concatenate((first.t_ns, second.t_ns)),
         np.concatenate((first.angles_deg, second.angles_deg)),
         np.concatenate((first.heading_sigma_deg, second.heading_sigma_deg)),
         np.concatenate((first.q_rel, second.q_rel)),
         np.concatenate((first.valid, second.valid)),
-        (
-            None
-            if first.head_deg is None or second.head_deg is None
-            else np.concatenate((first.head_deg, second.head_deg))
-        ),
+        heads,
     )
+
+
+def _heads(rows: FullRate) -> FloatArray:
+    return np.full((len(rows.t_ns), 2), np.nan) if rows.head_deg is None else rows.head_deg

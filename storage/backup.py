@@ -18,6 +18,7 @@ from typing import Final
 
 from storage.database import DATABASE, folder_errors, make_private, open_for_reading
 from storage.errors import BackupError
+from storage.full_rate import full_rate_paths
 from storage.record.segments import sync_folder
 from storage.record.verify import verify
 from storage.schema import SCHEMA_VERSION
@@ -136,7 +137,7 @@ def _listed(folder: Path) -> tuple[dict[str, str], list[str]]:
         segments = dict(
             connection.execute("SELECT path, sha256 FROM segment WHERE damaged IS NULL").fetchall()
         )
-        derived = [row[0] for row in connection.execute("SELECT path FROM full_rate_file")]
+        derived = full_rate_paths(connection)
     finally:
         connection.close()
     return segments, derived

@@ -16,7 +16,7 @@ from storage import result_book as book
 from storage.angle_grid import coarser, pack_minute, step_for, unpack_minutes
 from storage.database import folder_errors, transaction
 from storage.errors import ResultStoreError
-from storage.full_rate import delete_full_rate
+from storage.full_rate import FullRateStore
 from storage.posture_cells import pack_cells, quarters_of, summed_cells, unpack_cells
 from storage.result_book import ResultBook
 from storage.results import (
@@ -46,36 +46,55 @@ class EmbeddedStore:
         self._connection = self._book.connection
         self._lock = self._book.lock
         self._folder = self._book.folder
+        self._full_rate = FullRateStore(self._book)
 
     @property
     def book(self) -> ResultBook:
         """Versions, provenance and saved processing states."""
         return self._book
 
+    @property
+    def full_rate(self) -> FullRateStore:
+        """Angles at the pipeline's rate."""
+        return self._full_rate
+
     def put(self, batch: ResultBatch, *, replace_ns: tuple[int, int] | None = None) -> None:
         """Store a batch in one transaction (see `ResultStore.put`)."""
         patient = batch.patient
-        with self._lock, folder_errors(self._folder), transaction(self._connection):
-            algo = book.written_as(self._connection, patient, batch.algo)
-            book.ensure_version(self._connection, patient, algo)
+        with self._lock, folder_errors(self._folder):
             if replace_ns is not None:
-                self._delete(patient, algo, *replace_ns)
-            if batch.angles is not None:
-                self._put_angles(patient, algo, batch.angles)
-            for tier, rows in (("minute", batch.minutes), ("day", batch.days)):
-                self._put_summaries(tier, patient, algo, rows)
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO episode VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    (patient, algo, int(e.start_ns), e.kind, int(e.end_ns), _episode_json(e))
-                    for e in batch.episodes
-                ],
-            )
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO cell VALUES (?, ?, ?, ?, ?)",
-                [(patient, algo, *packed) for packed in pack_cells(batch.cells)],
-            )
-            book.save_cursor(self._connection, patient, algo, batch.cursor)
+                # files cannot be part of the transaction, and rows too few can be made again
+                algo = book.written_as(self._connection, patient, batch.algo)
+                self._full_rate.delete(patient, algo, replace_ns)
+            with transaction(self._connection):
+                algo = book.written_as(self._connection, patient, batch.algo)
+                self._put(batch, algo, replace_ns)
+            if batch.full_rate is not None:
+                self._full_rate.seal_over(patient, algo, batch.full_rate)
+
+    def _put(self, batch: ResultBatch, algo: str, replace_ns: tuple[int, int] | None) -> None:
+        patient = batch.patient
+        book.ensure_version(self._connection, patient, algo)
+        if replace_ns is not None:
+            self._delete(patient, algo, *replace_ns)
+        if batch.angles is not None:
+            self._put_angles(patient, algo, batch.angles)
+        for tier, rows in (("minute", batch.minutes), ("day", batch.days)):
+            self._put_summaries(tier, patient, algo, rows)
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO episode VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (patient, algo, int(e.start_ns), e.kind, int(e.end_ns), _episode_json(e))
+                for e in batch.episodes
+            ],
+        )
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO cell VALUES (?, ?, ?, ?, ?)",
+            [(patient, algo, *packed) for packed in pack_cells(batch.cells)],
+        )
+        if batch.full_rate is not None:
+            self._full_rate.insert(patient, algo, batch.full_rate)
+        book.save_cursor(self._connection, patient, algo, batch.cursor)
 
     def angles(
         self,
@@ -156,15 +175,17 @@ class EmbeddedStore:
 
     def delete(self, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None) -> None:
         """Delete the results of [t0, t1) of one version (current where None)."""
-        with self._lock, folder_errors(self._folder), transaction(self._connection):
+        with self._lock, folder_errors(self._folder):
             name = self._algo(patient, algo)
             if name is not None:
-                self._delete(patient, name, t0_ns, t1_ns)
+                self._full_rate.delete(patient, name, (t0_ns, t1_ns))
+                with transaction(self._connection):
+                    self._delete(patient, name, t0_ns, t1_ns)
 
     def delete_patient(self, patient: str) -> None:
         """Delete every version of everything."""
         with self._lock, folder_errors(self._folder):
-            delete_full_rate(self._connection, self._folder, patient)
+            self._full_rate.delete(patient)
             with transaction(self._connection):
                 for table in _TABLES:
                     self._connection.execute(
@@ -187,7 +208,7 @@ class EmbeddedStore:
                     f"version {algo} of patient {patient} is the current one; switch to another "
                     "first"
                 )
-            delete_full_rate(self._connection, self._folder, patient, algo)
+            self._full_rate.delete(patient, algo)
             with transaction(self._connection):
                 for table in _TABLES:
                     self._connection.execute(

@@ -1,22 +1,33 @@
-"""Full-rate angles: derived Parquet by patient and hour, rebuildable from the record.
+"""Full-rate angles: derived Parquet by patient and hour, in the data folder of every store.
 
-New rows wait in SQLite and move into an hour's file when the hour is over or on `seal`. A file is
-rewritten whole, beside the old one, and changes place with it in one transaction.
+New rows wait in SQLite, stored in the transaction of the results they belong to, and move into an
+hour's file when the hour is over. A file is rewritten whole, beside the old one, and changes place
+with it in one transaction. All of it can be made again from the record.
 """
 
-import io
-import threading
+import contextlib
+import logging
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from sqlite3 import Connection
+from typing import Final
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from storage.angle_grid import FullRate
-from storage.database import folder_errors, open_database, snapshot, transaction
+from storage.database import folder_errors, transaction
+from storage.full_rate_files import (
+    HOUR_NS,
+    NO_ROWS,
+    EncodedHour,
+    PackedRows,
+    from_blob,
+    from_parquet,
+    merged,
+    pack,
+    to_blob,
+    to_parquet,
+    unpack,
+)
 from storage.record.segments import (
     make_folder,
     path_part,
@@ -24,49 +35,54 @@ from storage.record.segments import (
     remove_leftovers,
     write_synced,
 )
+from storage.result_book import ResultBook
+from storage.results import FullRate
 
-DERIVED = "derived"
-HOUR_NS = 3_600_000_000_000
-_QUATERNION_UNIT = 1.0 / 32767.0
-_EMPTY = np.int16(-32768)
-_ANGLES = ("flexion_cdeg", "lateral_right_cdeg", "rotation_right_cdeg", "deviation_cdeg")
-_QUATERNION = ("qw_i16", "qx_i16", "qy_i16", "qz_i16")
-_HEAD = ("head_pitch_cdeg", "head_roll_cdeg")
-FULL_RATE_COLUMNS = ("t_ns", *_ANGLES, "heading_sigma_cdeg", *_QUATERNION, *_HEAD, "valid")
-"""Columns of a file: whole centidegrees and quaternion components x 32767, null where unknown."""
+_log = logging.getLogger("storage.full_rate")
+
+DERIVED: Final = "derived"
+_ALWAYS: Final = (-(2**62), 2**62)
 
 
 class FullRateStore:
-    """Full-rate angles of one data folder. Thread-safe."""
+    """Full-rate angles of one data folder. Thread-safe.
 
-    def __init__(self, data_dir: Path | str) -> None:
-        """Open the folder, created where missing."""
-        self._folder = Path(data_dir)
-        self._connection = open_database(self._folder, create=True)
-        self._lock = threading.RLock()
+    Parameters
+    ----------
+    book : ResultBook
+        Whose database and lock are used.
+    """
+
+    def __init__(self, book: ResultBook) -> None:
+        self._folder = book.folder
+        self._connection = book.connection
+        self._lock = book.lock
         with folder_errors(self._folder):
             remove_leftovers(self._folder, DERIVED)
 
-    def close(self) -> None:
-        """Close the database; waiting rows stay in it."""
-        with self._lock:
-            self._connection.close()
-
-    def append(self, patient: str, algo: str, rows: FullRate) -> None:
-        """Add rows; a row at a time that is held already replaces it."""
+    def insert(self, patient: str, algo: str, rows: FullRate) -> None:
+        """Add rows inside the caller's transaction; a row at a time held already replaces it."""
         if not len(rows.t_ns):
             return
-        with self._lock, folder_errors(self._folder), transaction(self._connection):
-            self._connection.execute(
-                "INSERT OR REPLACE INTO full_rate_part VALUES (?, ?, ?, ?, ?)",
-                (
-                    patient,
-                    algo,
-                    int(rows.t_ns[0]),
-                    int(rows.t_ns[-1]) + 1,
-                    _encode(rows),
-                ),
-            )
+        packed = pack(rows)
+        span = (int(packed.t_ns[0]), int(packed.t_ns[-1]) + 1)
+        self._connection.execute(
+            "INSERT INTO full_rate_part VALUES (NULL, ?, ?, ?, ?, ?)",
+            (patient, algo, *span, to_blob(packed)),
+        )
+
+    def seal_over(self, patient: str, algo: str, rows: FullRate) -> int:
+        """Move what waits of hours before the newest row's into files; return how many."""
+        if not len(rows.t_ns):
+            return 0
+        hour_ns = int(rows.t_ns[-1]) // HOUR_NS * HOUR_NS
+        with self._lock, folder_errors(self._folder):
+            waits = self._connection.execute(
+                "SELECT EXISTS(SELECT 1 FROM full_rate_part WHERE patient = ? AND algo = ? "
+                "AND t1_ns <= ?)",
+                (patient, algo, hour_ns),
+            ).fetchone()[0]
+        return self.seal(patient, algo, until_ns=hour_ns) if waits else 0
 
     def seal(self, patient: str, algo: str, *, until_ns: int | None = None) -> int:
         """Move waiting rows of hours that end by `until_ns` (all where None) into files.
@@ -76,250 +92,206 @@ class FullRateStore:
         int
             Files written.
         """
-        written = 0
+        limit = None if until_ns is None else until_ns // HOUR_NS
         with self._lock, folder_errors(self._folder):
-            parts = self._connection.execute(
-                "SELECT t0_ns, t1_ns, data FROM full_rate_part WHERE patient = ? AND algo = ? "
-                "ORDER BY t0_ns",
+            last = self._newest()
+            spans = self._connection.execute(
+                "SELECT t0_ns, t1_ns FROM full_rate_part WHERE patient = ? AND algo = ?",
                 (patient, algo),
             ).fetchall()
-            limit = None if until_ns is None else until_ns // HOUR_NS
-            hours = sorted({h for p in parts for h in range(p[0] // HOUR_NS, p[1] // HOUR_NS + 1)})
-            for hour in hours:
-                if limit is not None and hour >= limit:
-                    break
-                written += self._seal_hour(patient, algo, hour, parts)
+            over = [h for h in _hours(spans) if limit is None or h < limit]
+            for hour in over:
+                self._replace_hour(patient, algo, hour, ())
             with transaction(self._connection):
                 self._connection.execute(
-                    "DELETE FROM full_rate_part WHERE patient = ? AND algo = ? "
+                    "DELETE FROM full_rate_part WHERE patient = ? AND algo = ? AND id <= ? "
                     "AND (? IS NULL OR t1_ns <= ?)",
-                    (patient, algo, limit, (limit or 0) * HOUR_NS),
+                    (patient, algo, last, limit, (limit or 0) * HOUR_NS),
                 )
-        return written
+        return len(over)
 
-    def read(self, patient: str, t0_ns: int, t1_ns: int, *, algo: str) -> Iterator[FullRate]:
-        """Yield the rows of [t0, t1) in time order, an hour at a time."""
-        with self._lock, folder_errors(self._folder), snapshot(self._connection):
-            files = self._connection.execute(
-                "SELECT t0_ns, path FROM full_rate_file WHERE patient = ? AND algo = ? "
-                "AND t1_ns > ? AND t0_ns < ? ORDER BY t0_ns",
-                (patient, algo, t0_ns, t1_ns),
-            ).fetchall()
-            parts = self._connection.execute(
-                "SELECT t0_ns, t1_ns, data FROM full_rate_part WHERE patient = ? AND algo = ? "
-                "AND t1_ns > ? AND t0_ns < ? ORDER BY t0_ns",
-                (patient, algo, t0_ns, t1_ns),
-            ).fetchall()
-            bodies = {t0 // HOUR_NS: self._folder / path for t0, path in files}
-        hours = set(bodies)
-        for p in parts:
-            hours.update(range(p[0] // HOUR_NS, (p[1] - 1) // HOUR_NS + 1))
-        for hour in sorted(hours):
-            low, high = max(hour * HOUR_NS, t0_ns), min((hour + 1) * HOUR_NS, t1_ns)
-            found = []
-            if hour in bodies:
-                try:
-                    found.append(_decode(bodies[hour].read_bytes()))
-                except FileNotFoundError:  # rewritten or deleted since; it can be made again
+    def put_hours(self, patient: str, algo: str, hours: Sequence[EncodedHour]) -> None:
+        """Store hours that were worked out elsewhere; newer rows replace older ones."""
+        with self._lock, folder_errors(self._folder):
+            for given in hours:
+                low, last = given.hour * HOUR_NS, self._newest()
+                waiting = self._waiting(patient, algo, (low, low + HOUR_NS))
+                nothing_else = not waiting and self._path(patient, algo, given.hour) is None
+                if nothing_else and self._place(patient, algo, given, None):
                     continue
-            found += [_decode(p[2]) for p in parts if p[0] < high and p[1] > low]
-            rows = _within(_merged(found), low, high)
-            if len(rows.t_ns):
+                self._replace_hour(patient, algo, given.hour, (from_parquet(given.body),))
+                with transaction(self._connection):
+                    self._delete_waiting(patient, algo, low, low + HOUR_NS, last)
+
+    def copy(self, patient: str, old: str, new: str, t0_ns: int, t1_ns: int) -> None:
+        """Give one version's rows of [t0, t1) to another."""
+        for rows in self._read(patient, t0_ns, t1_ns, old):
+            hour = int(rows.t_ns[0]) // HOUR_NS
+            self.put_hours(patient, new, [EncodedHour(hour, len(rows), to_parquet(rows))])
+
+    def read(
+        self, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None
+    ) -> Iterator[FullRate]:
+        """Yield the rows of [t0, t1) in time order, an hour at a time (algo None: current)."""
+        if algo is None:
+            with self._lock, folder_errors(self._folder):
+                row = self._connection.execute(
+                    "SELECT algo FROM algorithm WHERE patient = ? AND current = 1", (patient,)
+                ).fetchone()
+            if row is None:
+                return
+            algo = str(row[0])
+        for rows in self._read(patient, t0_ns, t1_ns, algo):
+            yield unpack(rows)
+
+    def delete(
+        self,
+        patient: str,
+        algo: str | None = None,
+        range_ns: tuple[int, int] | None = None,
+    ) -> None:
+        """Delete rows of a patient: one version or all, one range or all."""
+        t0, t1 = range_ns or _ALWAYS
+        with self._lock, folder_errors(self._folder):
+            files = self._connection.execute(
+                "SELECT algo, t0_ns, t1_ns, path FROM full_rate_file WHERE patient = ? "
+                "AND (? IS NULL OR algo = ?) AND t1_ns > ? AND t0_ns < ?",
+                (patient, algo, algo, t0, t1),
+            ).fetchall()
+            with transaction(self._connection):
+                self._delete_waiting(patient, algo, t0, t1)
+            for name, start, end, path in files:
+                if start < t0 or end > t1:
+                    hour = start // HOUR_NS
+                    rows = self._held(patient, name, hour)[0].outside(t0, t1)
+                    given = EncodedHour(hour, len(rows), to_parquet(rows))
+                    if len(rows) and self._place(patient, name, given, path):
+                        continue
+                with transaction(self._connection):
+                    self._connection.execute("DELETE FROM full_rate_file WHERE path = ?", (path,))
+                (self._folder / path).unlink(missing_ok=True)
+
+    def _newest(self) -> int:
+        """Return what tells rows that wait now from those of later."""
+        row = self._connection.execute("SELECT max(id) FROM full_rate_part").fetchone()
+        return int(row[0] or 0)
+
+    def _delete_waiting(
+        self, patient: str, algo: str | None, t0: int, t1: int, until: int = 2**62
+    ) -> None:
+        parts = self._connection.execute(
+            "SELECT id, t0_ns, t1_ns, data FROM full_rate_part WHERE patient = ? "
+            "AND (? IS NULL OR algo = ?) AND t1_ns > ? AND t0_ns < ? AND id <= ?",
+            (patient, algo, algo, t0, t1, until),
+        ).fetchall()
+        for key, start, end, data in parts:
+            rest = from_blob(data).outside(t0, t1) if start < t0 or end > t1 else None
+            if rest is not None and len(rest):
+                self._connection.execute(
+                    "UPDATE full_rate_part SET t0_ns = ?, t1_ns = ?, data = ? WHERE id = ?",
+                    (int(rest.t_ns[0]), int(rest.t_ns[-1]) + 1, to_blob(rest), key),
+                )
+            else:
+                self._connection.execute("DELETE FROM full_rate_part WHERE id = ?", (key,))
+
+    def _read(self, patient: str, t0_ns: int, t1_ns: int, algo: str) -> Iterator[PackedRows]:
+        wanted = (patient, algo, t0_ns, t1_ns)
+        with self._lock, folder_errors(self._folder):
+            spans = self._connection.execute(
+                "SELECT t0_ns, t1_ns FROM full_rate_file WHERE patient = ? AND algo = ? "
+                "AND t1_ns > ? AND t0_ns < ? UNION ALL "
+                "SELECT t0_ns, t1_ns FROM full_rate_part WHERE patient = ? AND algo = ? "
+                "AND t1_ns > ? AND t0_ns < ?",
+                (*wanted, *wanted),
+            ).fetchall()
+        for hour in _hours(spans):
+            with self._lock, folder_errors(self._folder):
+                rows, _ = self._held(patient, algo, hour)
+            rows = rows.within(t0_ns, t1_ns)
+            if len(rows):
                 yield rows
 
-    def replace(
-        self, patient: str, algo: str, t0_ns: int, t1_ns: int, rows: Sequence[FullRate]
-    ) -> None:
-        """Put `rows` in the place of everything held of [t0, t1)."""
-        with self._lock, folder_errors(self._folder):
-            delete_full_rate(self._connection, self._folder, patient, algo, (t0_ns, t1_ns))
-            for block in rows:
-                self.append(patient, algo, block)
+    def _waiting(self, patient: str, algo: str, range_ns: tuple[int, int]) -> list[PackedRows]:
+        """Return what waits of a range and around it, as it was written."""
+        rows = self._connection.execute(
+            "SELECT data FROM full_rate_part WHERE patient = ? AND algo = ? "
+            "AND t1_ns > ? AND t0_ns < ? ORDER BY id",
+            (patient, algo, *range_ns),
+        ).fetchall()
+        return [from_blob(data) for (data,) in rows]
 
-    def _seal_hour(
-        self, patient: str, algo: str, hour: int, parts: Sequence[tuple[int, int, bytes]]
-    ) -> int:
-        low, high = hour * HOUR_NS, (hour + 1) * HOUR_NS
-        new = [_decode(p[2]) for p in parts if p[0] < high and p[1] > low]
-        old = self._connection.execute(
+    def _path(self, patient: str, algo: str, hour: int) -> str | None:
+        row = self._connection.execute(
             "SELECT path FROM full_rate_file WHERE patient = ? AND algo = ? AND t0_ns = ?",
-            (patient, algo, low),
+            (patient, algo, hour * HOUR_NS),
         ).fetchone()
-        if old is not None and (self._folder / old[0]).exists():
-            new.insert(0, _decode((self._folder / old[0]).read_bytes()))
-        rows = _within(_merged(new), low, high)
-        if not len(rows.t_ns):
-            return 0
-        _write_hour(self._connection, self._folder, patient, algo, hour, rows)
-        return 1
+        return None if row is None else str(row[0])
 
+    def _held(self, patient: str, algo: str, hour: int) -> tuple[PackedRows, str | None]:
+        """Return an hour's rows, those of its file and over them those that wait, and the file."""
+        low, high = hour * HOUR_NS, (hour + 1) * HOUR_NS
+        path = body = None
+        while body is None:
+            path, before = self._path(patient, algo, hour), path
+            if path is None or path == before:
+                break
+            # another process may have put a newer file in its place since
+            with contextlib.suppress(FileNotFoundError):
+                body = (self._folder / path).read_bytes()
+        waiting = self._waiting(patient, algo, (low, high))
+        parts = [part.within(low, high) for part in waiting]
+        return merged([_rows_of(path, body), *parts]), path
 
-def delete_full_rate(
-    connection: Connection,
-    folder: Path,
-    patient: str,
-    algo: str | None = None,
-    range_ns: tuple[int, int] | None = None,
-) -> None:
-    """Delete full-rate rows of a patient: one version or all, one range or all."""
-    t0, t1 = range_ns if range_ns is not None else (-(2**62), 2**62)
-    files = connection.execute(
-        "SELECT algo, t0_ns, path FROM full_rate_file WHERE patient = ? "
-        "AND (? IS NULL OR algo = ?) AND t1_ns > ? AND t0_ns < ?",
-        (patient, algo, algo, t0, t1),
-    ).fetchall()
-    parts = connection.execute(
-        "SELECT algo, t0_ns, data FROM full_rate_part WHERE patient = ? "
-        "AND (? IS NULL OR algo = ?) AND t1_ns > ? AND t0_ns < ?",
-        (patient, algo, algo, t0, t1),
-    ).fetchall()
-    for name, start, path in files:
-        body = (folder / path).read_bytes() if (folder / path).exists() else None
-        rest = None if body is None else _outside(_decode(body), t0, t1)
-        if rest is not None and len(rest.t_ns):
-            _write_hour(connection, folder, patient, name, start // HOUR_NS, rest)
-            continue
-        with transaction(connection):
-            connection.execute("DELETE FROM full_rate_file WHERE path = ?", (path,))
-        (folder / path).unlink(missing_ok=True)
-    with transaction(connection):
-        for name, start, data in parts:
-            connection.execute(
-                "DELETE FROM full_rate_part WHERE patient = ? AND algo = ? AND t0_ns = ?",
-                (patient, name, start),
-            )
-            rest = _outside(_decode(data), t0, t1)
-            if len(rest.t_ns):
-                connection.execute(
-                    "INSERT OR REPLACE INTO full_rate_part VALUES (?, ?, ?, ?, ?)",
-                    (
-                        patient,
-                        name,
-                        int(rest.t_ns[0]),
-                        int(rest.t_ns[-1]) + 1,
-                        _encode(rest),
-                    ),
+    def _replace_hour(self, patient: str, algo: str, hour: int, over: Sequence[PackedRows]) -> None:
+        """Write an hour's file anew from what is held, and over it what is given."""
+        placed = False
+        while not placed:
+            held, path = self._held(patient, algo, hour)
+            rows = merged([held, *over])
+            given = EncodedHour(hour, len(rows), to_parquet(rows))
+            placed = self._place(patient, algo, given, path)
+
+    def _place(self, patient: str, algo: str, given: EncodedHour, instead_of: str | None) -> bool:
+        """Put a file in another's place; False where that is not the hour's file any more."""
+        low = given.hour * HOUR_NS
+        date, name = time.strftime("%Y-%m-%d/%H", time.gmtime(low // 10**9)).split("/")
+        base = f"{DERIVED}/{path_part(algo)}/angles/patient={path_part(patient)}/date={date}"
+        path = f"{base}/{name}-{time.time_ns():x}.parquet"
+        final = self._folder / path
+        make_folder(final.parent, self._folder)
+        publish(write_synced(self._folder, path, given.body), final)
+        with transaction(self._connection):
+            placed = self._path(patient, algo, given.hour) == instead_of
+            if placed:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO full_rate_file VALUES (?, ?, ?, ?, ?, ?)",
+                    (patient, algo, low, low + HOUR_NS, path, given.rows),
                 )
+        gone = instead_of if placed else path
+        if gone is not None:
+            (self._folder / gone).unlink(missing_ok=True)
+        return placed
 
 
-def _write_hour(
-    connection: Connection, folder: Path, patient: str, algo: str, hour: int, rows: FullRate
-) -> None:
-    low = hour * HOUR_NS
-    stamp = time.strftime("%Y-%m-%d/%H", time.gmtime(low // 1_000_000_000))
-    date, name = stamp.split("/")
-    base = f"{DERIVED}/{path_part(algo)}/angles/patient={path_part(patient)}/date={date}/{name}"
-    path = f"{base}-{time.time_ns():x}.parquet"
-    make_folder((folder / path).parent, folder)
-    pending = write_synced(folder, path, _encode(rows))
-    publish(pending, folder / path)
-    old = connection.execute(
-        "SELECT path FROM full_rate_file WHERE patient = ? AND algo = ? AND t0_ns = ?",
-        (patient, algo, low),
-    ).fetchone()
-    with transaction(connection):
-        connection.execute(
-            "INSERT OR REPLACE INTO full_rate_file VALUES (?, ?, ?, ?, ?, ?)",
-            (patient, algo, low, low + HOUR_NS, path, len(rows.t_ns)),
-        )
-    if old is not None:
-        (folder / old[0]).unlink(missing_ok=True)
+def full_rate_paths(connection: Connection) -> list[str]:
+    """Return the files that a folder's database names."""
+    return [str(row[0]) for row in connection.execute("SELECT path FROM full_rate_file")]
 
 
-def _encode(rows: FullRate) -> bytes:
-    head = np.full((len(rows.t_ns), 2), np.nan) if rows.head_deg is None else rows.head_deg
-    columns: dict[str, pa.Array] = {"t_ns": pa.array(rows.t_ns)}
-    for k, name in enumerate(_ANGLES):
-        columns[name] = _packed(rows.angles_deg[:, k], 0.01)
-    columns["heading_sigma_cdeg"] = _packed(rows.heading_sigma_deg, 0.01)
-    for k, name in enumerate(_QUATERNION):
-        columns[name] = _packed(rows.q_rel[:, k], _QUATERNION_UNIT)
-    for k, name in enumerate(_HEAD):
-        columns[name] = _packed(head[:, k], 0.01)
-    columns["valid"] = pa.array(rows.valid)
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        pa.table(columns),
-        sink,
-        compression="zstd",
-        use_dictionary=False,
-        column_encoding={n: "DELTA_BINARY_PACKED" for n in columns if n != "valid"},
-        data_page_version="2.0",
-        write_statistics=["t_ns"],
-        store_schema=False,
-    )
-    return bytes(sink.getvalue().to_pybytes())
+def _hours(spans: Sequence[tuple[int, int]]) -> list[int]:
+    """Return the hours that half-open spans touch."""
+    return sorted({h for a, b in spans for h in range(a // HOUR_NS, (b - 1) // HOUR_NS + 1)})
 
 
-def _decode(body: bytes) -> FullRate:
-    table = pq.read_table(io.BytesIO(body))
-
-    def column(name: str, unit: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-        chunk = table.column(name).combine_chunks()
-        values = np.asarray(chunk.fill_null(0), dtype=np.float64) * unit
-        values[~np.asarray(chunk.is_valid())] = np.nan
-        return values
-
-    head = np.column_stack([column(name, 0.01) for name in _HEAD])
-    return FullRate(
-        t_ns=table.column("t_ns").to_numpy().astype(np.int64, copy=False),
-        angles_deg=np.column_stack([column(name, 0.01) for name in _ANGLES]),
-        heading_sigma_deg=column("heading_sigma_cdeg", 0.01),
-        q_rel=np.column_stack([column(name, _QUATERNION_UNIT) for name in _QUATERNION]),
-        valid=np.asarray(table.column("valid").to_numpy(), dtype=np.bool_),
-        head_deg=head if np.isfinite(head).any() else None,
-    )
-
-
-def _packed(values: "np.ndarray[tuple[int], np.dtype[np.float64]]", unit: float) -> pa.Array:
-    known = np.isfinite(values)
-    scaled = np.clip(np.rint(np.where(known, values, 0.0) / unit), -32767, 32767)
-    return pa.array(scaled.astype(np.int16), mask=~known)
-
-
-def _merged(blocks: Sequence[FullRate]) -> FullRate:
-    """Return blocks as one in time order; of equal times the last block's row stays."""
-    if len(blocks) == 1:
-        return blocks[0]
-    if not blocks:
-        return FullRate(
-            np.empty(0, np.int64),
-            np.empty((0, 4)),
-            np.empty(0),
-            np.empty((0, 4)),
-            np.empty(0, np.bool_),
-        )
-    t = np.concatenate([b.t_ns for b in blocks])
-    order = np.argsort(t, kind="stable")
-    keep = order[np.append(np.diff(t[order]) != 0, True)]  # the last of equals
-    with_head = any(b.head_deg is not None for b in blocks)
-    heads = [
-        np.full((len(b.t_ns), 2), np.nan) if b.head_deg is None else b.head_deg for b in blocks
-    ]
-    return FullRate(
-        t_ns=t[keep],
-        angles_deg=np.concatenate([b.angles_deg for b in blocks])[keep],
-        heading_sigma_deg=np.concatenate([b.heading_sigma_deg for b in blocks])[keep],
-        q_rel=np.concatenate([b.q_rel for b in blocks])[keep],
-        valid=np.concatenate([b.valid for b in blocks])[keep],
-        head_deg=np.concatenate(heads)[keep] if with_head else None,
-    )
-
-
-def _within(rows: FullRate, t0_ns: int, t1_ns: int) -> FullRate:
-    return _masked(rows, (rows.t_ns >= t0_ns) & (rows.t_ns < t1_ns))
-
-
-def _outside(rows: FullRate, t0_ns: int, t1_ns: int) -> FullRate:
-    return _masked(rows, (rows.t_ns < t0_ns) | (rows.t_ns >= t1_ns))
-
-
-def _masked(rows: FullRate, keep: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> FullRate:
-    return FullRate(
-        rows.t_ns[keep],
-        rows.angles_deg[keep],
-        rows.heading_sigma_deg[keep],
-        rows.q_rel[keep],
-        rows.valid[keep],
-        None if rows.head_deg is None else rows.head_deg[keep],
-    )
+def _rows_of(path: str | None, body: bytes | None) -> PackedRows:
+    """Return the rows of a file; none, and a line in the log, where it cannot be read."""
+    if path is None:
+        return NO_ROWS
+    try:
+        if body is not None:
+            return from_parquet(body)
+        reason = "it is missing"
+    except (OSError, pa.ArrowException, KeyError) as error:
+        reason = str(error)
+    _log.warning("%s cannot be read (%s); `necktrace reprocess` makes it again", path, reason)
+    return NO_ROWS

@@ -20,7 +20,7 @@ from storage import result_book as book
 from storage.angle_grid import hide_invalid, step_for
 from storage.database import folder_errors, transaction
 from storage.errors import ResultStoreError
-from storage.full_rate import delete_full_rate
+from storage.full_rate import FullRateStore
 from storage.influx import DAY_S, LIVE_BUCKET, InfluxConnection, InfluxSettings
 from storage.influx_points import (
     BUCKET_OF,
@@ -77,6 +77,7 @@ class InfluxStore:
         self._sql = self._book.connection
         self._lock = self._book.lock
         self._folder = self._book.folder
+        self._full_rate = FullRateStore(self._book)
         self.server = InfluxConnection(settings)
         self._sender = (
             Sender(
@@ -96,6 +97,11 @@ class InfluxStore:
         """Versions, provenance and saved processing states."""
         return self._book
 
+    @property
+    def full_rate(self) -> FullRateStore:
+        """Angles at the pipeline's rate."""
+        return self._full_rate
+
     def prepare(self) -> str:
         """Check the server and create what is missing (see `InfluxConnection.prepare`)."""
         version = self.server.prepare()
@@ -109,23 +115,36 @@ class InfluxStore:
         patient = batch.patient
         if batch.angles is not None and batch.angles.step_s != 1:
             raise ResultStoreError("angles are stored on the 1 Hz grid; give step_s 1")
-        with self._lock, folder_errors(self._folder), transaction(self._sql):
-            algo = book.written_as(self._sql, patient, batch.algo)
-            book.ensure_version(self._sql, patient, algo)
-            entries: list[Entry] = []
+        with self._lock, folder_errors(self._folder):
             if replace_ns is not None:
-                entries += delete_everywhere(patient, algo, *replace_ns)
-                book.delete_texts(self._sql, patient, algo, *replace_ns)
-            if batch.angles is not None and len(batch.angles.t_ns):
-                entries += self._angle_entries(patient, algo, batch.angles)
-            for tier, rows in (("minute", batch.minutes), ("day", batch.days)):
-                entries += self._summary_entries(tier, patient, algo, rows)
-            entries += self._episode_entries(patient, algo, batch.episodes)
-            entries += self._cell_entries(patient, algo, batch.cells)
-            enqueue(self._sql, entries)
-            book.save_cursor(self._sql, patient, algo, batch.cursor)
+                # files cannot be part of the transaction, and rows too few can be made again
+                algo = book.written_as(self._sql, patient, batch.algo)
+                self._full_rate.delete(patient, algo, replace_ns)
+            with transaction(self._sql):
+                algo = book.written_as(self._sql, patient, batch.algo)
+                self._put(batch, algo, replace_ns)
+            if batch.full_rate is not None:
+                self._full_rate.seal_over(patient, algo, batch.full_rate)
         if self._sender is not None:
             self._sender.wake()
+
+    def _put(self, batch: ResultBatch, algo: str, replace_ns: tuple[int, int] | None) -> None:
+        patient = batch.patient
+        book.ensure_version(self._sql, patient, algo)
+        entries: list[Entry] = []
+        if replace_ns is not None:
+            entries += delete_everywhere(patient, algo, *replace_ns)
+            book.delete_texts(self._sql, patient, algo, *replace_ns)
+        if batch.angles is not None and len(batch.angles.t_ns):
+            entries += self._angle_entries(patient, algo, batch.angles)
+        for tier, rows in (("minute", batch.minutes), ("day", batch.days)):
+            entries += self._summary_entries(tier, patient, algo, rows)
+        entries += self._episode_entries(patient, algo, batch.episodes)
+        entries += self._cell_entries(patient, algo, batch.cells)
+        enqueue(self._sql, entries)
+        if batch.full_rate is not None:
+            self._full_rate.insert(patient, algo, batch.full_rate)
+        book.save_cursor(self._sql, patient, algo, batch.cursor)
 
     def angles(
         self,
@@ -244,16 +263,18 @@ class InfluxStore:
 
     def delete(self, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None) -> None:
         """Queue the deletion of [t0, t1) of one version (current where None)."""
-        with self._lock, folder_errors(self._folder), transaction(self._sql):
+        with self._lock, folder_errors(self._folder):
             name = self._algo(patient, algo)
             if name is not None:
-                enqueue(self._sql, delete_everywhere(patient, name, t0_ns, t1_ns))
-                book.delete_texts(self._sql, patient, name, t0_ns, t1_ns)
+                self._full_rate.delete(patient, name, (t0_ns, t1_ns))
+                with transaction(self._sql):
+                    enqueue(self._sql, delete_everywhere(patient, name, t0_ns, t1_ns))
+                    book.delete_texts(self._sql, patient, name, t0_ns, t1_ns)
 
     def delete_patient(self, patient: str) -> None:
         """Queue the deletion of every version of everything."""
         with self._lock, folder_errors(self._folder):
-            delete_full_rate(self._sql, self._folder, patient)
+            self._full_rate.delete(patient)
             with transaction(self._sql):
                 # What still waits must not arrive after the deletion, nor linger here.
                 self._sql.execute("DELETE FROM outbox WHERE patient = ?", (patient,))
@@ -274,7 +295,7 @@ class InfluxStore:
             with transaction(self._sql):
                 book.forget_algorithm(self._sql, patient, algo)
                 enqueue(self._sql, delete_everywhere(patient, algo, None, None))
-            delete_full_rate(self._sql, self._folder, patient, algo)
+            self._full_rate.delete(patient, algo)
             self._written_until.clear()
 
     def drain(self, timeout_s: float | None = None) -> bool:

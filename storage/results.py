@@ -8,7 +8,7 @@ Times are int64 UTC nanoseconds, ranges half open. Missing is NaN in arrays and 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final, Protocol, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from processing.summary.types import Plane, PostureCell
 from processing.types import Episode
 from storage.result_book import ResultBook
+
+if TYPE_CHECKING:
+    from storage.full_rate import FullRateStore
 
 SECOND_NS: Final = 1_000_000_000
 MINUTE_NS: Final = 60 * SECOND_NS
@@ -58,6 +61,24 @@ class AngleSeries:
 
 
 @dataclass(frozen=True, slots=True)
+class FullRate:
+    """Angles at the pipeline's rate, as stored in derived Parquet."""
+
+    t_ns: NDArray[np.int64]
+    """(n,) UTC nanoseconds, increasing."""
+    angles_deg: NDArray[np.float64]
+    """(n, 4) flexion, lateral right, rotation right, deviation; NaN where unknown."""
+    heading_sigma_deg: NDArray[np.float64]
+    """(n,)."""
+    q_rel: NDArray[np.float64]
+    """(n, 4) `R_rel`, N not removed."""
+    valid: NDArray[np.bool_]
+    """(n,)."""
+    head_deg: NDArray[np.float64] | None = None
+    """(n, 2) pitch and roll of the head to gravity, for a single head sensor."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredSummary:
     """A minute or a day as stored: numbers (counts and truth values too) and texts."""
 
@@ -82,6 +103,8 @@ class ResultBatch:
     """`DaySummary`, in the same way; `t_ns` is the UTC instant of local midnight."""
     episodes: Sequence[Episode] = ()
     cells: Sequence[PostureCell] = ()
+    full_rate: FullRate | None = None
+    """Rows at the pipeline's rate behind `angles`; kept as derived Parquet by every store."""
     cursor: tuple[str, bytes] | None = None
     """Key and saved state of the processing that made this: stored with it or not at all."""
 
@@ -110,6 +133,10 @@ class ResultStore(Protocol):
     @property
     def book(self) -> ResultBook:
         """Versions, provenance and saved processing states: in SQLite for every store."""
+
+    @property
+    def full_rate(self) -> "FullRateStore":
+        """Angles at the pipeline's rate: in the data folder for every store."""
 
     def put(self, batch: ResultBatch, *, replace_ns: tuple[int, int] | None = None) -> None:
         """Store a batch; the same batch again changes nothing.

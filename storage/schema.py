@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from sqlite3 import Connection
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Version of record, catalogue and results together; stored as SQLite's ``user_version``."""
 
 RECORD = """
@@ -246,14 +246,15 @@ CREATE TABLE cursor(
     updated_ns INTEGER NOT NULL,
     PRIMARY KEY(patient, algo, key)
 );
-CREATE TABLE full_rate_part(
+CREATE TABLE full_rate_part(        -- in the order of writing: later rows replace earlier ones
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     patient TEXT NOT NULL,
     algo TEXT NOT NULL,
     t0_ns INTEGER NOT NULL,
     t1_ns INTEGER NOT NULL,
-    data BLOB NOT NULL,
-    PRIMARY KEY(patient, algo, t0_ns)
+    data BLOB NOT NULL
 );
+CREATE INDEX full_rate_part_time ON full_rate_part(patient, algo, t1_ns);
 CREATE TABLE full_rate_file(
     patient TEXT NOT NULL,
     algo TEXT NOT NULL,
@@ -376,5 +377,21 @@ def _add_plane(connection: Connection) -> None:
     connection.execute("DROP TABLE cell_v2")
 
 
-MIGRATIONS: dict[int, Migration] = {1: _add_access, 2: _add_plane}
+def _order_parts(connection: Connection) -> None:
+    """Make the table that full-rate rows wait in anew: until now nothing wrote to it."""
+    connection.execute("DROP TABLE full_rate_part")
+    connection.execute(
+        """CREATE TABLE full_rate_part(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    patient TEXT NOT NULL,
+    algo TEXT NOT NULL,
+    t0_ns INTEGER NOT NULL,
+    t1_ns INTEGER NOT NULL,
+    data BLOB NOT NULL
+)"""
+    )
+    connection.execute("CREATE INDEX full_rate_part_time ON full_rate_part(patient, algo, t1_ns)")
+
+
+MIGRATIONS: dict[int, Migration] = {1: _add_access, 2: _add_plane, 3: _order_parts}
 """Step from version k to k + 1, run inside one transaction after the database was copied."""

@@ -1,5 +1,10 @@
-"""GET angles: the head relative to the trunk over any range of time."""
+"""GET angles: the head relative to the trunk over any range of time.
 
+Slots of a second and longer come from the configured store of results, finer ones from the derived
+files of the data folder.
+"""
+
+from functools import reduce
 from typing import Annotated, Literal
 
 import numpy as np
@@ -8,17 +13,30 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from api.problems import problem
-from api.queries import held_range
+from api.queries import Range, held_range
 from api.routes.parameters import PatientDep, RangeDep
-from api.runtime import RuntimeDep
+from api.runtime import Runtime, RuntimeDep
 from api.web.texts import iso
+from processing.grid import GridParams
+from storage.angle_grid import joined, slots_of
+from storage.catalog import Patient
 from storage.results import ANGLE_FIELDS
 
 router = APIRouter(tags=["results"])
 
-Resolution = Literal["1s", "10s", "1min", "10min", "1h"]
-_SECONDS: dict[str, int] = {"1s": 1, "10s": 10, "1min": 60, "10min": 600, "1h": 3600}
+Resolution = Literal[
+    "10ms", "20ms", "50ms", "100ms", "200ms", "500ms", "1s", "10s", "1min", "10min", "1h"
+]
+_MS: dict[str, int] = {
+    "10ms": 10, "20ms": 20, "50ms": 50, "100ms": 100, "200ms": 200, "500ms": 500,
+    "1s": 1000, "10s": 10_000, "1min": 60_000, "10min": 600_000, "1h": 3_600_000,
+}  # fmt: skip
+_FINE_MS = sorted(ms for ms in _MS.values() if ms < 1000)
 MAX_POINTS = 200_000
+_RATE_HZ = GridParams().rate_hz
+
+Grid = tuple[NDArray[np.int64], NDArray[np.float64], float]
+"""Beginning of each slot, a column per `ANGLE_FIELDS`, and the length of a slot in seconds."""
 
 
 class AngleSeriesOut(BaseModel):
@@ -34,7 +52,7 @@ class AngleSeriesOut(BaseModel):
         examples=["1-4f2a9c1e"],
     )
     zone: str = Field(examples=["Europe/Berlin"])
-    step_s: int = Field(description="Length of a slot, seconds.", examples=[1])
+    step_s: float = Field(description="Length of a slot, seconds.", examples=[1])
     from_utc: str | None = Field(description="First slot.", examples=["2026-11-23T08:00:00.000Z"])
     to_utc: str | None = Field(description="End of the last slot.")
     t_ms: list[int] = Field(
@@ -78,7 +96,11 @@ def get_angles(
     ] = None,
     resolution: Annotated[
         Resolution | None,
-        Query(description="Finest slot wanted; together with `max_points` the coarser wins."),
+        Query(
+            description="Finest slot wanted; together with `max_points` the coarser wins. Nothing "
+            "finer than a second is given out unasked, nor of times whose full-rate angles are "
+            "not held."
+        ),
     ] = None,
     fields: Annotated[
         str | None,
@@ -99,18 +121,44 @@ def get_angles(
         )
     span = held_range(runtime, patient, span)
     limit = max_points or runtime.settings.max_points
-    if resolution is not None:
-        seconds = max(1, (span.t1_ns - span.t0_ns) // 1_000_000_000)
-        limit = min(limit, max(1, seconds // _SECONDS[resolution]))
-    series = runtime.results.angles(patient.id, span.t0_ns, span.t1_ns, max_points=limit)
-    known = len(series.t_ns) > 0
+    t_ns, values, step_s = _fine(runtime, patient, span, resolution, limit) or _stored(
+        runtime, patient, span, resolution, limit
+    )
+    known = len(t_ns) > 0
     return AngleSeriesOut(
         patient_id=patient.id,
         algo=runtime.results.book.current(patient.id),
         zone=patient.zone,
-        step_s=series.step_s,
-        from_utc=iso(int(series.t_ns[0])) if known else None,
-        to_utc=iso(int(series.t_ns[-1]) + series.step_s * 1_000_000_000) if known else None,
-        t_ms=(series.t_ns // 1_000_000).tolist(),
-        columns={name: nullable(series.column(name)) for name in names},
+        step_s=step_s,
+        from_utc=iso(int(t_ns[0])) if known else None,
+        to_utc=iso(int(t_ns[-1]) + round(step_s * 1e9)) if known else None,
+        t_ms=(t_ns // 1_000_000).tolist(),
+        columns={name: nullable(values[:, ANGLE_FIELDS.index(name)]) for name in names},
     )
+
+
+def _fine(
+    runtime: Runtime, patient: Patient, span: Range, resolution: Resolution | None, limit: int
+) -> Grid | None:
+    """Return slots finer than a second; None where they are not wanted, too many, or not held."""
+    wanted = _MS["1s" if resolution is None else resolution]
+    length_ms = (span.t1_ns - span.t0_ns) / 1e6
+    step_ms = next((ms for ms in _FINE_MS if ms >= wanted and length_ms / ms <= limit), None)
+    if step_ms is None:
+        return None
+    parts = runtime.results.full_rate.read(patient.id, span.t0_ns, span.t1_ns)
+    rows = reduce(joined, parts, None)
+    if rows is None:
+        return None
+    t_ns, values = slots_of(rows, step_ms * 1_000_000, _RATE_HZ)
+    return t_ns, values, step_ms / 1000.0
+
+
+def _stored(
+    runtime: Runtime, patient: Patient, span: Range, resolution: Resolution | None, limit: int
+) -> Grid:
+    if resolution is not None:
+        seconds = max(1, (span.t1_ns - span.t0_ns) // 1_000_000_000)
+        limit = min(limit, max(1, 1000 * seconds // max(_MS[resolution], 1000)))
+    series = runtime.results.angles(patient.id, span.t0_ns, span.t1_ns, max_points=limit)
+    return series.t_ns, series.values, series.step_s

@@ -17,7 +17,6 @@ from storage.exports.sources import (
     second_batches,
     summary_batches,
 )
-from storage.full_rate import FullRateStore
 from storage.record import RecordReader
 from storage.record.segments import stream_name
 from storage.results import SECOND_NS, ResultStore
@@ -58,27 +57,23 @@ def everything_zip(data_dir: Path | str, patient: str, store: ResultStore) -> It
     with Catalog(data_dir) as catalog:
         catalog.patient(patient)
     drain = Drain()
-    full = FullRateStore(data_dir)
-    try:
-        # Parquet is compressed already.
-        with (
-            RecordReader(data_dir) as reader,
-            zipfile.ZipFile(drain, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
-        ):
-            for name, pieces in _files(Path(data_dir), patient, reader, store, full):
-                info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-                with archive.open(info, "w", force_zip64=True) as file:
-                    for piece in pieces:
-                        file.write(piece)
-                        if taken := drain.take():
-                            yield taken
-    finally:
-        full.close()
+    # Parquet is compressed already.
+    with (
+        RecordReader(data_dir) as reader,
+        zipfile.ZipFile(drain, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
+    ):
+        for name, pieces in _files(Path(data_dir), patient, reader, store):
+            info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            with archive.open(info, "w", force_zip64=True) as file:
+                for piece in pieces:
+                    file.write(piece)
+                    if taken := drain.take():
+                        yield taken
     yield drain.take()
 
 
 def _files(
-    folder: Path, patient: str, reader: RecordReader, store: ResultStore, full: FullRateStore
+    folder: Path, patient: str, reader: RecordReader, store: ResultStore
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
     yield "README.txt", [_README.encode()]
     yield "catalog.json", [_catalog(folder, patient)]
@@ -103,7 +98,7 @@ def _files(
             )
         yield (
             f"{base}/angles.parquet",
-            _parquet(full_rate_batches(full, patient, 0, _ALL_NS, algo=algo)),
+            _parquet(full_rate_batches(store.full_rate, patient, 0, _ALL_NS, algo=algo)),
         )
         yield (
             f"{base}/episodes.parquet",

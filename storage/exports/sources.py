@@ -100,7 +100,7 @@ def second_batches(
 
 
 def full_rate_batches(
-    store: FullRateStore, patient: str, t0_ns: int, t1_ns: int, *, algo: str
+    store: FullRateStore, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None
 ) -> Batches:
     """Return angles, quaternion and trust at the pipeline's rate, an hour at a time."""
     names = (

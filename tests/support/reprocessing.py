@@ -11,6 +11,7 @@ from api.reprocess import Wish, run_reprocess
 from api.settings import load_settings
 from processing.summary.types import PLANES
 from storage.embedded import EmbeddedStore
+from storage.full_rate_files import pack
 from tests.support.worn_record import PATIENT
 
 END_NS = 2**62
@@ -37,10 +38,12 @@ def results(folder: Path, algo: str | None = None, patient: str = PATIENT) -> di
     store = EmbeddedStore(folder)
     try:
         angles = store.angles(patient, 0, END_NS, algo=algo)
+        full = [pack(part) for part in store.full_rate.read(patient, 0, END_NS, algo=algo)]
         return {
             "t_ns": angles.t_ns.tolist(),
             # NaN compares by its bytes
             "angles": np.ascontiguousarray(angles.values).tobytes(),
+            "full_rate": [(p.t_ns.tobytes(), p.columns.tobytes(), p.valid.tobytes()) for p in full],
             "minutes": store.minutes(patient, 0, END_NS, algo=algo),
             "episodes": store.episodes(patient, 0, END_NS, algo=algo),
             "days": store.days(patient, 0, END_NS, algo=algo),

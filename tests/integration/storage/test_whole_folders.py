@@ -15,18 +15,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from storage.angle_grid import FullRate
 from storage.backup import backup, restore
 from storage.catalog import Catalog, Device, Patient, StoredAlignment
 from storage.embedded import EmbeddedStore
 from storage.erasure import erase_patient, tombstone_of
 from storage.errors import BackupError, CatalogError, ImportRecordError, WriterLockedError
 from storage.exports import everything_zip
-from storage.full_rate import FullRateStore
 from storage.influx_store import InfluxStore
 from storage.notes import add_annotation, annotation_history, annotations, edit_annotation
 from storage.record import Channel, Packet, RecordWriter, StreamInfo, verify
-from storage.results import ResultBatch
+from storage.results import FullRate, ResultBatch
 from storage.transfer import import_record
 from tests.support.influx import InfluxServer, drop_buckets
 from tests.support.records import T0_NS, expected, held, imu, packet
@@ -66,16 +64,16 @@ def fill(folder: Path, patient: str, device: str) -> int:
         writer.commit()
         writer.seal(stream)
         writer.append(stream, [packet(2000, 100)])
-    store = EmbeddedStore(folder)
-    store.put(ResultBatch(patient, ALGO, angles=seconds(0, 60), episodes=[episode(1.0)]))
-    store.close()
-    full = FullRateStore(folder)
     q = np.tile([1.0, 0.0, 0.0, 0.0], (100, 1))
     times = T0_NS + np.arange(100) * 10_000_000
     rows = FullRate(times, np.ones((100, 4)), np.ones(100), q, np.ones(100, np.bool_))
-    full.append(patient, ALGO, rows)
-    full.seal(patient, ALGO)
-    full.close()
+    store = EmbeddedStore(folder)
+    store.put(
+        ResultBatch(patient, ALGO, angles=seconds(0, 60), episodes=[episode(1.0)], full_rate=rows)
+    )
+    store.full_rate.seal(patient, ALGO)
+    store.put(ResultBatch(patient, ALGO, full_rate=replace(rows, t_ns=times + 10**9)))
+    store.close()
     return stream
 
 
@@ -255,7 +253,7 @@ def test_a_patient_gets_everything_in_one_archive(tmp_path: Path) -> None:
         if name.endswith(".parquet")
     }
     assert rows.pop(f"results/{ALGO}/angles_1hz.parquet") == 60
-    assert rows.pop(f"results/{ALGO}/angles.parquet") == 100
+    assert rows.pop(f"results/{ALGO}/angles.parquet") == 200
     assert rows.pop(f"results/{ALGO}/episodes.parquet") == 1
     raw = {name.split("-b")[0]: n for name, n in rows.items() if name.startswith("raw/")}
     assert raw == {"raw/d1": 2100, "raw/hub-p1": 3}

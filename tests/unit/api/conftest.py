@@ -20,7 +20,7 @@ from storage.embedded import EmbeddedStore
 from storage.record.direct import DirectWriter
 from storage.record.reader import RecordReader
 from storage.record.types import Anchors, Channel, StreamInfo
-from storage.results import ANGLE_FIELDS, AngleSeries, ResultBatch
+from storage.results import ANGLE_FIELDS, AngleSeries, FullRate, ResultBatch
 
 ZONE = "Europe/Berlin"
 T0 = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -56,6 +56,15 @@ def episode(at_s: float, kind: str, label: str, amplitude_deg: float) -> Episode
         detector=f"{kind} 1",
         features={"duration_s": 2.0},
     )
+
+
+def full_rate(n: int) -> FullRate:
+    """Rows at 100 Hz from T0: rotation is the number of the row over ten."""
+    angles = np.zeros((n, 4))
+    angles[:, 2] = np.arange(n) / 10.0
+    q = np.tile([1.0, 0.0, 0.0, 0.0], (n, 1))
+    times = T0_NS + np.arange(n, dtype=np.int64) * 10**7
+    return FullRate(times, angles, np.full(n, 2.0), q, np.ones(n, dtype=np.bool_))
 
 
 def fill(folder: Path) -> None:
@@ -104,7 +113,7 @@ def fill(folder: Path) -> None:
         store.put(
             ResultBatch(
                 "p1", ALGO, angles=AngleSeries(t_ns, 1, values), minutes=minutes, days=days,
-                episodes=sorted(episodes, key=lambda e: e.start_ns),
+                episodes=sorted(episodes, key=lambda e: e.start_ns), full_rate=full_rate(500),
             )
         )  # fmt: skip
     finally:

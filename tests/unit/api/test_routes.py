@@ -51,6 +51,31 @@ def test_angles_resolution_and_fields(client: TestClient) -> None:
     assert body["t_ms"][0] == int(T0.timestamp()) * 1000
 
 
+def test_angles_finer_than_a_second(client: TestClient) -> None:
+    span = {"from": "2026-11-20T08:00:01Z", "to": "2026-11-20T08:00:03Z"}
+    body = client.get(f"{P}/angles", params={**span, "resolution": "10ms"}).json()
+    assert body["step_s"] == 0.01
+    assert len(body["t_ms"]) == 200
+    assert body["t_ms"][:2] == [
+        1000 * int(T0.timestamp()) + 1000,
+        1000 * int(T0.timestamp()) + 1010,
+    ]
+    assert body["columns"]["rotation_right_deg"][:3] == [10.0, 10.1, 10.2]
+    coarse = client.get(
+        f"{P}/angles", params={**span, "resolution": "10ms", "max_points": 20}
+    ).json()
+    assert coarse["step_s"] == 0.1
+    assert coarse["columns"]["rotation_right_deg"][0] == pytest.approx(10.45)
+    assert coarse["columns"]["rotation_right_min_deg"][0] == 10.0
+    assert coarse["columns"]["rotation_right_max_deg"][0] == 10.9
+    assert set(coarse["columns"]["valid"]) == {1.0}
+    assert client.get(f"{P}/angles", params=span).json()["step_s"] == 1
+    # Held at 1 Hz only: that is what is given out.
+    later = {"from": "2026-11-20T08:01:00Z", "to": "2026-11-20T08:01:10Z"}
+    body = client.get(f"{P}/angles", params={**later, "resolution": "100ms"}).json()
+    assert (body["step_s"], len(body["t_ms"])) == (1, 10)
+
+
 def test_angles_of_an_empty_range(client: TestClient) -> None:
     body = client.get(
         f"{P}/angles", params={"from": "2020-01-01T00:00:00Z", "to": "2020-01-02T00:00:00Z"}
@@ -221,7 +246,7 @@ def test_notes_work_without_scripts(runtime: Runtime, tmp_path: Path, client: Te
         assert client.get(f"{P}/annotations").json()["items"] == []
 
 
-@pytest.mark.parametrize("table", ["angles", "minutes", "days", "episodes"])
+@pytest.mark.parametrize("table", ["angles", "angles_100hz", "minutes", "days", "episodes"])
 def test_tables_say_the_same_in_every_form(client: TestClient, table: str) -> None:
     answers = {
         form: client.get(f"{P}/exports/{table}", params={"format": form})

@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.angle_grid import (
-    FullRate,
     SecondsState,
     coarser,
     pack_minute,
@@ -13,7 +12,7 @@ from storage.angle_grid import (
     step_for,
     unpack_minutes,
 )
-from storage.results import ANGLE_FIELDS, SECOND_NS, AngleSeries
+from storage.results import ANGLE_FIELDS, SECOND_NS, AngleSeries, FullRate
 from tests.support.results import T0_NS, coarse_oracle, seconds
 
 RATE_HZ = 100.0
@@ -49,21 +48,26 @@ def cut(rows: FullRate, a: int, b: int) -> FullRate:
 @given(st.lists(st.integers(0, 700), max_size=8), st.booleans())
 def test_any_chunking_is_one_batch(cuts: list[int], head: bool) -> None:
     rows = full_rate(700, head=head)
-    _, batch = seconds_step(SecondsState(), rows, rate_hz=RATE_HZ, final=True)
+    _, batch, _ = seconds_step(SecondsState(), rows, rate_hz=RATE_HZ, final=True)
     bounds = [0, *sorted(cuts), 700]
     state = SecondsState()
     parts = []
+    times: list[int] = []
     for k, (a, b) in enumerate(itertools.pairwise(bounds)):
         final = k == len(bounds) - 2
-        state, part = seconds_step(state, cut(rows, a, b), rate_hz=RATE_HZ, final=final)
+        state, part, complete = seconds_step(state, cut(rows, a, b), rate_hz=RATE_HZ, final=final)
         parts.append(part)
+        if complete is not None:
+            assert set(complete.t_ns // SECOND_NS * SECOND_NS) == set(part.t_ns)
+            times += complete.t_ns.tolist()
     np.testing.assert_array_equal(np.concatenate([p.t_ns for p in parts]), batch.t_ns)
     np.testing.assert_array_equal(np.concatenate([p.values for p in parts]), batch.values)
+    assert times == rows.t_ns.tolist()
 
 
 def test_seconds_are_means_and_extremes_of_valid_rows() -> None:
     rows = full_rate(350, head=True)
-    _, found = seconds_step(SecondsState(), rows, rate_hz=RATE_HZ, final=True)
+    _, found, _ = seconds_step(SecondsState(), rows, rate_hz=RATE_HZ, final=True)
     second = rows.t_ns // SECOND_NS
     assert found.t_ns.tolist() == sorted({t * SECOND_NS for t in second.tolist()})
     for k, t in enumerate(found.t_ns.tolist()):
@@ -89,7 +93,7 @@ def test_a_second_without_a_valid_row_is_empty_not_zero() -> None:
     dead = FullRate(
         rows.t_ns, rows.angles_deg, rows.heading_sigma_deg, rows.q_rel, np.zeros(200, np.bool_)
     )
-    _, found = seconds_step(SecondsState(), dead, rate_hz=RATE_HZ, final=True)
+    _, found, _ = seconds_step(SecondsState(), dead, rate_hz=RATE_HZ, final=True)
     assert (found.column("valid") == 0.0).all()
     assert np.isnan(found.values[:, :-1]).all()
 

@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from processing.types import ImuBlock, Span
-from storage.angle_grid import FullRate
 from storage.embedded import EmbeddedStore
 from storage.errors import StorageError
 from storage.exports import (
@@ -27,10 +26,9 @@ from storage.exports import (
     write_bids,
 )
 from storage.exports.encode import FormatName
-from storage.full_rate import FullRateStore
 from storage.importers.bids import open_bids
 from storage.record import RecordReader, RecordWriter
-from storage.results import ResultBatch, StoredSummary
+from storage.results import FullRate, ResultBatch, StoredSummary
 from tests.support.records import imu, packet, values
 from tests.support.results import ALGO, T0_NS, episode, seconds
 
@@ -125,17 +123,18 @@ def test_results_come_out_with_units_and_nulls(tmp_path: Path, form: FormatName)
 
 def test_full_rate_angles_come_out(tmp_path: Path) -> None:
     n = 300
-    full = FullRateStore(tmp_path)
+    store = EmbeddedStore(tmp_path)
     angles = np.linspace(-90, 90, 4 * n).reshape(n, 4)
     q = np.tile([1.0, 0.0, 0.0, 0.0], (n, 1))
     times = T0_NS + np.arange(n) * 10_000_000
-    full.append("p", "a", FullRate(times, angles, np.full(n, 2.0), q, np.ones(n, np.bool_)))
-    schema, batches = full_rate_batches(full, "p", T0_NS, T0_NS + 2 * 10**9, algo="a")
+    rows = FullRate(times, angles, np.full(n, 2.0), q, np.ones(n, np.bool_))
+    store.put(ResultBatch("p", "a", full_rate=rows))
+    schema, batches = full_rate_batches(store.full_rate, "p", T0_NS, T0_NS + 2 * 10**9)
     table = read(b"".join(stream(batches, schema, "parquet")), "parquet")
     assert table.column("t_ns").to_pylist() == times[:200].tolist()
     np.testing.assert_allclose(table.column("flexion_deg").to_numpy(), angles[:200, 0], atol=0.006)
     assert table.column("head_roll_deg").null_count == 200
-    full.close()
+    store.close()
 
 
 def subject(*, with_mag: bool = False) -> tuple[BidsSubject, dict[str, ImuBlock]]:

@@ -1,13 +1,31 @@
+"""Full-rate rows against a plain dictionary, whatever is put, sealed, deleted or lost."""
+
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from storage.angle_grid import FullRate
-from storage.full_rate import FULL_RATE_COLUMNS, HOUR_NS, FullRateStore
+from storage.embedded import EmbeddedStore
+from storage.full_rate_files import (
+    FULL_RATE_COLUMNS,
+    HOUR_NS,
+    HourCollector,
+    from_blob,
+    from_parquet,
+    pack,
+    to_blob,
+    to_parquet,
+    unpack,
+)
+from storage.results import FullRate, ResultBatch
 from tests.support.results import T0_NS
 
-START = T0_NS // HOUR_NS * HOUR_NS + HOUR_NS - 5_000_000_000  # 5 s before an hour
+STEP_NS = 10_000_000
+START = T0_NS // HOUR_NS * HOUR_NS + HOUR_NS - 500 * STEP_NS  # 5 s before an hour
 
 
 def rows(a: int, b: int, *, offset_deg: float = 0.0) -> FullRate:
@@ -16,75 +34,121 @@ def rows(a: int, b: int, *, offset_deg: float = 0.0) -> FullRate:
     angles[k % 17 == 0, 2] = np.nan
     half = k / 1000.0
     q = np.column_stack((np.cos(half), np.sin(half), np.zeros(len(k)), np.zeros(len(k))))
-    return FullRate(
-        START + k * 10_000_000, angles, 2.0 + (k % 3).astype(np.float64), q, k % 11 != 0
+    return FullRate(START + k * STEP_NS, angles, 2.0 + (k % 3).astype(np.float64), q, k % 11 != 0)
+
+
+def put(store: EmbeddedStore, given: FullRate, patient: str = "p", algo: str = "1-a") -> None:
+    store.put(ResultBatch(patient, algo, full_rate=given))
+
+
+def flexion(store: EmbeddedStore, a: int = 0, b: int = 10_000) -> dict[int, float]:
+    """Row number to flexion, centidegrees."""
+    found = list(store.full_rate.read("p", START + a * STEP_NS, START + b * STEP_NS, algo="1-a"))
+    times = [int(t) for part in found for t in part.t_ns]
+    assert times == sorted(set(times))
+    values = [round(float(v), 2) for part in found for v in part.angles_deg[:, 0]]
+    return dict(zip([(t - START) // STEP_NS for t in times], values, strict=True))
+
+
+def expected(given: FullRate) -> dict[int, float]:
+    numbers = (given.t_ns - START) // STEP_NS
+    return dict(
+        zip(numbers.tolist(), (np.rint(given.angles_deg[:, 0] * 100) / 100).tolist(), strict=True)
     )
 
 
-def read(store: FullRateStore, a: int, b: int) -> FullRate | None:
-    found = list(store.read("p", START + a * 10_000_000, START + b * 10_000_000, algo="1-a"))
-    if not found:
-        return None
-    return FullRate(
-        *(
-            np.concatenate([getattr(f, name) for f in found])
-            for name in ("t_ns", "angles_deg", "heading_sigma_deg", "q_rel", "valid")
-        )
-    )
+@pytest.mark.parametrize("head", [False, True])
+def test_a_blob_and_a_file_hold_the_same_to_a_centidegree(*, head: bool) -> None:
+    given = rows(0, 500)
+    if head:
+        given = FullRate(
+            given.t_ns, given.angles_deg, given.heading_sigma_deg, given.q_rel, given.valid,
+            given.angles_deg[:, :2] * 2.0,
+        )  # fmt: skip
+    packed = pack(given)
+    for found in (unpack(from_blob(to_blob(packed))), unpack(from_parquet(to_parquet(packed)))):
+        np.testing.assert_array_equal(found.t_ns, given.t_ns)
+        np.testing.assert_allclose(found.angles_deg, given.angles_deg, atol=0.00501, rtol=0)
+        np.testing.assert_allclose(found.heading_sigma_deg, given.heading_sigma_deg, atol=0.005)
+        np.testing.assert_allclose(found.q_rel, given.q_rel, atol=1.6e-5)
+        np.testing.assert_array_equal(found.valid, given.valid)
+        assert (found.head_deg is not None) == head
+        if given.head_deg is not None and found.head_deg is not None:
+            np.testing.assert_allclose(found.head_deg, given.head_deg, atol=0.00501, rtol=0)
 
 
-def assert_same(found: FullRate | None, expected: FullRate) -> None:
-    assert found is not None
-    np.testing.assert_array_equal(found.t_ns, expected.t_ns)
-    np.testing.assert_allclose(
-        found.angles_deg, expected.angles_deg, atol=0.00501, rtol=0, equal_nan=True
-    )
-    np.testing.assert_allclose(found.heading_sigma_deg, expected.heading_sigma_deg, atol=0.00501)
-    np.testing.assert_allclose(found.q_rel, expected.q_rel, atol=1.6e-5)
-    np.testing.assert_array_equal(found.valid, expected.valid)
+ACTIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["put", "replace", "delete", "seal", "hours"]),
+        st.integers(0, 900),
+        st.integers(1, 400),
+    ),
+    min_size=1,
+    max_size=12,
+)
 
 
-def test_rows_are_read_before_between_and_after_sealing(tmp_path: Path) -> None:
-    store = FullRateStore(tmp_path)
+@settings(max_examples=40, deadline=None)
+@given(ACTIONS)
+def test_any_order_of_writing_sealing_and_deleting(actions: list[tuple[str, int, int]]) -> None:
+    with TemporaryDirectory() as folder:
+        store = EmbeddedStore(folder)
+        oracle: dict[int, float] = {}
+        for number, (action, a, n) in enumerate(actions):
+            given = rows(a, a + n, offset_deg=float(number))
+            range_ns = (START + a * STEP_NS, START + (a + n) * STEP_NS)
+            if action == "put":
+                put(store, given)
+            elif action == "replace":
+                half = rows(a, a + n // 2, offset_deg=float(number))
+                store.put(ResultBatch("p", "1-a", full_rate=half), replace_ns=range_ns)
+            elif action == "hours":
+                collector = HourCollector()
+                collector.add(given)
+                store.full_rate.put_hours("p", "1-a", collector.finish())
+            elif action == "delete":
+                store.delete("p", *range_ns, algo="1-a")
+            else:
+                store.full_rate.seal("p", "1-a", until_ns=None if n % 2 else range_ns[1])
+            if action in ("replace", "delete"):
+                oracle = {k: v for k, v in oracle.items() if not a <= k < a + n}
+            if action in ("put", "hours", "replace"):
+                oracle.update(expected(half if action == "replace" else given))
+            assert flexion(store) == pytest.approx(oracle)
+        held = len(list(Path(folder).glob("derived/**/*.parquet")))
+        named = store.book.connection.execute("SELECT count(*) FROM full_rate_file").fetchone()[0]
+        assert held == named, "no file is left behind"
+        store.close()
+
+
+def test_an_hour_becomes_a_file_when_the_next_one_begins(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path)
     for a in range(0, 1200, 100):
-        store.append("p", "1-a", rows(a, a + 100))
-    assert_same(read(store, 0, 1200), rows(0, 1200))
-    assert_same(read(store, 333, 777), rows(333, 777))
-    # Only the hour that is over.
-    assert store.seal("p", "1-a", until_ns=START + 1200 * 10_000_000) == 1
-    assert_same(read(store, 0, 1200), rows(0, 1200))
-    assert store.seal("p", "1-a") == 1
-    assert_same(read(store, 0, 1200), rows(0, 1200))
-    assert store.seal("p", "1-a") == 0
-    files = sorted(tmp_path.glob("derived/1-a/angles/patient=p/date=*/*.parquet"))
-    assert len(files) == 2
-    assert tuple(pq.read_table(files[0]).column_names) == FULL_RATE_COLUMNS
+        put(store, rows(a, a + 100))
+    (file,) = tmp_path.glob("derived/1-a/angles/patient=p/date=*/*.parquet")
+    table = pq.read_table(file)
+    assert tuple(table.column_names) == FULL_RATE_COLUMNS
+    assert table.num_rows == 500
+    assert flexion(store) == pytest.approx(expected(rows(0, 1200)))
+    store.close()
+    store = EmbeddedStore(tmp_path)
+    assert flexion(store, 333, 777) == pytest.approx(expected(rows(333, 777)))
     store.close()
 
 
-def test_newer_rows_replace_older_ones_also_in_a_sealed_hour(tmp_path: Path) -> None:
-    store = FullRateStore(tmp_path)
-    store.append("p", "1-a", rows(0, 400))
-    store.seal("p", "1-a")
-    store.append("p", "1-a", rows(100, 200, offset_deg=5.0))
-    expected = rows(0, 400)
-    expected.angles_deg[100:200] = rows(100, 200, offset_deg=5.0).angles_deg
-    assert_same(read(store, 0, 400), expected)
-    store.seal("p", "1-a")
-    assert_same(read(store, 0, 400), expected)
-    assert len(list(tmp_path.glob("derived/**/*.parquet"))) == 1
-    store.close()
-
-
-def test_a_range_is_replaced_across_files_and_waiting_rows(tmp_path: Path) -> None:
-    store = FullRateStore(tmp_path)
-    store.append("p", "1-a", rows(0, 800))
-    store.seal("p", "1-a")
-    store.append("p", "1-a", rows(800, 1200))
-    store.append("q", "1-a", rows(0, 10))
-    store.replace("p", "1-a", START + 300 * 10_000_000, START + 1000 * 10_000_000, [rows(300, 600)])
-    assert_same(read(store, 0, 600), rows(0, 600))
-    assert read(store, 600, 1000) is None
-    assert_same(read(store, 1000, 1200), rows(1000, 1200))
-    assert len(list(store.read("q", 0, 2**62, algo="1-a"))) == 1
+def test_a_damaged_or_missing_file_leaves_a_hole_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = EmbeddedStore(tmp_path)
+    put(store, rows(0, 1200))
+    store.full_rate.seal("p", "1-a")
+    first, second = sorted(tmp_path.glob("derived/**/*.parquet"))
+    first.write_bytes(first.read_bytes()[:-9])
+    assert flexion(store) == pytest.approx(expected(rows(500, 1200)))
+    second.unlink()
+    assert flexion(store) == {}
+    assert "`necktrace reprocess` makes it again" in caplog.text
+    put(store, rows(0, 1200))
+    store.full_rate.seal("p", "1-a")
+    assert flexion(store) == pytest.approx(expected(rows(0, 1200)))
     store.close()
