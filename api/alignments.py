@@ -1,7 +1,7 @@
 """Calibrations as the catalogue keeps them, and what to begin with where there is none."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,10 @@ def alignment_body(alignment: Alignment) -> dict[str, Any]:
 
 
 def alignment_of(body: Mapping[str, Any]) -> Alignment:
-    """Return the alignment that `alignment_body` made plain."""
+    """Return the alignment that `alignment_body` made plain; what stands beside it is left out."""
+    own = {field.name: body[field.name] for field in fields(Alignment)}
     arrays = {name: np.array(body[name], dtype=np.float64) for name in _ARRAYS}
-    return Alignment(**{**body, **arrays, "warnings": tuple(body["warnings"])})
+    return Alignment(**{**own, **arrays, "warnings": tuple(body["warnings"])})
 
 
 def mounted_as(head: SensorMounting, trunk: SensorMounting, warning: str) -> Alignment:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, Field
@@ -14,6 +14,9 @@ from ingest.live import LiveHub
 from storage.catalog import Catalog
 from storage.record.reader import RecordReader
 from storage.results import ResultStore
+
+if TYPE_CHECKING:  # the guide draws the collector in, which a process that only serves does without
+    from api.guided.guide import Guide
 
 Mode = Literal["demo", "up", "serve"]
 
@@ -43,6 +46,8 @@ class Runtime:
     catalog: Catalog
     hub: LiveHub | None = None
     """Where live frames come from; None where nothing is recorded here."""
+    guide: "Guide | None" = None
+    """Guides through calibration and poses; None where nothing is recorded here."""
     history: HistoryProgress = field(default_factory=HistoryProgress)
     port: int = 0
     """Port that is served on, as bound."""

@@ -155,6 +155,10 @@ class Processor:
         self._resets = (*self._resets, reset)
         return True
 
+    def withdraw_reset(self, reset: PoseReset) -> None:
+        """Take back a reference pose that was not held after all, before its end."""
+        self._resets = tuple(other for other in self._resets if other is not reset)
+
     def exclude(self, stretches: Sequence[tuple[int, int]]) -> None:
         """Keep movements made to order out of free living: UTC (from, to) of each, nanoseconds.
 

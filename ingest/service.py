@@ -44,9 +44,10 @@ from ingest.recorder import Recorder, RecorderHealth
 from ingest.sources import replay
 from ingest.transport import Transport
 from ingest.worker import ProcessingWorker, WorkerHealth
+from processing.alignment import StepCheck, StoredReference
 from processing.pipeline import PipelineParams, Setup
 from processing.session import Plan
-from processing.types import Span
+from processing.types import Alignment, Span
 from storage.record import RecordReader, RecordWriter
 from storage.results import ResultStore
 
@@ -180,6 +181,11 @@ class Collector:
         """Return the collector's steady UTC."""
         return self._mono_ns() + self.utc_offset_ns
 
+    @property
+    def alignment(self) -> Alignment:
+        """Alignment in force."""
+        return self._alignment
+
     def stop(self) -> None:
         """Ask `run` to write everything and return."""
         self._stopping.set()
@@ -200,20 +206,22 @@ class Collector:
         """Try a refused or waiting link again, because a person asked for it."""
         self._links[role].retry()
 
-    async def calibrate(self, spans: Sequence[Span]) -> Plan:
+    async def calibrate(self, spans: Sequence[Span], stored: StoredReference | None = None) -> Plan:
         """Work out the alignment of poses and movements just made, and go on with it.
 
         Parameters
         ----------
         spans : sequence of Span
             In the collector's UTC (`now_utc_ns`), the last at most 20 min after the first.
+        stored : StoredReference, optional
+            The person's references: a re-don, which keeps N.
 
         Raises
         ------
         AlignmentError
             It cannot be had of these movements; the setup is unchanged.
         """
-        plan = await asyncio.wrap_future(self._running_worker().calibrate(spans))
+        plan = await asyncio.wrap_future(self._running_worker().calibrate(spans, stored))
         self._alignment = plan.setup.alignment
         return plan
 
@@ -226,6 +234,14 @@ class Collector:
         """Announce a reference pose, best before it begins; False where it overlaps another."""
         taken: Future[bool] = self._running_worker().add_reset(reset)
         return await asyncio.wrap_future(taken)
+
+    async def withdraw_reset(self, reset: PoseReset) -> None:
+        """Take back a reference pose that was not held after all, before its end."""
+        await asyncio.wrap_future(self._running_worker().withdraw_reset(reset))
+
+    async def check_step(self, span: Span, enough: int) -> StepCheck:
+        """Judge one pose or movement of a calibration by itself; changes nothing."""
+        return await asyncio.wrap_future(self._running_worker().check_step(span, enough))
 
     async def run(self) -> None:
         """Collect until `stop`.

@@ -22,10 +22,11 @@ from ingest.intake import Intake, SensorFacts
 from ingest.live import Role
 from ingest.processor import LiveAngles, PoseReset, Processed, Processor, joined
 from processing import grid, session
+from processing.alignment import StepCheck, StoredReference, check_step
 from processing.errors import AlignmentError
 from processing.pipeline import PipelineParams, Setup
 from processing.session import Plan, movements_of
-from processing.types import ImuBlock, Span
+from processing.types import ImuBlock, PairBlock, Span
 from storage.results import ResultBatch, ResultStore
 
 _log = logging.getLogger("ingest.processor")
@@ -152,12 +153,22 @@ class ProcessingWorker:
         """Announce a reference pose, best before it begins; False where it overlaps another."""
         return self._command(lambda: self._processor.add_reset(reset))
 
-    def calibrate(self, spans: Sequence[Span]) -> "Future[Plan]":
+    def withdraw_reset(self, reset: PoseReset) -> "Future[None]":
+        """Take back a reference pose that was not held after all, before its end."""
+        return self._command(lambda: self._processor.withdraw_reset(reset))
+
+    def calibrate(
+        self, spans: Sequence[Span], stored: StoredReference | None = None
+    ) -> "Future[Plan]":
         """Work out the alignment of poses and movements just made, and go on with it.
 
         The future raises `AlignmentError`; the setup is then unchanged.
         """
-        return self._command(lambda: self._calibrate(spans))
+        return self._command(lambda: self._calibrate(spans, stored))
+
+    def check_step(self, span: Span, enough: int) -> "Future[StepCheck]":
+        """Judge one pose or movement of a calibration by itself; changes nothing."""
+        return self._command(lambda: self._check_step(span, enough))
 
     def stop(self, timeout_s: float | None = None) -> None:
         """Finish what was put, and the wear session with it; results wait for `flush`."""
@@ -300,10 +311,22 @@ class ProcessingWorker:
             self._keep(self._processor.step(None))
             self._store_due()
 
-    def _calibrate(self, spans: Sequence[Span]) -> Plan:
-        if not spans:
-            raise AlignmentError("No pose or movement was given to calibrate by.")
-        since_ns = min(span.start_ns for span in spans) - round(MARGIN_S * 1e9)
+    def _check_step(self, span: Span, enough: int) -> StepCheck:
+        try:
+            pair = self._pair_since(span.start_ns)
+        except AlignmentError:
+            return StepCheck("no_samples")
+        head_only = self._processor.setup.head_only
+        return check_step(pair, span, enough=enough, head_only=head_only)
+
+    def _pair_since(self, since_ns: int) -> PairBlock:
+        """Return what is in memory from a time on, on the grid.
+
+        Raises
+        ------
+        AlignmentError
+            A sensor delivered nothing, or its clock jumped.
+        """
         blocks: dict[Role, ImuBlock | None] = {}
         for role, intake in self._intakes.items():
             pieces = intake.since(since_ns)
@@ -317,8 +340,21 @@ class ProcessingWorker:
             raise AlignmentError("A sensor delivered nothing during the calibration.")
         state = grid.start(self._params.grid, has_trunk=not head_only)
         _, pair = grid.step(self._params.grid, state, blocks["head"], blocks["trunk"], final=True)
-        low_rate = self._processor.setup.low_rate
-        plan = session.plan(self._params, pair, spans, head_only=head_only, low_rate=low_rate)
+        return pair
+
+    def _calibrate(self, spans: Sequence[Span], stored: StoredReference | None) -> Plan:
+        if not spans:
+            raise AlignmentError("No pose or movement was given to calibrate by.")
+        since_ns = min(span.start_ns for span in spans) - round(MARGIN_S * 1e9)
+        pair = self._pair_since(since_ns)
+        plan = session.plan(
+            self._params,
+            pair,
+            spans,
+            stored=stored,
+            head_only=self._processor.setup.head_only,
+            low_rate=self._processor.setup.low_rate,
+        )
         period = self._params.grid.period_ns
         resets = [
             PoseReset(

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from processing import alignment, orientation, pipeline, quaternion
-from processing.alignment import Mounting
+from processing.alignment import Mounting, ReferencePoses, StoredReference
 from processing.alignment.neutral import find_held
 from processing.rows import join_orientations, orientation_rows, pair_rows
 from processing.types import FloatArray, HeadingReset, PairBlock, PairOrientation, Span
@@ -74,6 +74,8 @@ class Plan:
     excluded: tuple[tuple[int, int], ...]
     """Grid rows of movements made to order, which are no free living."""
     warnings: tuple[str, ...]
+    references: ReferencePoses
+    """What N, M and D stand for, to be kept for later resets and re-dons."""
 
 
 def plan(
@@ -83,6 +85,7 @@ def plan(
     *,
     mounting: Mounting | None = None,
     neutral: Span | None = None,
+    stored: StoredReference | None = None,
     head_only: bool = False,
     low_rate: bool = False,
 ) -> Plan:
@@ -98,6 +101,8 @@ def plan(
         How the sensors were mounted, where nobody calibrated.
     neutral : Span or None
         When the person held neutral, where no event says it.
+    stored : StoredReference or None
+        The person's references from an earlier calibration: a re-don, which keeps N.
     head_only : bool
         There is, or shall be used, only the head sensor.
     low_rate : bool
@@ -115,11 +120,20 @@ def plan(
     surveyed = pair_rows(pair, begin, end)
     oriented = orientation.smooth(params.orientation, surveyed)
     found = alignment.estimate_alignment(
-        surveyed, oriented, declared, mounting=mounting, head_only=head_only
+        surveyed, oriented, declared, mounting=mounting, stored_n=stored, head_only=head_only
     )
-    defining = alignment.neutral_span(surveyed, declared, head_only=head_only)
-    poses = [*declared] if defining in declared else [defining, *declared]
-    references = alignment.reference_poses(surveyed, oriented, found, poses)
+    poses = declared
+    if stored is None:
+        defining = alignment.neutral_span(surveyed, declared, head_only=head_only)
+        poses = [*declared] if defining in declared else [defining, *declared]
+    references = alignment.reference_poses(
+        surveyed,
+        oriented,
+        found,
+        poses,
+        stored=None if stored is None else stored.rotations,
+        stored_sigma_deg=None if stored is None else stored.sigma_deg,
+    )
     resets = (
         ()
         if head_only
@@ -139,6 +153,7 @@ def plan(
         facing=_facing(params, pair, resets[0]) if resets else None,
         excluded=_moving_to_order(pair, declared),
         warnings=found.warnings,
+        references=references,
     )
 
 

@@ -247,6 +247,10 @@ class Catalog:
             {"id": session_id, "end": end_ns},
         )
 
+    def remove_wear(self, session_id: int) -> None:
+        """Take a wear session back, as where its calibration was made again at once."""
+        self.change("DELETE FROM wear_session WHERE id = :id", {"id": session_id})
+
     def set_wear_alignment(self, session_id: int, alignment_id: str) -> None:
         """Say which calibration a wear session uses."""
         self.change(

@@ -211,6 +211,15 @@ class VirtualBody:
         worn.taken = due
         self._drop_taken()
 
+    def ask(self, kind: str, start_ns: int, length_s: float, *, times: int = 0) -> None:
+        """Have the person take a pose or make a movement, at a time of the given clock.
+
+        A real person hears a prompt; this one is told. Does nothing before the motion has begun.
+        """
+        if self.began_ns is not None:
+            start_s = (start_ns - self.began_ns) * 1e-9
+            synthesis.ask(self._state, kind, start_s, length_s, times=times)
+
     def reboot(self, role: Role) -> None:
         """Reset a sensor in the middle of everything."""
         self.advance(role)

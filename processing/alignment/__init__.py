@@ -10,12 +10,16 @@ from processing.alignment.references import (
     sensor_rotation,
     slip_warnings,
 )
+from processing.alignment.steps import StepCheck, StepProblem, check_step
 
 __all__ = [
     "Mounting",
     "ReferencePoses",
     "SensorMounting",
+    "StepCheck",
+    "StepProblem",
     "StoredReference",
+    "check_step",
     "estimate_alignment",
     "find_held",
     "heading_resets",

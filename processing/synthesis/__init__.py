@@ -8,7 +8,7 @@ from processing.synthesis.recording import (
     sample_times_ns,
 )
 from processing.synthesis.schedule import Label
-from processing.synthesis.simulator import SimulatorState, simulate, start, step
+from processing.synthesis.simulator import SimulatorState, ask, simulate, start, step
 from processing.synthesis.spec import (
     IDEAL_SENSOR,
     SENSOR_A,
@@ -31,6 +31,7 @@ __all__ = [
     "SimulatedChunk",
     "SimulatedRecording",
     "SimulatorState",
+    "ask",
     "axis_permutations",
     "botulinum_factor",
     "healthy",

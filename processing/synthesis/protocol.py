@@ -36,25 +36,8 @@ def calibration(spec: PatientSpec, rng: np.random.Generator) -> Occurrence:
     t += schedule.POSE_HOLD_S + PAUSE_S
     for kind, repetitions in REPETITIONS.items():
         began = t
-        cross = spec.cross_axis * rng.standard_normal(3)
-        cross[MAIN_CHANNEL[kind]] = 1.0
-        at = 0.0
-        for _ in range(repetitions):
-            # instructed direction, then through the middle to the other side, then back
-            swings = (
-                (1.0, -float(rng.uniform(0.3, 1.2)), 0.0) if kind != "trunk_bow" else (1.0, 0.0)
-            )
-            size = float(rng.uniform(*SWING_DEG[kind]))
-            for swing in swings:
-                to = swing * size
-                # 20-40 °/s on average, slower than daily motion
-                length = max(0.7, abs(to - at) / float(rng.uniform(20.0, 40.0)))
-                vector = tuple(((to - at) * cross).tolist())
-                move = schedule.trunk(*vector) if kind == "trunk_bow" else schedule.protocol(vector)
-                rows.append(schedule.step_row(t, length, move))
-                at = to
-                t += length + float(rng.uniform(0.05, 0.3))
-            t += float(rng.uniform(0.1, 0.5))
+        made, t = _repeated(spec, rng, kind, repetitions, t)
+        rows += made
         labels.append(_span(kind, began - 0.4, t + 0.2))
         t += PAUSE_S
     for kind, posture in (("midline_pose", spec.midline_deg), ("dystonic_pose", spec.dystonic_deg)):
@@ -71,6 +54,69 @@ def calibration(spec: PatientSpec, rng: np.random.Generator) -> Occurrence:
     leave = schedule.protocol(tuple(-value for value in pose), -1.0)
     rows.append(schedule.step_row(t, schedule.POSE_APPROACH_S, leave))
     return Occurrence(tuple(rows), tuple(labels), t + schedule.POSE_APPROACH_S + 0.5)
+
+
+def asked(
+    spec: PatientSpec,
+    rng: np.random.Generator,
+    kind: str,
+    when: tuple[float, float, float],
+    *,
+    times: int = 0,
+) -> Occurrence:
+    """Return what the person does when asked for a pose or a movement at any time.
+
+    Parameters
+    ----------
+    kind : str
+        One of the poses or movements.
+    when : (float, float, float)
+        When they begin to get ready, when it is to begin, and how long a pose is held.
+    times : int
+        Repetitions of a movement; 0: as many as in the calibration.
+    """
+    begin_s, start_s, length_s = when
+    postures: dict[str, Triple] = {
+        "midline_pose": spec.midline_deg,
+        "dystonic_pose": spec.dystonic_deg,
+    }
+    pose = _error(spec.reset_error_deg, rng, postures.get(kind, (0.0, 0.0, 0.0)))
+    rows = [schedule.step_row(begin_s, start_s - begin_s, schedule.protocol(pose, 1.0))]
+    if kind in REPETITIONS:
+        made, t = _repeated(spec, rng, kind, times or REPETITIONS[kind], start_s + 0.3)
+        rows += made
+    else:
+        t = start_s + length_s
+    leave = schedule.protocol(tuple(-value for value in pose), -1.0)
+    rows.append(schedule.step_row(t + schedule.POSE_MARGIN_S, schedule.POSE_APPROACH_S, leave))
+    after_s = t + schedule.POSE_MARGIN_S + schedule.POSE_APPROACH_S
+    # no label: who asks writes down what was asked for
+    return Occurrence(tuple(rows), (), after_s)
+
+
+def _repeated(
+    spec: PatientSpec, rng: np.random.Generator, kind: str, times: int, t: float
+) -> tuple[list[Row], float]:
+    """Return the rows of a movement made so many times from `t` on, and when it is over."""
+    rows: list[Row] = []
+    cross = spec.cross_axis * rng.standard_normal(3)
+    cross[MAIN_CHANNEL[kind]] = 1.0
+    at = 0.0
+    for _ in range(times):
+        # instructed direction, then through the middle to the other side, then back
+        swings = (1.0, -float(rng.uniform(0.3, 1.2)), 0.0) if kind != "trunk_bow" else (1.0, 0.0)
+        size = float(rng.uniform(*SWING_DEG[kind]))
+        for swing in swings:
+            to = swing * size
+            # 20-40 °/s on average, slower than daily motion
+            length = max(0.7, abs(to - at) / float(rng.uniform(20.0, 40.0)))
+            vector = tuple(((to - at) * cross).tolist())
+            move = schedule.trunk(*vector) if kind == "trunk_bow" else schedule.protocol(vector)
+            rows.append(schedule.step_row(t, length, move))
+            at = to
+            t += length + float(rng.uniform(0.05, 0.3))
+        t += float(rng.uniform(0.1, 0.5))
+    return rows, t
 
 
 def resets(plan: Plan, rng: np.random.Generator, next_s: float) -> Occurrence:

@@ -151,6 +151,14 @@ def step_row(start_s: float, length_s: float, amplitude: Vector) -> Row:
     return (motion.STEP, start_s, start_s + length_s, length_s, *(0.0,) * 7, *amplitude)
 
 
+def postponed(row: Row, from_s: float, by_s: float) -> Row:
+    """Return a row that begins later, where it has not begun by `from_s`."""
+    start_s, end_s = row[motion.START], row[motion.END]
+    if start_s < from_s:
+        return row
+    return (row[motion.KIND], start_s + by_s, end_s + by_s, *row[motion.END + 1 :])
+
+
 def no_row_before(start_s: float) -> Occurrence:
     """Return an occurrence without motion."""
     return Occurrence((), (), start_s)

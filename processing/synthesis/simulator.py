@@ -5,7 +5,7 @@ whatever the chunks. `simulate` is one recording at once.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -161,6 +161,42 @@ def step(
         truth=kept,
     )
     return state, chunk
+
+
+def ask(
+    state: SimulatorState, kind: str, start_s: float, length_s: float, *, times: int = 0
+) -> None:
+    """Have the person do what they are asked for, from `start_s` on; advances `state` in place.
+
+    They stop what they were about to do, take the pose or begin the movement by `start_s` (at the
+    earliest half a second after what has been made), and go on with their own afterwards.
+
+    Parameters
+    ----------
+    kind : str
+        `neutral_pose`, `midline_pose`, `dystonic_pose`, `nod`, `shake` or `trunk_bow`.
+    start_s, length_s : float
+        When and how long it is asked for, seconds since the start.
+    times : int
+        Repetitions of a movement; 0: as many as usual.
+    """
+    begin_s = max(state.elapsed_s, start_s - schedule.POSE_APPROACH_S)
+    rng = np.random.default_rng([state.index, round(1e3 * start_s)])
+    made = protocol.asked(
+        state.spec, rng, kind, (begin_s, max(start_s, begin_s + 0.5), length_s), times=times
+    )
+    now_s = state.elapsed_s
+    later_s = made.next_s - now_s
+    state.rows = [schedule.postponed(row, now_s, later_s) for row in state.rows] + [*made.rows]
+    state.labels = [
+        replace(x, start_s=x.start_s + later_s, end_s=x.end_s + later_s, peak_s=x.peak_s + later_s)
+        if x.start_s >= now_s
+        else x
+        for x in state.labels
+    ]
+    for layer in state.layers:
+        if layer.next_s >= now_s:
+            layer.next_s += later_s
 
 
 def simulate(

@@ -18,6 +18,7 @@ from api.up import paired_wishes, run_up
 from ingest.sources.simulated import SimulatedTransport
 from ingest.sources.virtual_body import BodySpec, VirtualBody
 from ingest.warm_up import compile_chain
+from processing.alignment import ReferencePoses
 from processing.pipeline import PipelineParams, Setup
 from processing.session import Plan
 from processing.types import Span
@@ -46,6 +47,7 @@ class FakeCollector:
             facing=None,
             excluded=(),
             warnings=(),
+            references=ReferencePoses({}, {}, None, 0, None),
         )
 
     async def sleep(self, seconds: float) -> None:

@@ -1,0 +1,1 @@
+"""What a person is guided through beside the recording: calibration, re-don, reference pose."""

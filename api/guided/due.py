@@ -1,0 +1,37 @@
+"""When a person is asked for a reference pose."""
+
+from typing import Final
+
+from ingest.live import LiveFrame
+
+SIGMA_DEG: Final = 8.0
+"""Heading less certain than this makes a pose worth the trouble (docs/explanation/numbers.md)."""
+EVERY_S: Final = 600.0
+"""Least time between two requests."""
+SNOOZE_S: Final = 1800.0
+"""How long "not now" holds."""
+
+
+def reset_due(
+    frame: LiveFrame | None, *, now_ns: int, last_ns: int | None, snoozed_until_ns: int
+) -> bool:
+    """Return whether to ask for a reference pose now.
+
+    Parameters
+    ----------
+    frame : LiveFrame or None
+        The newest.
+    now_ns : int
+        UTC.
+    last_ns : int or None
+        When a reference pose was last held or a calibration made.
+    snoozed_until_ns : int
+        The person said "not now" until then.
+    """
+    if frame is None or frame.stale or frame.heading_sigma_deg is None or frame.worn is False:
+        return False
+    if frame.alignment_quality == "low" or now_ns < snoozed_until_ns:
+        return False
+    if last_ns is not None and now_ns - last_ns < EVERY_S * 1e9:
+        return False
+    return frame.heading_sigma_deg > SIGMA_DEG

@@ -1,0 +1,136 @@
+"""The guide on virtual sensors through the real collector, faster than life."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from api.alignments import alignment_of, latest_alignment
+from api.guided.guide import Guide
+from api.guided.references import stored_references
+from ingest.sources.virtual_body import BodySpec
+from ingest.warm_up import compile_chain
+from processing.pipeline import PipelineParams
+from processing.synthesis import PatientSpec
+from storage.catalog import Catalog, Patient
+from tests.support.collecting import Rig, collecting, plain_setup
+
+SPEED = 4.0
+PERSON = BodySpec(
+    patient=replace(PatientSpec(), calibration=False, reset_every_s=0.0, trunk_move_every_s=0.0)
+)
+
+
+@asynccontextmanager
+async def guided(folder: Path) -> AsyncIterator[tuple[Rig, Guide, Catalog, SimpleNamespace]]:
+    """A guide, and whether its simulated person obeys."""
+    compile_chain(PipelineParams(), plain_setup())
+    obeys = SimpleNamespace(kinds=None)
+    with Catalog(folder) as catalog:
+        catalog.save_patient(Patient("p1", "", "Europe/Berlin"))
+        async with collecting(folder, body=PERSON, speed=SPEED) as rig:
+            offset_ns = rig.collector.utc_offset_ns
+
+            def perform(kind: str, start_ns: int, seconds: float, times: int) -> None:
+                if obeys.kinds is None or kind in obeys.kinds:
+                    rig.body.ask(kind, start_ns - offset_ns, seconds, times=times)
+
+            async def sleep(seconds: float) -> None:
+                await asyncio.sleep(max(0.0, seconds) / SPEED)
+
+            guide = Guide(rig.collector, catalog, "p1", perform=perform, sleep=sleep)
+            await rig.frame_where(lambda frame: not frame.stale)
+            yield rig, guide, catalog, obeys
+
+
+async def until(guide: Guide, wanted: Callable[[], bool]) -> None:
+    async with asyncio.timeout(90):
+        while not wanted():  # noqa: ASYNC110  the guide is a picture, not an event
+            await asyncio.sleep(0.02)
+
+
+async def test_calibrate_put_on_again_and_reset(tmp_path: Path) -> None:
+    async with guided(tmp_path) as (rig, guide, catalog, obeys):
+        assert guide.start("redon") == "unknown_pose"
+        assert guide.start("calibration", assisted=True) == ""
+        assert guide.start("calibration") == "busy"
+        seen: set[int] = set()
+
+        def over() -> bool:
+            seen.update(step.repetitions for step in guide.view.steps if step.kind == "nod")
+            return guide.view.state == "done"
+
+        await until(guide, over)
+        view = guide.view
+        assert view.quality in {"good", "fair"}, view.sentences
+        assert [step.state for step in view.steps] == ["done"] * 7
+        assert len(seen) > 2  # repetitions were counted as they came
+        assert set(view.poses) == {"neutral_pose", "midline_pose"}
+
+        (wear,) = catalog.wear_sessions("p1")
+        first = latest_alignment(catalog, "p1")
+        assert wear.alignment_id == first.id == rig.collector.alignment.id
+        assert [s.kind for s in catalog.spans("p1")] == [s.kind for s in view.steps]
+        references = stored_references(catalog, "p1")
+        assert references is not None
+        assert references.n_id == first.n_id
+        assert references.sigma_deg["midline_pose"] >= 3.0
+        assert catalog.alignments("p1")[-1].body["neutral_method"] == "assisted"
+
+        # one step again, the rest stays: the record holds one calibration, not two
+        assert view.can_redo
+        assert guide.redo("shake") == ""
+        await until(guide, lambda: not guide.busy)
+        assert guide.view.state == "done", guide.view.sentences
+        (wear,) = catalog.wear_sessions("p1")
+        again = latest_alignment(catalog, "p1")
+        assert wear.alignment_id == again.id
+        assert sorted(s.kind for s in catalog.spans("p1")) == sorted(s.kind for s in view.steps)
+
+        # sensors put on again: another alignment, the same N
+        assert guide.start("redon", pose="midline_pose") == ""
+        await until(guide, lambda: not guide.busy)
+        assert guide.view.state == "done", guide.view
+        worn = latest_alignment(catalog, "p1")
+        assert (worn.method, worn.n_id) == ("redon", again.n_id)
+        np.testing.assert_array_equal(worn.neutral_q, again.neutral_q)
+        kept = stored_references(catalog, "p1")
+        assert kept is not None
+        assert set(kept.rotations) == {"neutral_pose", "midline_pose", "dystonic_pose"}
+
+        # a reference pose alone: counts when held, leaves nothing behind when not
+        spans = len(catalog.spans("p1"))
+        obeys.kinds = ()
+        assert guide.start("reset", pose="midline_pose") == ""
+        await until(guide, lambda: guide.view.steps[0].state == "again")
+        obeys.kinds = None
+        await until(guide, lambda: not guide.busy)
+        assert guide.view.state == "done", guide.view
+        held = catalog.spans("p1")[-1]
+        assert len(catalog.spans("p1")) == spans + 1
+        assert held.kind == "midline_pose"
+        assert "q_th_ref" in held.detail
+        assert alignment_of(catalog.alignments("p1")[-1].body).id == worn.id
+
+
+async def test_a_step_that_is_not_done_waits_for_the_person(tmp_path: Path) -> None:
+    async with guided(tmp_path) as (rig, guide, catalog, obeys):
+        obeys.kinds = ("neutral_pose",)
+        assert guide.start("calibration") == ""
+        await until(guide, lambda: guide.view.state == "waiting")
+        view = guide.view
+        assert view.steps[1].state == "again"
+        assert view.steps[1].problem != ""
+        obeys.kinds = None
+        guide.answer(again=True)
+        await until(guide, lambda: guide.view.steps[1].state == "done")
+        guide.cancel()
+        await until(guide, lambda: not guide.busy)
+        assert guide.view.state == "idle"
+        assert catalog.spans("p1") == []
+        assert catalog.wear_sessions("p1") == []
+        assert rig.collector.alignment.id == "plain"
