@@ -3,6 +3,7 @@
 import time
 
 from api.errors import ApiError
+from api.guided.pairing import keep_paired
 from api.settings import Settings
 from ingest.drivers.catalogue import SUPPORTED
 from ingest.pairing import pair_sensor
@@ -41,15 +42,13 @@ async def pair_as(settings: Settings, address: str, role: str) -> Device:
     )
     with Catalog(settings.data_dir) as catalog:
         patient = first_patient(catalog, settings.zone_name)
-        for other in catalog.devices(patient=patient.id):
-            if other.role == role and other.id != paired.identity.device_id:
-                catalog.remove_device(other.id)
-        device = Device(
-            id=paired.identity.device_id,
-            patient=patient.id,
-            role=role,
-            address=paired.address,
-            model=paired.identity.model,
+        return keep_paired(
+            catalog,
+            Device(
+                id=paired.identity.device_id,
+                patient=patient.id,
+                role=role,
+                address=paired.address,
+                model=paired.identity.model,
+            ),
         )
-        catalog.save_device(device)
-    return device

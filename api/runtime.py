@@ -16,7 +16,9 @@ from storage.record.reader import RecordReader
 from storage.results import ResultStore
 
 if TYPE_CHECKING:  # the guide draws the collector in, which a process that only serves does without
+    from api.exercises.player import Player
     from api.guided.guide import Guide
+    from api.guided.pairing import PairingDesk
 
 Mode = Literal["demo", "up", "serve"]
 
@@ -48,6 +50,10 @@ class Runtime:
     """Where live frames come from; None where nothing is recorded here."""
     guide: "Guide | None" = None
     """Guides through calibration and poses; None where nothing is recorded here."""
+    player: "Player | None" = None
+    """Plays exercises; None where nothing is recorded here."""
+    desk: "PairingDesk | None" = None
+    """Pairs sensors before recording begins; None where they are paired."""
     history: HistoryProgress = field(default_factory=HistoryProgress)
     port: int = 0
     """Port that is served on, as bound."""

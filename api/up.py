@@ -4,14 +4,19 @@ import asyncio
 import time
 import webbrowser
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from api.alerts.watch import AlertWatch
 from api.alignments import latest_alignment
 from api.calibration import guide, keep_calibration, verdict
+from api.demo.person import patient_spec
 from api.errors import ApiError
 from api.lan import ensure_user, invitation
+from api.exercises.player import Player
+from api.guided.guide import Guide, Perform
+from api.guided.pairing import SEED, PairingDesk, is_simulated
 from api.late import LateSamples
 from api.pairing import first_patient
 from api.recording import (
@@ -28,6 +33,9 @@ from api.stores import open_results
 from ingest.candidates import SensorWish
 from ingest.live import LiveHub, Role
 from ingest.service import Collector, CollectorSpec
+from ingest.sources.ble import pairing_window
+from ingest.sources.simulated import RadioSpec, SimulatedTransport
+from ingest.sources.virtual_body import BodySpec, VirtualBody, next_boots
 from ingest.transport import Transport
 from processing.errors import AlignmentError
 from processing.pipeline import Setup
@@ -73,7 +81,7 @@ def paired_wishes(catalog: Catalog, patient: Patient) -> dict[Role, SensorWish]:
     if "head" not in wishes:
         raise ApiError(
             "no head sensor is paired yet: run `necktrace scan`, then `necktrace pair ADDRESS "
-            "--role head` (and --role trunk), or try `necktrace demo`."
+            "--role head` (and --role trunk), or let the page of `necktrace up` lead through it."
         )
     return wishes
 
@@ -104,12 +112,11 @@ async def run_up(
     Raises
     ------
     ApiError, StorageError
-        Nothing is paired, the folder is in use or cannot be written, the port is taken.
+        The folder is in use or cannot be written, the port is taken.
     """
     refuse_second_collector(settings.data_dir)
     with Catalog(settings.data_dir) as catalog:
         patient = first_patient(catalog, settings.zone_name)
-        wishes = paired_wishes(catalog, patient)
         refuse_withdrawn(catalog, patient)
         if lan:
             ensure_user(catalog, patient, say, on_terminal=on_terminal)
@@ -120,32 +127,10 @@ async def run_up(
             with RecordReader(settings.data_dir) as record:
                 hub = LiveHub(time.time_ns() // 1_000_000)
                 runtime = Runtime(settings, "up", record, store, catalog, hub)
-                spec = CollectorSpec(
-                    folder=settings.data_dir,
-                    patient=patient.id,
-                    zone=ZoneInfo(patient.zone),
-                    setup=Setup(
-                        alignment=latest_alignment(catalog, patient.id),
-                        head_only="trunk" not in wishes,
-                    ),
-                    wishes=wishes,
-                    params=params,
-                    today=today_so_far(runtime, patient),
-                )
-                late = LateSamples(runtime, patient.id)
-                collector = Collector(
-                    spec,
-                    transport,
-                    hub,
-                    store=store,
-                    calibration_of=lambda unit: _unit_calibration(catalog, unit),
-                    on_backfill=late.take,
-                )
-                await _collect(
+                await _serve(
                     runtime,
-                    patient,
-                    collector,
-                    late,
+                    patient.id,
+                    transport,
                     say,
                     calibrate=calibrate,
                     browser=browser,
@@ -153,6 +138,121 @@ async def run_up(
                 )
         finally:
             store.close()
+
+
+async def _serve(
+    runtime: Runtime,
+    patient_id: str,
+    transport: Transport,
+    say: Callable[[str], None],
+    *,
+    calibrate: bool,
+    browser: bool,
+    lan: bool,
+) -> None:
+    """Serve the pages, have sensors paired where none are, then record."""
+    settings, catalog = runtime.settings, runtime.catalog
+    listener = bind(settings)
+    desk = PairingDesk(catalog, patient_id, transport, pairing_window)
+    stop = asyncio.Event()
+    with stop_on_signals(stop.set):
+        if "head" not in desk.paired():
+            runtime.desk = desk
+        else:
+            desk.chosen.set()
+        async with serving(runtime, listener, lan=lan):
+            page = address(settings, listener)
+            say(f"necktrace: {page}")
+            if runtime.lan is not None:
+                say(invitation(runtime.lan))
+            if not desk.chosen.is_set():
+                say(f"No head sensor is paired yet: {page}setup leads through it.")
+            if browser:
+                await asyncio.to_thread(webbrowser.open, page)
+            await _either(desk.chosen, stop)
+            if stop.is_set():
+                return
+            patient = catalog.patient(patient_id)
+            worn = _transport(catalog, patient, transport)
+            collector, late = _collector(runtime, patient, worn)
+            runtime.guide = Guide(collector, catalog, patient_id, perform=worn.perform(collector))
+            assert runtime.hub is not None
+            runtime.player = Player(collector, runtime.hub, catalog, patient_id)
+            runtime.desk = None
+
+            def end() -> None:
+                stop.set()
+                collector.stop()
+
+            with stop_on_signals(end):
+                await _collect(runtime, patient, collector, late, say, stop, calibrate=calibrate)
+
+
+async def _either(first: asyncio.Event, second: asyncio.Event) -> None:
+    """Wait until one of two events is set."""
+    waits = [asyncio.create_task(event.wait()) for event in (first, second)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Worn:
+    """The radio, and the simulated person where there is one."""
+
+    transport: Transport
+    body: VirtualBody | None = None
+
+    def perform(self, collector: Collector) -> Perform | None:
+        """Return what tells the simulated person what is asked for; None for a real one."""
+        body = self.body
+        return None if body is None else performed_by(body, collector)
+
+
+def performed_by(body: VirtualBody, collector: Collector) -> Perform:
+    """Return what has a simulated person do what a guide asks for."""
+
+    def perform(kind: str, start_ns: int, seconds: float, times: int) -> None:
+        body.ask(kind, start_ns - collector.utc_offset_ns, seconds, times=times)
+
+    return perform
+
+
+def _transport(catalog: Catalog, patient: Patient, transport: Transport) -> _Worn:
+    if not is_simulated(patient):
+        return _Worn(transport)
+    person = replace(patient_spec(), calibration=False, reset_every_s=0.0)
+    boots = next_boots(catalog, SEED)
+    body = VirtualBody(BodySpec(patient=person, seed=SEED), boots=boots)
+    return _Worn(SimulatedTransport(body, RadioSpec()), body)
+
+
+def _collector(runtime: Runtime, patient: Patient, worn: _Worn) -> tuple[Collector, LateSamples]:
+    """Return a collector for the sensors that are paired."""
+    catalog = runtime.catalog
+    wishes = paired_wishes(catalog, patient)
+    spec = CollectorSpec(
+        folder=runtime.settings.data_dir,
+        patient=patient.id,
+        zone=ZoneInfo(patient.zone),
+        setup=Setup(
+            alignment=latest_alignment(catalog, patient.id), head_only="trunk" not in wishes
+        ),
+        wishes=wishes,
+        params=params_in_force(runtime.results, catalog, patient.id),
+        today=today_so_far(runtime, patient),
+    )
+    late = LateSamples(runtime, patient.id)
+    assert runtime.hub is not None
+    collector = Collector(
+        spec,
+        worn.transport,
+        runtime.hub,
+        store=runtime.results,
+        calibration_of=lambda unit: _unit_calibration(catalog, unit),
+        on_backfill=late.take,
+    )
+    return collector, late
 
 
 def _unit_calibration(catalog: Catalog, unit: str) -> Mapping[str, Any]:
@@ -166,49 +266,35 @@ async def _collect(
     collector: Collector,
     late: LateSamples,
     say: Callable[[str], None],
+    stop: asyncio.Event,
     *,
     calibrate: bool,
-    browser: bool,
-    lan: bool,
 ) -> None:
-    listener = bind(runtime.settings)
+    say("Recording. Press Ctrl-C to stop.")
+    withdrawn = asyncio.Event()
     watch = AlertWatch(
         runtime, patient, lambda: collector.health.recorder if collector.health else None
     )
-    asked, withdrawn = asyncio.Event(), asyncio.Event()
-
-    def stop() -> None:
-        asked.set()
-        collector.stop()
-
-    with stop_on_signals(stop):
-        async with serving(runtime, listener, lan=lan):
-            say(f"necktrace: {address(runtime.settings, listener)}")
-            if runtime.lan is not None:
-                say(invitation(runtime.lan))
-            say("Recording. Press Ctrl-C to stop.")
-            if browser:
-                await asyncio.to_thread(webbrowser.open, address(runtime.settings, listener))
-            beside = [
-                asyncio.create_task(keep_days(runtime, patient, collector.spec.params)),
-                asyncio.create_task(late.run(collector)),
-                asyncio.create_task(_until_withdrawn(runtime, patient, collector, withdrawn)),
-                asyncio.create_task(watch.run()),
-            ]
-            if calibrate:
-                beside.append(asyncio.create_task(_calibrate(runtime, patient, collector, say)))
-            try:
-                await collector.run()
-            finally:
-                for task in beside:
-                    task.cancel()
-                await asyncio.gather(*beside, return_exceptions=True)
-            if withdrawn.is_set():
-                say(
-                    "Recording has ended: the consent to it was withdrawn. The pages stay open; "
-                    "press Ctrl-C to stop."
-                )
-                await asked.wait()
+    beside = [
+        asyncio.create_task(keep_days(runtime, patient, collector.spec.params)),
+        asyncio.create_task(late.run(collector)),
+        asyncio.create_task(_until_withdrawn(runtime, patient, collector, withdrawn)),
+        asyncio.create_task(watch.run()),
+    ]
+    if calibrate:
+        beside.append(asyncio.create_task(_calibrate(runtime, patient, collector, say)))
+    try:
+        await collector.run()
+    finally:
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+    if withdrawn.is_set():
+        say(
+            "Recording has ended: the consent to it was withdrawn. The pages stay open; "
+            "press Ctrl-C to stop."
+        )
+        await stop.wait()
 
 
 async def _until_withdrawn(

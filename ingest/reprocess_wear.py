@@ -17,7 +17,7 @@ from ingest.processor import PoseReset
 from processing import state
 from processing.alignment.references import sensor_rotation
 from processing.pipeline import MIN_RATE_FOR_JERKS_HZ, Setup
-from processing.session import MOVEMENTS
+from processing.session import TO_ORDER
 from processing.types import Alignment, HeadingReset
 from storage.catalog import Catalog, SpanEvent, WearSession
 from storage.record import RecordReader
@@ -159,7 +159,7 @@ def _wear(
         first, after_ns = (), since_ns
     resets = [_reset(span, setup.alignment) for span in spans if span.start_ns >= after_ns]
     later = tuple(reset for reset in resets if reset is not None)
-    to_order = tuple((s.start_ns, s.end_ns) for s in spans if s.kind in MOVEMENTS)
+    to_order = tuple((s.start_ns, s.end_ns) for s in spans if s.kind in TO_ORDER)
     return Wear(since_ns, until_ns, setup, first, later, to_order)
 
 

@@ -239,6 +239,10 @@ class Collector:
         """Take back a reference pose that was not held after all, before its end."""
         await asyncio.wrap_future(self._running_worker().withdraw_reset(reset))
 
+    async def exclude(self, start_ns: int, end_ns: int) -> None:
+        """Keep a stretch out of free living, best before it begins."""
+        await asyncio.wrap_future(self._running_worker().exclude(start_ns, end_ns))
+
     async def check_step(self, span: Span, enough: int) -> StepCheck:
         """Judge one pose or movement of a calibration by itself; changes nothing."""
         return await asyncio.wrap_future(self._running_worker().check_step(span, enough))

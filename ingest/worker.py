@@ -166,6 +166,10 @@ class ProcessingWorker:
         """
         return self._command(lambda: self._calibrate(spans, stored))
 
+    def exclude(self, start_ns: int, end_ns: int) -> "Future[None]":
+        """Keep a stretch out of free living, best before it begins."""
+        return self._command(lambda: self._processor.exclude([(start_ns, end_ns)]))
+
     def check_step(self, span: Span, enough: int) -> "Future[StepCheck]":
         """Judge one pose or movement of a calibration by itself; changes nothing."""
         return self._command(lambda: self._check_step(span, enough))

@@ -20,6 +20,8 @@ from processing.types import FloatArray, HeadingReset, PairBlock, PairOrientatio
 Mode = Literal["online", "offline"]
 
 MOVEMENTS = ("nod", "shake", "trunk_bow")
+TO_ORDER = (*MOVEMENTS, "exercise")
+"""Kinds of spans that are no free living: neither episodes nor postures count in them."""
 CHUNK_ROWS = 60_000
 """Rows per step of a batch run, ten minutes at 100 Hz; bounds memory, changes no result."""
 SURVEY_BEFORE_S = 60.0
@@ -244,7 +246,7 @@ def _row(pair: PairBlock, t_ns: int) -> int:
 
 def movements_of(spans: Sequence[Span]) -> tuple[tuple[int, int], ...]:
     """Return (from, to) in nanoseconds of movements made to order, which are no free living."""
-    return tuple((span.start_ns, span.end_ns) for span in spans if span.kind in MOVEMENTS)
+    return tuple((span.start_ns, span.end_ns) for span in spans if span.kind in TO_ORDER)
 
 
 def _moving_to_order(pair: PairBlock, spans: Sequence[Span]) -> tuple[tuple[int, int], ...]:

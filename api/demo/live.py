@@ -86,7 +86,6 @@ class LiveDemo:
         )
         transport = SimulatedTransport(self._body, RadioSpec())
         self.collector = Collector(spec, transport, hub, store=store)
-        self._alignment = spec.setup.alignment
         self._announced: set[int] = set()
         self.calibrated = asyncio.Event()
         """Set once the guided calibration has been used."""
@@ -95,7 +94,12 @@ class LiveDemo:
     @property
     def alignment(self) -> Alignment:
         """Alignment in force."""
-        return self._alignment
+        return self.collector.alignment
+
+    @property
+    def body(self) -> VirtualBody:
+        """The simulated person with both sensors."""
+        return self._body
 
     async def run(self) -> None:
         """Record and process until `stop`."""
@@ -127,7 +131,7 @@ class LiveDemo:
         reset = PoseReset(
             start_ns=span.start_ns,
             end_ns=span.end_ns,
-            q_th_ref=reference_rotation(self._alignment),
+            q_th_ref=reference_rotation(self.alignment),
             sigma_deg=RESET_SIGMA_DEG,
         )
         await self.collector.add_reset(reset)
@@ -157,7 +161,6 @@ class LiveDemo:
             self.calibration_error = str(error)
             _log.warning("calibration failed", extra={"reason": str(error)})
             return
-        self._alignment = plan.setup.alignment
         detail = wear_detail(plan.setup, plan.resets, since_ns, until_ns)
         keep_calibration(
             self._catalog,

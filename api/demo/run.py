@@ -21,6 +21,8 @@ from api.demo.live import LiveDemo
 from api.demo.person import INJECTED_DAYS_AGO, LABEL, PATIENT_ID, declared_alignment
 from api.demo.watch import follow_history
 from api.errors import DemoError
+from api.exercises.player import Player
+from api.guided.guide import Guide
 from api.recording import (
     episode_counts,
     keep_days,
@@ -35,6 +37,7 @@ from api.server import address, bind, serving, stop_on_signals
 from api.settings import Settings
 from api.terminal import Progress
 from api.thresholds import Thresholds, save_thresholds
+from api.up import performed_by
 from ingest.live import LiveFrame, LiveHub
 from ingest.sources.virtual_body import next_boots
 from ingest.warm_up import compile_chain
@@ -221,6 +224,13 @@ class Demo:
             runtime.catalog,
             today_so_far(runtime, patient),
         )
+        runtime.guide = Guide(
+            live.collector,
+            runtime.catalog,
+            patient.id,
+            perform=performed_by(live.body, live.collector),
+        )
+        runtime.player = Player(live.collector, runtime.hub, runtime.catalog, patient.id)
         collecting = asyncio.create_task(live.run())
         watching = asyncio.create_task(self._watch(runtime.hub))
         closing = asyncio.create_task(keep_days(runtime, patient, PipelineParams()))

@@ -1,17 +1,16 @@
 """GET /api/v1/live: what is measured now, as Server-Sent Events."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from api.dictionary import schema_model
 from api.problems import problem
-from api.runtime import HistoryProgress, RuntimeDep
+from api.runtime import Runtime, RuntimeDep
 from ingest.live import LiveFrame, SensorLive, TodayCounters
 from processing.types import Episode
 
@@ -53,9 +52,21 @@ def frame_event(frame: LiveFrame) -> bytes:
     return _event("frame", body[:-1] + b',"stale":' + stale + b"}", frame.event_id)
 
 
-def progress_event(progress: HistoryProgress) -> bytes:
-    """Return the state of the demonstration's history as a Server-Sent Event."""
-    return _event("progress", progress.model_dump_json().encode())
+def view_event(name: str, view: BaseModel) -> bytes:
+    """Return what is under way beside recording as a Server-Sent Event."""
+    return _event(name, view.model_dump_json().encode())
+
+
+def _views(runtime: Runtime) -> dict[str, BaseModel]:
+    """Return what else is under way, by the name of its event."""
+    found: dict[str, BaseModel] = {}
+    if runtime.history.state != "none":
+        found["progress"] = runtime.history
+    if runtime.guide is not None:
+        found["guide"] = runtime.guide.view
+    if runtime.player is not None:
+        found["exercise"] = runtime.player.view
+    return found
 
 
 def parse_last_event_id(text: str | None) -> int | None:
@@ -73,7 +84,8 @@ def parse_last_event_id(text: str | None) -> int | None:
     responses={
         200: {
             "description": "Server-Sent Events. `frame`: one LiveFrame as JSON, about 10 a second; "
-            "each is complete in itself. `progress`: HistoryProgress of a demonstration.",
+            "each is complete in itself. `progress`: HistoryProgress of a demonstration; `guide` "
+            "and `exercise`: the guided task and the exercise under way. All say everything anew.",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         }
     },
@@ -97,21 +109,17 @@ async def stream_live(
     pause_s = 1.0 / runtime.settings.live_rate_hz
 
     async def events() -> AsyncIterator[bytes]:
-        progress_at = 0.0
-        shown: HistoryProgress | None = None
+        shown: dict[str, BaseModel] = {}
         yield b"retry: 1000\n\n"
         with hub.subscribe(after) as subscription:
             while not subscription.closed and not runtime.stopping.is_set():
                 frame = await subscription.next(timeout_s=min(PROGRESS_EVERY_S, KEEP_ALIVE_S))
                 if await request.is_disconnected():
                     return
-                now = time.monotonic()
-                if now - progress_at >= PROGRESS_EVERY_S:
-                    progress_at = now
-                    progress = runtime.history
-                    if progress != shown and progress.state != "none":
-                        shown = progress
-                        yield progress_event(progress)
+                for name, view in _views(runtime).items():
+                    if shown.get(name) != view:
+                        shown[name] = view
+                        yield view_event(name, view)
                 if frame is None:
                     yield b": still here\n\n"
                     continue

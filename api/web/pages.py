@@ -11,9 +11,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from api.alerts.delivery import sentence
+from api.access.principals import visible_patients
+from api.guided.pairing import is_simulated
+from api.problems import problem
 from api.runtime import Runtime
 from api.web import texts
 from processing.summary.types import DaySummary
+from storage.catalog import Patient
 from storage.notes import Annotation
 
 
@@ -27,6 +31,20 @@ def episodes_per_h(day: DaySummary) -> float | None:
     """Return the candidate episodes of all kinds per hour in which they could be seen."""
     count = episode_count(day)
     return None if count is None or day.evaluable_s < 60.0 else count / (day.evaluable_s / 3600.0)
+
+
+def first_patient(runtime: Runtime) -> Patient:
+    """Return the patient that the pages of a home are about.
+
+    Raises
+    ------
+    ProblemError
+        `not-found`: nobody is set up here, or granted to whoever asks.
+    """
+    patients = visible_patients(runtime.catalog)
+    if not patients:
+        raise problem("not-found", "No patient is set up in this data folder, or granted to you.")
+    return patients[0]
 
 
 def note_words(note: Annotation) -> str:
@@ -77,7 +95,7 @@ def render(
             version=version("necktrace"),
             section=section,
             status=status,
-            demo=runtime.mode == "demo",
+            demo=runtime.mode == "demo" or any(map(is_simulated, runtime.catalog.patients())),
             catalogue_json=Markup(texts.catalogue_json()),  # noqa: S704  our file, "<" escaped
             **values,
         )

@@ -8,7 +8,7 @@ from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 LANGUAGE = "en"
-_FOR_SCRIPTS = ("angle.", "live.", "demo.", "unit.", "day.")
+_FOR_SCRIPTS = ("angle.", "live.", "demo.", "unit.", "day.", "guide.", "play.", "exercise.name.")
 """Prefixes of the texts that scripts need; only these are put into the page."""
 
 

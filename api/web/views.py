@@ -10,7 +10,6 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api import queries
-from api.access.principals import visible_patients
 from api.alerts.delivery import channels
 from api.alerts.keeping import alerts_of, snoozed
 from api.dictionary import describe
@@ -22,7 +21,7 @@ from api.runtime import Runtime, RuntimeDep
 from api.settings import Settings, config_file
 from api.web import reference, texts
 from api.web.charts import BarChart, DayValue, bar_chart, last_days
-from api.web.pages import episodes_per_h, render
+from api.web.pages import episodes_per_h, first_patient, render
 from ingest.alerts import AlertKind
 from ingest.live import LiveFrame
 from processing.summary.types import DaySummary, MinuteSummary
@@ -107,13 +106,6 @@ def day_charts(days: Sequence[DaySummary], shown: Sequence[date]) -> list[BarCha
     ]
 
 
-def _first_patient(runtime: Runtime) -> Patient:
-    patients = visible_patients(runtime.catalog)
-    if not patients:
-        raise problem("not-found", "No patient is set up in this data folder, or granted to you.")
-    return patients[0]
-
-
 def _episodes_of_day(runtime: Runtime, patient: Patient, day: date, limit: int) -> list[Episode]:
     span = queries.day_range(day, day, patient.zone)
     return queries.episodes_newest_first(runtime, patient, span, limit=limit).episodes
@@ -143,7 +135,7 @@ def add_note(
     text: Annotated[str, Form(max_length=500)] = "",
 ) -> RedirectResponse:
     """Write down what the person pressed, and go back to Today."""
-    patient = _first_patient(runtime)
+    patient = first_patient(runtime)
     wanted = (
         AnnotationIn(kind="pain", level=pain, text=text)
         if pain is not None
@@ -156,7 +148,7 @@ def add_note(
 @router.post("/notes/{annotation_id}/undo")
 def undo_note(runtime: RuntimeDep, annotation_id: str) -> RedirectResponse:
     """Take a note back, and go back to Today."""
-    remove_annotation(runtime, _first_patient(runtime).id, annotation_id)
+    remove_annotation(runtime, first_patient(runtime).id, annotation_id)
     return RedirectResponse("/#note", 303)
 
 
@@ -165,14 +157,16 @@ def snooze_alert(
     runtime: RuntimeDep, kind: AlertKind, hours: Annotated[Hours, Form()]
 ) -> RedirectResponse:
     """Send nothing of a kind for a while, and go back to Today."""
-    snooze_kind(runtime, _first_patient(runtime).id, kind, hours)
+    snooze_kind(runtime, first_patient(runtime).id, kind, hours)
     return RedirectResponse("/", 303)
 
 
 @router.get("/")
-def today(runtime: RuntimeDep, noted: Annotated[str, Query(max_length=64)] = "") -> HTMLResponse:
-    """Return the Today page."""
-    patient = _first_patient(runtime)
+def today(runtime: RuntimeDep, noted: Annotated[str, Query(max_length=64)] = "") -> Response:
+    """Return the Today page; on the first run, the one that pairs."""
+    if runtime.desk is not None:
+        return RedirectResponse("/setup", 303)
+    patient = first_patient(runtime)
     now = queries.today_in(patient.zone)
     shown = last_days(now, FORTNIGHT)
     days = queries.days(runtime, patient, shown[0], now)
@@ -202,7 +196,7 @@ def today(runtime: RuntimeDep, noted: Annotated[str, Query(max_length=64)] = "")
 @router.get("/history")
 def history(runtime: RuntimeDep) -> HTMLResponse:
     """Return the History page: the last four weeks."""
-    patient = _first_patient(runtime)
+    patient = first_patient(runtime)
     now = queries.today_in(patient.zone)
     shown = last_days(now, 2 * FORTNIGHT)
     days = queries.days(runtime, patient, shown[0], now)
@@ -222,7 +216,7 @@ def history(runtime: RuntimeDep) -> HTMLResponse:
 @router.get("/history/{day}")
 def one_day(runtime: RuntimeDep, day: date) -> HTMLResponse:
     """Return the page of one local day."""
-    patient = _first_patient(runtime)
+    patient = first_patient(runtime)
     if not queries.FIRST_YEAR <= day.year <= queries.LAST_YEAR:
         raise problem("not-found", "There is no such day in any recording.")
     span = queries.day_range(day, day, patient.zone)
@@ -256,7 +250,7 @@ def episodes(
     before: Annotated[int | None, Query(ge=0, le=2**62)] = None,
 ) -> HTMLResponse:
     """Return the list of candidate episodes, newest first."""
-    patient = _first_patient(runtime)
+    patient = first_patient(runtime)
     span = queries.Range(0, queries.FOREVER_NS if before is None else before)
     page = queries.episodes_newest_first(
         runtime, patient, span, kind=kind or None, limit=EPISODES_PER_PAGE
@@ -281,7 +275,7 @@ def _part(table: str, since: str) -> str:
 @router.get("/data")
 def data(runtime: RuntimeDep) -> HTMLResponse:
     """Return the researcher's page: streams, addresses, dictionary."""
-    patient = _first_patient(runtime)
+    patient = first_patient(runtime)
     relative = f"/api/v1/patients/{patient.id}"
     base = f"http://{runtime.settings.host}:{runtime.port}{relative}"
     last_day = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -334,7 +328,7 @@ def data(runtime: RuntimeDep) -> HTMLResponse:
 @router.get("/about")
 def about(runtime: RuntimeDep) -> HTMLResponse:
     """Return intended use, access and the settings in force."""
-    patient = _first_patient(runtime)
+    patient = first_patient(runtime)
     rows = [
         {
             "name": name,

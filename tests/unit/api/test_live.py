@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from api.routes.live import frame_event, parse_last_event_id, progress_event
+from api.routes.live import frame_event, parse_last_event_id, view_event
 from api.runtime import HistoryProgress, Runtime
 from ingest.live import LiveFrame, LiveHub, SensorLive
 
@@ -47,7 +47,9 @@ def test_frame_event_is_complete() -> None:
 
 
 def test_progress_event() -> None:
-    fields, body = parsed(progress_event(HistoryProgress(state="running", days_done=3, days=14)))
+    fields, body = parsed(
+        view_event("progress", HistoryProgress(state="running", days_done=3, days=14))
+    )
     assert fields == {"event": "progress"}
     assert body["days_done"] == 3
 

@@ -8,7 +8,7 @@ const RETRY_MS = 2000;
 
 function open() {
   const source = new EventSource("/api/v1/live");
-  for (const name of ["frame", "progress"]) {
+  for (const name of ["frame", "progress", "guide", "exercise"]) {
     source.addEventListener(name, (event) => {
       const detail = JSON.parse(/** @type {MessageEvent} */ (event).data);
       bus.dispatchEvent(new CustomEvent(name, { detail }));

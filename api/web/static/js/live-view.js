@@ -91,7 +91,6 @@ function showMessages() {
   if (frame.gated) messages.push(text("live.gated"));
   if (frame.worn === false) messages.push(text("live.worn.no"));
   const calibrated = frame.alignment_quality !== "low";
-  if (calibrated && frame.heading_sigma_deg !== null && frame.heading_sigma_deg > 8) messages.push(text("live.reset_due"));
   if (frame.processing_behind_s > 3) messages.push(text("live.behind", { age: duration(frame.processing_behind_s) }));
   for (const role of /** @type {("head" | "trunk")[]} */ (["head", "trunk"])) {
     const waiting = frame[role].catching_up_s;
@@ -140,6 +139,17 @@ bus.addEventListener("frame", (event) => {
   showMessages();
   showAge();
   card.dataset.events = String(Number(card.dataset.events || 0) + 1);
+});
+
+bus.addEventListener("guide", (event) => {
+  const guide = /** @type {CustomEvent} */ (event).detail;
+  part("reset").hidden = !guide.reset_due;
+  if (!guide.reset_due || frame === null || frame.heading_sigma_deg === null) return;
+  write(part("reset-words"), text("guide.due", { sigma: number(frame.heading_sigma_deg) }));
+  for (const button of part("reset").querySelectorAll("[data-pose]")) {
+    const form = /** @type {HTMLElement} */ (button.closest("form"));
+    form.hidden = !guide.poses.includes(button.getAttribute("data-pose"));
+  }
 });
 
 setInterval(showAge, 500);

@@ -1,0 +1,159 @@
+"""The first run as pages: pair, place, calibrate; later put on again and hold a reference pose."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from api.guided.guide import Guide
+from api.guided.pairing import PairingDesk
+from api.guided.steps import CALIBRATION, Pose, Task
+from api.problems import problem
+from api.runtime import Runtime, RuntimeDep
+from api.web import texts
+from api.web.pages import first_patient, render
+from ingest.discovery import FoundSensor
+from ingest.errors import IngestError
+
+router = APIRouter(default_response_class=HTMLResponse)
+
+_NOT_HERE = "This process does not record; start `necktrace up`."
+
+
+def _desk(runtime: Runtime) -> PairingDesk:
+    if runtime.desk is None:
+        raise problem("conflict", "The sensors are paired already, and recording has begun.")
+    return runtime.desk
+
+
+def _guide(runtime: Runtime) -> Guide:
+    if runtime.guide is None:
+        raise problem("not-live", _NOT_HERE)
+    return runtime.guide
+
+
+def _page(
+    runtime: Runtime,
+    *,
+    found: list[FoundSensor] | None = None,
+    trouble: str = "",
+    status: int = 200,
+) -> HTMLResponse:
+    patient = first_patient(runtime)
+    guide = runtime.guide
+    return render(
+        runtime,
+        "setup.html",
+        "today",
+        zone=patient.zone,
+        status=status,
+        recording=guide is not None,
+        desk=runtime.desk,
+        paired=runtime.desk.paired() if runtime.desk else {},
+        nothing_recorded=not runtime.record.streams(patient=patient.id),
+        found=found,
+        trouble=trouble,
+        guide=guide.view if guide else None,
+        calibrated=bool(runtime.catalog.alignments(patient.id)),
+        steps=[step.kind for step in CALIBRATION],
+    )
+
+
+@router.get("/setup")
+def setup(runtime: RuntimeDep) -> HTMLResponse:
+    """Return the page that pairs, places and calibrates."""
+    return _page(runtime)
+
+
+@router.post("/setup/scan")
+async def scan(runtime: RuntimeDep) -> HTMLResponse:
+    """Listen for sensors and show what was heard."""
+    try:
+        return _page(runtime, found=await _desk(runtime).scan())
+    except IngestError as error:
+        return _page(runtime, trouble=f"{error} {error.remedy}".strip(), status=409)
+
+
+@router.post("/setup/pair")
+async def pair(
+    runtime: RuntimeDep,
+    address: Annotated[str, Form(min_length=1, max_length=100)],
+    role: Annotated[Literal["head", "trunk"], Form()],
+) -> HTMLResponse:
+    """Pair one sensor."""
+    try:
+        await _desk(runtime).pair(address, role)
+    except IngestError as error:
+        return _page(runtime, trouble=f"{error} {error.remedy}".strip(), status=409)
+    return _page(runtime)
+
+
+@router.post("/setup/simulate")
+def simulate(runtime: RuntimeDep) -> RedirectResponse:
+    """Record a simulated person in this folder."""
+    patient = first_patient(runtime)
+    if runtime.record.streams(patient=patient.id):
+        raise problem(
+            "conflict",
+            "This folder holds a real recording; give another with --data-dir, or run "
+            "`necktrace demo`.",
+        )
+    _desk(runtime).simulate()
+    return RedirectResponse("/setup", 303)
+
+
+@router.post("/setup/begin")
+def begin(runtime: RuntimeDep) -> RedirectResponse:
+    """Begin to record with the sensors that are paired."""
+    if not _desk(runtime).begin():
+        raise problem("conflict", "Pair a head sensor first.")
+    return RedirectResponse("/setup", 303)
+
+
+def _told(reason: str) -> RedirectResponse:
+    """Return to the page, or say why something cannot be done now."""
+    if reason:
+        raise problem("conflict", texts.text(f"guide.cannot.{reason}"))
+    return RedirectResponse("/setup#guide", 303)
+
+
+@router.post("/setup/guide")
+async def start_guide(
+    runtime: RuntimeDep,
+    task: Annotated[Task, Form()],
+    pose: Annotated[Pose, Form()] = "neutral_pose",
+    assisted: Annotated[Literal["yes", "no"], Form()] = "no",
+) -> RedirectResponse:
+    """Begin a calibration, a re-don or a reference pose."""
+    return _told(_guide(runtime).start(task, pose=pose, assisted=assisted == "yes"))
+
+
+@router.post("/setup/redo")
+async def redo(
+    runtime: RuntimeDep, kind: Annotated[str, Form(min_length=1, max_length=40)]
+) -> RedirectResponse:
+    """Repeat one step without the rest."""
+    return _told(_guide(runtime).redo(kind))
+
+
+@router.post("/setup/answer")
+async def answer(
+    runtime: RuntimeDep, again: Annotated[Literal["yes", "no"], Form()]
+) -> RedirectResponse:
+    """Repeat a step that did not work, or go on without."""
+    _guide(runtime).answer(again=again == "yes")
+    return _told("")
+
+
+@router.post("/setup/cancel")
+async def cancel(runtime: RuntimeDep) -> RedirectResponse:
+    """End the guided task; what held before still holds."""
+    _guide(runtime).cancel()
+    return _told("")
+
+
+@router.post("/setup/snooze")
+async def snooze(runtime: RuntimeDep) -> RedirectResponse:
+    """Do not ask for a reference pose for a while."""
+    _guide(runtime).snooze()
+    return RedirectResponse("/", 303)
