@@ -15,7 +15,7 @@ from api.gate import Gate
 from api.problems import MEDIA_TYPE, PROBLEMS, Problem, install_problems
 from api.routes import ROUTERS
 from api.runtime import Runtime
-from api.web import access_pages, exercise_pages, setup_pages, views
+from api.web import access_pages, exercise_pages, mine_pages, setup_pages, views
 
 API_PREFIX = "/api/v1"
 STATIC = Path(__file__).parent / "web" / "static"
@@ -89,6 +89,7 @@ def create_app(runtime: Runtime, lan_hosts: frozenset[str] = frozenset()) -> Fas
     app.include_router(clinic.router, include_in_schema=False)
     app.include_router(access_pages.router, include_in_schema=False)
     app.include_router(setup_pages.router, include_in_schema=False)
+    app.include_router(mine_pages.router, include_in_schema=False)
     app.include_router(exercise_pages.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Guard, runtime=runtime)

@@ -37,6 +37,7 @@ from ingest.sources.ble import pairing_window
 from ingest.sources.simulated import RadioSpec, SimulatedTransport
 from ingest.sources.virtual_body import BodySpec, VirtualBody, next_boots
 from ingest.transport import Transport
+from ingest.warm_up import compile_chain
 from processing.errors import AlignmentError
 from processing.pipeline import Setup
 from storage.catalog import Catalog, Patient
@@ -173,6 +174,10 @@ async def _serve(
             if stop.is_set():
                 return
             patient = catalog.patient(patient_id)
+            if is_simulated(patient):
+                # the simulated person shares this process with the compiler; radios do not wait
+                setup = Setup(latest_alignment(catalog, patient_id))
+                await asyncio.to_thread(compile_chain, PipelineParams(), setup)
             worn = _transport(catalog, patient, transport)
             collector, late = _collector(runtime, patient, worn)
             runtime.guide = Guide(collector, catalog, patient_id, perform=worn.perform(collector))

@@ -7,6 +7,9 @@ import { bindVoice, say } from "./speech.js";
 
 loadCatalogue();
 
+const PREPARING_MS = 2000;
+if (document.querySelector("[data-preparing]")) setTimeout(() => location.reload(), PREPARING_MS);
+
 for (const form of document.querySelectorAll("form[data-busy]")) {
   form.addEventListener("submit", (event) => {
     const button = /** @type {SubmitEvent} */ (event).submitter;

@@ -1,0 +1,136 @@
+"""How it is going, and what belongs to the patient: sharing, downloading, deleting."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from api.access.principals import current
+from api.problems import problem
+from api.runtime import Runtime, RuntimeDep
+from api.web.pages import first_patient, render
+from api.web.progress import progress_of
+from storage.access import account_by_id, all_grants, withdraw_grants
+from storage.catalog import Patient
+from storage.consent import PURPOSES, WORDING, Purpose, latest_consent, record_consent
+from storage.erasure import erase_patient
+from storage.errors import StorageError, WriterLockedError
+
+router = APIRouter(default_response_class=HTMLResponse)
+
+CONFIRMATION = "DELETE"
+"""What has to be typed before everything is deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """One person who may see the patient."""
+
+    account: str
+    name: str
+    role: str
+    until_ns: int | None
+
+
+def _shared(runtime: Runtime, patient: Patient) -> list[Shared]:
+    found = []
+    for grant in all_grants(runtime.catalog):
+        person = account_by_id(runtime.catalog, grant.account)
+        if grant.patient == patient.id and grant.holds(time.time_ns()) and person is not None:
+            found.append(Shared(person.id, person.name, person.role, grant.expires_ns))
+    return found
+
+
+@router.get("/week")
+def week(runtime: RuntimeDep) -> HTMLResponse:
+    """Return week and cycle in plain language."""
+    patient = first_patient(runtime)
+    return render(
+        runtime,
+        "week.html",
+        "today",
+        zone=patient.zone,
+        progress=progress_of(runtime, patient),
+    )
+
+
+@router.get("/mine")
+def mine(runtime: RuntimeDep) -> HTMLResponse:
+    """Return the page about sharing, downloading and deleting."""
+    return _mine(runtime)
+
+
+def _mine(runtime: Runtime, trouble: str = "", status: int = 200) -> HTMLResponse:
+    patient = first_patient(runtime)
+    said = latest_consent(runtime.catalog, patient.id)
+    return render(
+        runtime,
+        "mine.html",
+        "today",
+        zone=patient.zone,
+        status=status,
+        patient=patient,
+        shared=_shared(runtime, patient),
+        consents=[(purpose, said[purpose]) for purpose in PURPOSES],
+        recording=runtime.guide is not None,
+        confirmation=CONFIRMATION,
+        trouble=trouble,
+    )
+
+
+@router.post("/mine/stop-sharing")
+def stop_sharing(
+    runtime: RuntimeDep, account: Annotated[str, Form(min_length=1, max_length=64)]
+) -> RedirectResponse:
+    """Take the patient back from one person."""
+    patient = first_patient(runtime)
+    person = account_by_id(runtime.catalog, account)
+    if person is None:
+        raise problem("not-found", "There is no such person.")
+    withdraw_grants(runtime.catalog, person, patient.id, actor=current().name)
+    return RedirectResponse("/mine", 303)
+
+
+@router.post("/mine/consent")
+def consent(
+    runtime: RuntimeDep,
+    purpose: Annotated[Purpose, Form()],
+    given: Annotated[Literal["yes", "no"], Form()],
+) -> RedirectResponse:
+    """Write down that the patient agrees, or withdraws."""
+    patient = first_patient(runtime)
+    record_consent(
+        runtime.catalog,
+        patient.id,
+        purpose,
+        given=given == "yes",
+        version=WORDING,
+        author=current().name,
+    )
+    return RedirectResponse("/mine", 303)
+
+
+@router.post("/mine/delete")
+async def delete(
+    runtime: RuntimeDep, confirm: Annotated[str, Form(max_length=20)] = ""
+) -> HTMLResponse:
+    """Delete everything about the patient, once that was typed."""
+    patient = first_patient(runtime)
+    if confirm.strip() != CONFIRMATION:
+        return _mine(runtime, trouble="confirm", status=422)
+    try:
+        await asyncio.to_thread(
+            erase_patient,
+            runtime.settings.data_dir,
+            patient.id,
+            actor=current().name,
+            results=runtime.results,
+        )
+    except WriterLockedError:
+        return _mine(runtime, trouble="recording", status=409)
+    except StorageError as error:
+        raise problem("storage", str(error)) from None
+    return render(runtime, "deleted.html", "", zone=runtime.settings.zone_name)
