@@ -13,10 +13,10 @@ from api.alignments import latest_alignment
 from api.calibration import guide, keep_calibration, verdict
 from api.demo.person import patient_spec
 from api.errors import ApiError
-from api.lan import ensure_user, invitation
 from api.exercises.player import Player
 from api.guided.guide import Guide, Perform
 from api.guided.pairing import SEED, PairingDesk, is_simulated
+from api.lan import ensure_user, invitation
 from api.late import LateSamples
 from api.pairing import first_patient
 from api.recording import (

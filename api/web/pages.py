@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from api.alerts.delivery import sentence
 from api.access.principals import visible_patients
+from api.alerts.delivery import sentence
 from api.guided.pairing import is_simulated
 from api.problems import problem
 from api.runtime import Runtime
