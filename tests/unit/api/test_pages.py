@@ -17,7 +17,10 @@ from processing.summary.types import DaySummary
 from tests.unit.api.conftest import filled
 
 ROOT = Path(__file__).parents[3]
-PAGES = ["/", "/history", "/history/2026-11-20", "/episodes", "/data", "/about", "/docs"]
+PAGES = [
+    *("/", "/history", "/history/2026-11-20", "/episodes", "/data", "/about", "/docs"),
+    *("/week", "/exercises", "/mine", "/setup"),
+]
 
 
 @pytest.mark.parametrize("path", PAGES)
