@@ -177,7 +177,8 @@ async def _serve(
             if is_simulated(patient):
                 # the simulated person shares this process with the compiler; radios do not wait
                 setup = Setup(latest_alignment(catalog, patient_id))
-                await asyncio.to_thread(compile_chain, PipelineParams(), setup)
+                params = params_in_force(runtime.results, catalog, patient_id)
+                await asyncio.to_thread(compile_chain, params, setup)
             worn = _transport(catalog, patient, transport)
             collector, late = _collector(runtime, patient, worn)
             runtime.guide = Guide(collector, catalog, patient_id, perform=worn.perform(collector))

@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
+from api.clinic.cycle_view import cycles_of
 from api.clinic.figures import FIGURES, Figure
 from api.clinic.injections import injections
 from api.clinic.patient_days import (
     ClinicDay,
-    Counting,
     clinic_days,
-    counting_of,
     reach,
     trend_days,
 )
-from api.clinic.patient_view import cycles_of
 from api.queries import today_in
 from api.runtime import Runtime
+from api.thresholds import Thresholds, thresholds_of
 from api.web import texts
 from processing.trend import Turn, shift
 from storage.catalog import Patient
@@ -59,18 +58,18 @@ class Progress:
 def progress_of(runtime: Runtime, patient: Patient) -> Progress:
     """Return the last week against the four before, and the cycle so far."""
     today = today_in(patient.zone)
-    counting = counting_of(runtime.catalog, patient.id)
-    days = clinic_days(runtime, patient, *reach(today), counting)
-    week = tuple(_week(FIGURES[key], days, counting, today) for key in TOLD)
-    return Progress(week, _cycle(runtime, patient, days, counting, today))
+    thresholds = thresholds_of(runtime.catalog, patient.id)
+    days = clinic_days(runtime, patient, *reach(today), thresholds)
+    week = tuple(_week(FIGURES[key], days, thresholds, today) for key in TOLD)
+    return Progress(week, _cycle(runtime, patient, days, thresholds, today))
 
 
-def _week(figure: Figure, days: Sequence[ClinicDay], counting: Counting, today: date) -> Said:
+def _week(figure: Figure, days: Sequence[ClinicDay], thresholds: Thresholds, today: date) -> Said:
     t = texts.text
     from_day = today.toordinal() - WEEK_D
     rows = [
         row
-        for row in trend_days(days, figure, counting)
+        for row in trend_days(days, figure, thresholds)
         if row.value is not None and from_day - BEFORE_D < row.day <= today.toordinal()
     ]
     newest = rows[-1].n_id if rows else ""
@@ -109,14 +108,18 @@ def _said(figure: Figure, verdict: Verdict, why: str) -> Said:
 
 
 def _cycle(
-    runtime: Runtime, patient: Patient, days: Sequence[ClinicDay], counting: Counting, today: date
+    runtime: Runtime,
+    patient: Patient,
+    days: Sequence[ClinicDay],
+    thresholds: Thresholds,
+    today: date,
 ) -> tuple[str, ...]:
     t = texts.text
     held = [each for each in injections(runtime.catalog, patient) if each.day <= today]
     if not held:
         return ()
     since_d = (today - held[-1].day).days
-    found = cycles_of(days, held, FIGURES["deviation"], counting)
+    found = cycles_of(days, held, FIGURES["deviation"], thresholds)
     lines = [t("cycle.since", weeks=since_d // 7, days=since_d % 7)]
     if not found:
         return (*lines, t("cycle.cannot.no_baseline"))
