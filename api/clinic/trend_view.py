@@ -36,7 +36,7 @@ def trend_charts(
     ticks = []
     for back in range(0, length + 1, every):
         day = span.last - timedelta(days=back)
-        ticks.append((float(length - back), f"{day.day} {day:%b}"))
+        ticks.append((float(length - back), texts.day_short(day)))
     marks = [
         Mark(i.day.toordinal() - origin, "injection", t("clinic.mark.injection")) for i in held
     ]

@@ -107,11 +107,21 @@ class Clock:
 
     def date_short(self, t_ns: int) -> str:
         """Return the date as in `3 Nov`."""
-        moment = self.local(t_ns)
-        return f"{moment.day} {moment:%b}"
+        return day_short(self.local(t_ns).date())
+
+
+def day_short(day: date) -> str:
+    """Return the date as in `3 Nov`."""
+    return text("date.short", day=day.day, month=text(f"date.month.{day.month}"))
 
 
 def day_name(iso_date: str) -> str:
     """Return `Mon 3 Nov 2026` for an ISO date."""
     day = date.fromisoformat(iso_date)
-    return f"{day:%a} {day.day} {day:%b %Y}"
+    return text(
+        "date.day",
+        weekday=text(f"date.weekday.{day.isoweekday()}"),
+        day=day.day,
+        month=text(f"date.month.{day.month}"),
+        year=day.year,
+    )
