@@ -371,7 +371,7 @@ def error_page(runtime: Runtime) -> ErrorPage:
             "",
             zone=runtime.settings.zone_name,
             status=status,
-            title=title,
+            title=texts.catalogue().get(f"error.{status}", title),
             detail=detail,
         )
 

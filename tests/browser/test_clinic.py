@@ -1,11 +1,8 @@
 """The clinician's door in a real browser: keys, phones, accessibility, no errors."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -15,7 +12,8 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import AXE, Watched
 from tests.browser.test_pages import axe_violations
-from tests.support.clinic_folder import ZONE, fill
+from tests.support.clinic_folder import ZONE
+from tests.support.clinic_server import clinic_server, fill_clinic
 
 pytestmark = pytest.mark.browser
 
@@ -25,36 +23,9 @@ PAGES = ["/clinic", "/clinic/patients/p1", "/clinic/patients/p1/episodes"]
 @pytest.fixture(scope="module")
 def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder: Path = tmp_path_factory.mktemp("clinic") / "data"
-    today = datetime.now(ZoneInfo(ZONE)).date()
-    fill(folder, today)
-    fill(folder, today, patient="p2", label="Robin", injected_ago=(40,), poor_h=5.0)
-    process = subprocess.Popen(
-        [
-            sys.executable, "-c", "from api.cli import main; main()", "serve",
-            "--port", "0", "--data-dir", str(folder),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=folder.parent,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        said = ""
-        for line in process.stdout:
-            said += line
-            found = re.search(r"http://127\.0\.0\.1:\d+", line)
-            if found:
-                yield found.group()
-                break
-        else:
-            pytest.fail(f"the server did not start:\n{said}")
-    finally:
-        process.terminate()
-        process.wait(20)
-        if process.stdout is not None:
-            process.stdout.close()
+    fill_clinic(folder)
+    with clinic_server(folder) as address:
+        yield address
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -75,10 +46,13 @@ def test_axe_finds_nothing(
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_nothing_is_wider_than_the_phone(watched: Watched, clinic: str, path: str) -> None:
-    watched.page.set_viewport_size({"width": 320, "height": 700})
-    watched.page.goto(clinic + path)
-    assert watched.page.evaluate("document.documentElement.scrollWidth") <= 320
+def test_no_page_scrolls_sideways(watched: Watched, clinic: str, path: str) -> None:
+    for width in (3840, 1280, 320):
+        watched.page.set_viewport_size({"width": width, "height": 700})
+        watched.page.goto(clinic + path)
+        for summary in watched.page.locator("details > summary").all():
+            summary.click()
+        assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
     assert watched.errors == []
     assert watched.outside == []
 
@@ -102,12 +76,88 @@ def test_episodes_are_judged_by_key(watched: Watched, clinic: str) -> None:
     assert watched.errors == []
 
 
+def test_each_chart_of_a_patient_has_its_numbers_in_a_table(watched: Watched, clinic: str) -> None:
+    page = watched.page
+    page.goto(f"{clinic}/clinic/patients/p1")
+    for section in ("cycle-head", "trends", "compare", "hours"):
+        card = page.locator(f"section[aria-labelledby='{section}']")
+        charts = card.locator("figure.chart svg")
+        assert section == "hours" or charts.count() >= 1
+        for chart in charts.all():
+            assert chart.get_attribute("aria-label")
+        for summary in card.locator("details > summary").all():
+            summary.click()
+        assert card.locator("table tbody tr").count() >= 5
+
+
+def test_a_clinicians_three_minutes(watched: Watched, clinic: str) -> None:
+    """Who needs a look, what happened, an injection, two weeks, an episode, a threshold, print."""
+    page = watched.page
+    page.goto(f"{clinic}/clinic")
+    expect(page.get_by_text("3 of 3 patients need a look.")).to_be_visible()
+    page.wait_for_load_state()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sam")
+    expect(page.locator(".glance")).to_contain_text("Wearing off")
+
+    page.get_by_text("Enter an injection").click()
+    product = page.get_by_label("Product")
+    product.fill("incobotulinumtoxinA")
+    page.get_by_label("Units").fill("160")
+    page.get_by_label("Muscles").fill("splenius capitis li., levator")
+    product.press("Enter")
+    expect(page).to_have_url(re.compile("#injections$"))
+    entered = page.locator("section[aria-labelledby='injections'] tbody tr").first
+    expect(entered).to_contain_text("splenius capitis li., levator")
+    expect(entered).to_contain_text("0 wk 0 d")
+
+    today = datetime.now(ZoneInfo(ZONE)).date()
+    for name, ago in (("a_from", 60), ("a_to", 54), ("b_from", 7), ("b_to", 1)):
+        page.locator(f"input[name={name}]").fill((today - timedelta(days=ago)).isoformat())
+    page.get_by_role("button", name="Compare").press("Enter")
+    expect(page).to_have_url(re.compile(r"a_from=.*#compare$"))
+    compared = page.locator("section[aria-labelledby='compare']")
+    expect(compared.get_by_text("7 of 7 days count")).to_have_count(2)
+    expect(compared.locator("tbody tr").first).to_contain_text("worse")
+    expect(compared.locator("svg[role=img]")).to_have_count(6)
+
+    threshold = page.get_by_label("Jerk: at least degrees")
+    threshold.fill("6")
+    threshold.press("Enter")
+    expect(page).to_have_url(re.compile("#thresholds$"))
+    history = page.locator("section[aria-labelledby='thresholds'] table tbody tr").first
+    expect(history).to_contain_text("Jerk: at least degrees: 3.0 → 6.0")
+
+    page.get_by_role("link", name="Judge episodes").first.press("Enter")
+    expect(page).to_have_url(re.compile("/episodes$"))
+    page.wait_for_load_state()
+    third = page.locator("[data-verdicts] > li").nth(2)
+    for _ in range(3):
+        page.keyboard.press("j")
+    expect(third).to_be_focused()
+    page.keyboard.press("c")
+    expect(third).to_have_attribute("data-verdict", "confirm")
+    page.get_by_role("link", name="← Sam").press("Enter")
+    expect(page.locator("section[aria-labelledby='judged']")).to_contain_text("confirmed")
+
+    href = page.get_by_role("link", name="Report (A4)").get_attribute("href")
+    answer = page.request.get(f"{clinic}{href}")
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.body().startswith(b"%PDF-")
+    page.get_by_role("button", name="Remove the injection").first.click()
+    expect(page.get_by_role("cell", name="incobotulinumtoxinA")).to_have_count(0)
+    assert watched.errors == []
+    assert watched.outside == []
+
+
 def test_the_caseload_sorts_and_moves_by_key(watched: Watched, clinic: str) -> None:
     page = watched.page
     page.goto(f"{clinic}/clinic")
     names = page.locator("tbody a[data-row]")
     page.get_by_role("button", name="Patient").click()
-    expect(names.first).to_have_text("Robin")
+    expect(names.first).to_have_text("Kim")
     page.get_by_role("button", name="Patient").click()
     expect(names.first).to_have_text("Sam")
     page.keyboard.press("j")

@@ -39,10 +39,13 @@ class Words(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.silent = 0
+        self.paragraph = False
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.silent += tag in SILENT
+        # what the API says of an error is marked as English
+        self.silent += tag in SILENT or (tag == "p" and ("lang", "en") in attrs)
+        self.paragraph = tag == "p" and ("lang", "en") in attrs
         self.found += [value or "" for name, value in attrs if name in SHOWN]
 
     def handle_startendtag(
@@ -53,7 +56,8 @@ class Words(HTMLParser):
         self.found += [value or "" for name, value in attrs if name in SHOWN]
 
     def handle_endtag(self, tag: str) -> None:
-        self.silent -= tag in SILENT
+        self.silent -= tag in SILENT or (tag == "p" and self.paragraph)
+        self.paragraph = False
 
     def handle_data(self, data: str) -> None:
         if not self.silent:
