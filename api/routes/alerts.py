@@ -3,7 +3,7 @@
 import time
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.access.principals import current
@@ -17,6 +17,7 @@ from ingest.alerts import AlertKind
 router = APIRouter(tags=["alerts"])
 
 HOUR_NS = 3_600_000_000_000
+Kind = Annotated[AlertKind, Path(description="What the alert is about.")]
 Hours = Annotated[float, Field(ge=0.0, le=168.0)]
 
 
@@ -76,7 +77,7 @@ def list_alerts(runtime: RuntimeDep, patient: PatientDep) -> AlertsOut:
     summary="Send nothing of a kind for a while",
 )
 def snooze_alerts(
-    runtime: RuntimeDep, patient: PatientDep, kind: AlertKind, wanted: SnoozeIn
+    runtime: RuntimeDep, patient: PatientDep, kind: Kind, wanted: SnoozeIn
 ) -> AlertsOut:
     """Snooze a kind; it stays on the page, and what is still true at the end is sent then."""
     snooze_kind(runtime, patient.id, kind, wanted.hours)

@@ -180,7 +180,7 @@ def test_openapi_is_complete(client: TestClient) -> None:
             for status in ("403", "404", "422", "500"):
                 assert "application/problem+json" in operation["responses"][status]["content"]
             for parameter in operation.get("parameters", []):
-                assert parameter["description"], (path, parameter["name"])
+                assert parameter.get("description"), (path, parameter["name"])
     assert len(ids) == len(set(ids))
     day = document["components"]["schemas"]["Day"]["properties"]
     assert day["worn_s"]["x-unit"] == "second"
