@@ -12,7 +12,7 @@ INFLUXD := .cache/influxd
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test test-fast lint bench influxd lock clean
+.PHONY: help install install-dev demo test test-fast soak lint bench influxd lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ test: install-dev influxd ## linters, type checks, import contracts and every te
 
 test-fast: install-dev ## what a change is tried with every minute
 	@$(BIN)/python -m pytest -m "not slow and not browser and not influx and not ble" -q $(ARGS)
+
+soak: install-dev influxd ## the long forms of the proofs in docs/reliability.md (about half an hour)
+	@$(BIN)/python -m pytest --soak -v $(ARGS)
 
 lint: install-dev ## ruff, mypy, import contracts, spelling
 	@$(BIN)/ruff check .

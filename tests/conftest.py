@@ -65,12 +65,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"{nodeid}: {reason}")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what the clock of the wall decides, and run browser tests last.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make soak` ask for the long forms."""
+    parser.addoption("--soak", action="store_true", help="run the long forms, and nothing else")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Choose short or long forms, mark what the clock of the wall decides, browser tests last.
 
     Links, collectors and pages work in real time; beside a busy neighbour they would be late. They
     run one after the other (`make test`). Playwright's own event loop runs until the session ends.
     """
+    soak = bool(config.getoption("--soak"))
+    left_out = [i for i in items if (i.get_closest_marker("soak") is not None) != soak]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
     for item in items:
         if REAL_TIME & set(item.path.parts) or item.get_closest_marker("browser"):
             item.add_marker("realtime")

@@ -1,15 +1,17 @@
 """Kill -9 in the middle: at most the last uncommitted second is gone, the next start goes on."""
 
+import random
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from storage.embedded import EmbeddedStore
-from storage.record import RecordReader, lock_holder
+from storage.record import RecordReader, RecordWriter, lock_holder, verify
 
 ROOT = Path(__file__).resolve().parents[3]
 BESIDE_SAMPLES = 40
@@ -74,3 +76,49 @@ def test_what_was_committed_survives_and_the_next_start_goes_on(tmp_path: Path) 
     store.close()
     assert seconds.size >= 2
     assert (np.diff(seconds) > 0).all()
+
+
+@pytest.mark.soak
+def test_a_collector_killed_twenty_times_with_a_reader_beside(tmp_path: Path) -> None:
+    """Every committed sample is there once, and no answer of the reader takes one back."""
+    rng = random.Random(20)
+    stop = threading.Event()
+    problems: list[str] = []
+    answers = 0
+
+    def read() -> None:
+        nonlocal answers
+        seen: dict[int, int] = {}
+        while not stop.wait(0.05):
+            if not (tmp_path / "posture.db").exists():
+                continue
+            try:
+                with RecordReader(tmp_path) as reader:
+                    for stream in reader.streams(kind="imu"):
+                        end = seen.get(stream.id, 0)
+                        index = [c.index for c in reader.samples(stream.id, max(end - 500, 0))]
+                        found = np.concatenate(index) if index else np.empty(0, np.int64)
+                        if (np.diff(found) != 1).any() or (found.size and found[-1] + 1 < end):
+                            problems.append(f"{stream.id}: {end} samples before, then {found[-5:]}")
+                        seen[stream.id] = int(found[-1]) + 1 if found.size else end
+                        answers += 1
+            except Exception as error:  # every failure of a reader is a finding
+                problems.append(repr(error))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    committed = 0
+    try:
+        for _ in range(20):
+            committed += run_and_kill(tmp_path, committed_at_least=rng.randint(50, 700))[0]
+    finally:
+        stop.set()
+        reader.join()
+    assert not problems, problems[:3]
+    assert answers > 100
+    held = samples_by_boot(tmp_path)
+    assert {boot for _, boot in held} == set(range(1, 21))
+    assert sum(held.values()) >= committed - 20 * BESIDE_SAMPLES
+    RecordWriter(tmp_path, background=False).close()
+    report = verify(tmp_path)
+    assert report["ok"], report["errors"]

@@ -57,7 +57,7 @@ def test_death_at_any_step_of_sealing_loses_and_doubles_nothing(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    "kills", [3, pytest.param(20, marks=pytest.mark.slow)], ids=["short", "long"]
+    "kills", [3, pytest.param(20, marks=pytest.mark.soak)], ids=["short", "long"]
 )
 def test_killed_again_and_again_with_a_reader_beside(tmp_path: Path, kills: int) -> None:
     rng = random.Random(kills)

@@ -45,26 +45,32 @@ def fill_up(path: Path) -> None:
             file.write(os.urandom(512))
 
 
-def test_a_full_disk_is_said_and_recording_goes_on_when_there_is_room(tiny_disk: Path) -> None:
+@pytest.mark.parametrize(
+    "times", [1, pytest.param(25, marks=pytest.mark.soak)], ids=["short", "long"]
+)
+def test_a_full_disk_is_said_and_recording_goes_on_when_there_is_room(
+    tiny_disk: Path, times: int
+) -> None:
     filler = tiny_disk / "filler"
     with RecordWriter(tiny_disk / "data", background=False) as writer:
         stream = writer.open_stream(imu())
         writer.append(stream, [packet(0, 100)])
         writer.commit()
-        fill_up(filler)
         end = 100
-        with pytest.raises(DiskFullError, match="free some space"):
-            for _ in range(1000):
-                writer.append(stream, [packet(end, 500)])
-                end += 500
-                writer.commit()
-        assert isinstance(writer.state.error, DiskFullError)
-        committed = writer.state.committed_samples
-        assert held(tiny_disk / "data", stream) == expected(set(range(committed)))
-        filler.unlink()
-        writer.commit()
-        assert writer.state.committed_samples == end
-        writer.seal(stream)
+        for _ in range(times):
+            fill_up(filler)
+            with pytest.raises(DiskFullError, match="free some space"):
+                for _ in range(1000):
+                    writer.append(stream, [packet(end, 500)])
+                    end += 500
+                    writer.commit()
+            assert isinstance(writer.state.error, DiskFullError)
+            committed = writer.state.committed_samples
+            assert held(tiny_disk / "data", stream) == expected(set(range(committed)))
+            filler.unlink()
+            writer.commit()
+            assert writer.state.committed_samples == end
+            writer.seal(stream)
     assert held(tiny_disk / "data", stream) == expected(set(range(end)))
     report = verify(tiny_disk / "data")
     assert report["ok"], report["errors"]

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from influxdb_client import BucketRetentionRules, InfluxDBClient, Permission, PermissionResource
 
+from storage.catalog import Catalog, Patient
 from storage.embedded import EmbeddedStore
 from storage.errors import ServerRefusedError, ServerSetupError, ServerUnreachableError
 from storage.influx import LIVE_BUCKET, RESULT_BUCKET, InfluxConnection, InfluxSettings
@@ -25,6 +26,7 @@ from tests.support.fault_proxy import FaultProxy
 from tests.support.feeding_store import batch
 from tests.support.influx import InfluxServer, drop_buckets
 from tests.support.results import ALGO, T0_NS, seconds
+from tests.support.served_folder import ServedFolder
 
 pytestmark = pytest.mark.influx
 
@@ -190,7 +192,7 @@ def test_what_waited_for_a_server_that_was_down_arrives(
 
 @pytest.mark.parametrize(
     ("batches", "kills"),
-    [(60, 2), pytest.param(720, 8, marks=pytest.mark.slow)],
+    [(60, 2), pytest.param(720, 12, marks=pytest.mark.soak)],
     ids=["short", "long"],
 )
 def test_half_the_requests_fail_and_everybody_is_killed(
@@ -200,7 +202,10 @@ def test_half_the_requests_fail_and_everybody_is_killed(
     batches: int,
     kills: int,
 ) -> None:
-    """The server ends equal to the embedded results, point for point."""
+    """InfluxDB ends equal to the embedded results, point for point.
+
+    Three processes: the producer, the API, which also sends what waits, and the server.
+    """
     preparing = InfluxConnection(settings)
     preparing.prepare()
     preparing.close()
@@ -219,8 +224,13 @@ def test_half_the_requests_fail_and_everybody_is_killed(
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = False
+    sent = 0
+    with Catalog(folder) as catalog:
+        catalog.save_patient(Patient("p1", "", "UTC"))
+    api = ServedFolder(folder, proxy.url, settings)
     try:
         for kill in range(kills):
+            api.start()
             process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
             )
@@ -230,7 +240,11 @@ def test_half_the_requests_fail_and_everybody_is_killed(
             time.sleep(rng.uniform(0.0, 0.3))
             process.send_signal(signal.SIGKILL)
             process.communicate()
-            if kill == 0 and influx_server.process is not None:
+            # with the producer dead, the API alone sends until it is killed too
+            sent += api.sends()
+            time.sleep(rng.uniform(0.0, 0.5))
+            api.kill()
+            if kill % 2 == 0 and influx_server.process is not None:
                 influx_server.kill()
                 influx_server.start()
         finished = subprocess.run(
@@ -244,7 +258,9 @@ def test_half_the_requests_fail_and_everybody_is_killed(
         )
         done = "done" in finished.stdout
     finally:
+        api.kill()
         proxy.close()
+    assert sent > 0 or kills < 4, "the API's sender delivered"
     assert done
     assert all(proxy.counts[fault] > 0 for fault in ("before", "after", "503", "429")), proxy.counts
     expected = EmbeddedStore(tmp_path / "embedded")

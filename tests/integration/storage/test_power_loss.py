@@ -51,7 +51,7 @@ def image(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "losses", [2, pytest.param(12, marks=pytest.mark.slow)], ids=["short", "long"]
+    "losses", [2, pytest.param(12, marks=pytest.mark.soak)], ids=["short", "long"]
 )
 def test_what_was_acknowledged_survives_power_loss(
     tmp_path: Path, image: Path, losses: int
