@@ -5,20 +5,31 @@ stands for.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 
 from processing.errors import InputError, StateError
+from processing.orientation import tuning
+from processing.orientation.consistency import (
+    BLOCK_WINDOWS,
+    N_EVIDENCE,
+    close_block,
+    factor,
+    gather,
+)
+from processing.orientation.grade import MOST, walk_factor
 from processing.orientation.heading import heading_sigma, reset_heading, sum_pose_error
 from processing.orientation.layout import (
+    BATCH,
     BIAS,
     LEAD,
     N_PAIR,
     N_STATE,
     N_WORK,
+    REFERENCE,
     STARTED,
     Q,
 )
@@ -27,10 +38,10 @@ from processing.orientation.recording import Recording, smooth_rows, swept
 from processing.orientation.window import LOG_TURN, log_attitude, run
 from processing.types import BoolArray, FloatArray, HeadingReset, PairBlock, PairOrientation
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 HEADING_KNOWN_RAD = 1.5
 """A relative heading less certain than this has met no reset yet: the next one defines its zero."""
-SMOOTHED_WINDOWS = 2400
+SMOOTHED_WINDOWS = 40 * BLOCK_WINDOWS
 """Windows recorded at a time while smoothing; bounds memory, changes no result."""
 
 
@@ -49,6 +60,10 @@ class PairState:
     """First grid index of the pose being summed, -1 for none."""
     pose: FloatArray
     """(4,) sum of pose errors so far."""
+    evidence: FloatArray
+    """(`N_EVIDENCE`,) how well the innovations fit their variances; see `consistency`."""
+    walk: float
+    """Factor on the random walk of the bias; see `grade`."""
 
 
 def start(params: PairParams, rate_hz: float) -> PairState:
@@ -62,16 +77,11 @@ def start(params: PairParams, rate_hz: float) -> PairState:
         k=0,
         rate_hz=rate_hz,
         x=x,
-        P=np.diag(
-            np.concatenate(
-                [
-                    *(initial_variances(s, params.filter) for s in sensors),
-                    [np.radians(params.reference_sigma_deg) ** 2],
-                ]
-            )
-        ),
+        P=np.diag(np.concatenate([*(initial_variances(s, params.filter) for s in sensors), [0.0]])),
         pose_start=-1,
         pose=np.zeros(4),
+        evidence=np.zeros(N_EVIDENCE),
+        walk=MOST,
     )
 
 
@@ -113,12 +123,15 @@ def smooth(
     stop = pair.k0 + work.n
     length = SMOOTHED_WINDOWS * work.window
     borders = [pair.k0, *range((pair.k0 // length + 1) * length, stop, length), stop]
-    states = [start(params, pair.rate_hz)]
-    parts: list[tuple[FloatArray, FloatArray]] = []
-    for k, k_next in pairwise(borders):
-        state, q, sigma = _advance(work, states[-1], k, k_next, Recording.of(0, 2))
-        states.append(state)
-        parts.append((q, sigma))
+    weight = 0.0
+    for _ in range(2):
+        states = [start(params, pair.rate_hz)]
+        parts: list[tuple[FloatArray, FloatArray]] = []
+        for k, k_next in pairwise(borders):
+            state, q, sigma = _advance(work, states[-1], k, k_next, Recording.of(0, 2), weight)
+            states.append(state)
+            parts.append((q, sigma))
+        weight = factor(states[-1].evidence, whole=True)
     adjoint, L = np.zeros((1, N_PAIR)), np.zeros((N_PAIR, N_PAIR))
     passages: list[FloatArray] = []
     errors: list[FloatArray] = []
@@ -126,7 +139,7 @@ def smooth(
     for i in range(len(parts) - 1, -1, -1):
         k, k_next = borders[i], borders[i + 1]
         record = Recording.of(k_next // work.window - k // work.window, 2)
-        _advance(work, states[i], k, k_next, record)
+        _advance(work, states[i], k, k_next, record, weight)
         error, variance = swept(record, adjoint, L)
         passages.insert(0, record.passages)
         errors.insert(0, error)
@@ -141,7 +154,9 @@ def smooth(
     if variance.shape[0] > 0:
         of_row = (np.arange(work.n) + first) // work.window
         known = of_row < variance.shape[0]
-        sigma[known] = np.sqrt(np.maximum(variance[of_row[known]], 0.0))
+        smoothed = np.sqrt(np.maximum(variance[of_row[known]], 0.0))
+        known_as(smoothed, weight)
+        sigma[known] = smoothed
     return _result(states[-1], pair.k0, q, sigma)
 
 
@@ -162,6 +177,9 @@ class _Work:
     n: int
     resets: list[HeadingReset]
     constants: FloatArray
+    reference_variance: float
+    bias: FloatArray
+    bias_variance: FloatArray
     window: int
     dt: float
 
@@ -183,17 +201,26 @@ class _Work:
             n=pair.head_gyr.shape[0],
             resets=ordered,
             constants=_constants(params),
+            reference_variance=float(np.radians(params.reference_sigma_deg) ** 2),
+            bias=np.radians([s.bias_dps for s in (params.head, params.trunk)]),
+            bias_variance=np.radians([3 * (s.bias_sigma_dps,) for s in (params.head, params.trunk)])
+            ** 2,
             window=window,
             dt=1.0 / pair.rate_hz,
         )
 
 
 def _advance(
-    work: _Work, state: PairState, k: int, stop: int, record: Recording
+    work: _Work, state: PairState, k: int, stop: int, record: Recording, weight: float = 0.0
 ) -> tuple[PairState, FloatArray, FloatArray]:
-    """Filter grid rows [k, stop); return the new state, (2, n, 4) attitudes and (n,) sigma, rad."""
+    """Filter grid rows [k, stop); return the new state, (2, n, 4) attitudes and (n,) sigma, rad.
+
+    `weight` is the factor on the filter's variances where it is known beforehand, else 0.
+    """
     x, P, pose = state.x.copy(), state.P.copy(), state.pose.copy()
-    pose_start = state.pose_start
+    evidence = state.evidence.copy()
+    pose_start, walk = state.pose_start, state.walk
+    tuned = work.constants.copy()
     rows = slice(k - work.k0, stop - work.k0)
     gyr = (work.gyr[0][rows], work.gyr[1][rows])
     acc = (work.acc[0][rows], work.acc[1][rows])
@@ -202,10 +229,39 @@ def _advance(
     q, sigma = np.empty((2, stop - k, 4)), np.empty(stop - k)
     scratch, turns = np.zeros((N_WORK, N_PAIR)), np.empty(2)
     k0 = k
+    block = BLOCK_WINDOWS * work.window
+    recording = record.log.shape[0] > 0
+    if not recording:
+        # the innovations of one block at a time, for the evidence
+        windows = min(block, stop - k) // work.window + 1
+        record = replace(record, tape=np.zeros((BATCH * windows, 2 * N_PAIR + 2)))
 
-    def filter_until(end: int) -> None:
-        run(gyr, acc, no_mag, valid, k - k0, end - k0, k0, x, P, work.constants, work.dt,
-            work.window, scratch, q, sigma, *record.arrays)  # fmt: skip
+    def trusted() -> float:
+        return weight or factor(evidence)
+
+    def tune() -> None:
+        # what a gap hides is known by itself, as a held pose is
+        tuned[:, tuning.GAP_RATE] = work.constants[:, tuning.GAP_RATE] / np.sqrt(trusted())
+        tuned[:, tuning.BIAS_WALK] = work.constants[:, tuning.BIAS_WALK] * walk
+
+    tune()
+
+    def filter_until(begin: int, end: int) -> None:
+        nonlocal walk
+        while begin < end:
+            border = min(end, (begin // block + 1) * block)
+            if not recording:
+                record.used[0] = 0
+            used = int(record.used[0])
+            run(gyr, acc, no_mag, valid, begin - k0, border - k0, k0, x, P, tuned,
+                work.dt, work.window, scratch, q, sigma, *record.arrays)  # fmt: skip
+            gather(record.tape, used, int(record.used[0]), evidence)
+            known_as(sigma[begin - k0 : border - k0], trusted())
+            begin = border
+            if begin % block == 0:
+                close_block(evidence, begin // block - 1)
+                walk = walk_factor(x, P, work.bias, work.bias_variance)
+                tune()
 
     for reset in work.resets:
         acts = _acts_at(reset, work.window)
@@ -214,7 +270,7 @@ def _advance(
         begin, end = max(k, reset.k_start), min(stop, acts)
         if pose_start != reset.k_start:
             pose_start, pose = reset.k_start, np.zeros(4)
-        filter_until(end)
+        filter_until(k, end)
         k = end
         if x[0, STARTED] > 0.0 and x[1, STARTED] > 0.0:
             last = min(end, reset.k_end) - k0
@@ -223,20 +279,28 @@ def _advance(
             continue
         if np.any(pose):
             heading = _wrapped(2.0 * np.arctan2(pose[3], pose[0]))
-            variance = np.radians(reset.sigma_deg) ** 2
+            variance = np.radians(reset.sigma_deg) ** 2 / trusted()
             known = bool(heading_sigma(P) < HEADING_KNOWN_RAD)
+            if known and P[REFERENCE, REFERENCE] == 0.0:
+                P[REFERENCE, REFERENCE] = work.reference_variance / trusted()
             reset_heading(x, P, heading, variance, known, scratch, turns, record.tape, record.used)
             q[:, end - 1 - k0] = x[:, Q : Q + 4]
             sigma[end - 1 - k0] = heading_sigma(P)
-            if record.log.shape[0] > 0:
+            known_as(sigma[end - 1 - k0 : end - k0], trusted())
+            if recording:
                 entry = record.log[record.used[1] - 1]
                 record.marks[record.used[1]] = record.used[0]
                 for i in range(2):
                     entry[i, LOG_TURN] = turns[i]
                     log_attitude(x[i], P, i, entry)
         pose_start, pose = -1, np.zeros(4)
-    filter_until(stop)
-    return PairState(stop, state.rate_hz, x, P, pose_start, pose), q, sigma
+    filter_until(k, stop)
+    return PairState(stop, state.rate_hz, x, P, pose_start, pose, evidence, walk), q, sigma
+
+
+def known_as(sigma: FloatArray, weight: float) -> None:
+    """Scale standard deviations in place; one before any pose says "unknown" and stays."""
+    sigma[sigma < HEADING_KNOWN_RAD] *= np.sqrt(weight)
 
 
 def _result(state: PairState, k0: int, q: FloatArray, sigma: FloatArray) -> PairOrientation:
@@ -276,6 +340,8 @@ def state_to_dict(state: PairState) -> dict[str, object]:
         "P": state.P.tolist(),
         "pose_start": state.pose_start,
         "pose": state.pose.tolist(),
+        "evidence": state.evidence.tolist(),
+        "walk": state.walk,
     }
 
 
@@ -289,7 +355,13 @@ def state_from_dict(data: dict[str, object]) -> PairState:
     x = np.array(data["x"], dtype=np.float64)
     P = np.array(data["P"], dtype=np.float64)
     pose = np.array(data["pose"], dtype=np.float64)
-    if x.shape != (2, N_STATE) or P.shape != (N_PAIR, N_PAIR) or pose.shape != (4,):
+    evidence = np.array(data["evidence"], dtype=np.float64)
+    if (
+        x.shape != (2, N_STATE)
+        or P.shape != (N_PAIR, N_PAIR)
+        or pose.shape != (4,)
+        or evidence.shape != (N_EVIDENCE,)
+    ):
         raise StateError("orientation state has the wrong shape; reprocess from the record")
     return PairState(
         k=int(str(data["k"])),
@@ -298,6 +370,8 @@ def state_from_dict(data: dict[str, object]) -> PairState:
         P=P,
         pose_start=int(str(data["pose_start"])),
         pose=pose,
+        evidence=evidence,
+        walk=float(str(data["walk"])),
     )
 
 

@@ -117,6 +117,28 @@ def test_any_chunking_and_any_save_equal_one_batch_bit_for_bit() -> None:
     assert np.array_equal(state.x, end.x)
 
 
+def test_blocks_do_not_depend_on_the_chunking(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("pair", "consistency"):
+        monkeypatch.setattr(f"processing.orientation.{module}.BLOCK_WINDOWS", 4)
+    pair, hq, tq = person(30.0, poses=((500, 1000),))
+    resets = [held(hq, tq, 500, 1000, 0.5), held(hq, tq, 1500, 2000, 2.0)]
+    params = PairParams()
+    end, whole = step(params, start(params, RATE), pair, resets)
+    assert end.evidence[-1] > 0.0, "no block was judged"
+    state, sigmas = start(params, RATE), []
+    rng = np.random.default_rng(4)
+    k = 0
+    while k < 3000:
+        n = min(3000 - k, int(rng.integers(1, 300)))
+        state = state_from_dict(state_to_dict(state))
+        state, out = step(params, state, part(pair, k, k + n), resets)
+        sigmas.append(out.heading_sigma_deg)
+        k += n
+    assert np.array_equal(np.concatenate(sigmas), whole.heading_sigma_deg)
+    assert np.array_equal(state.evidence, end.evidence)
+    assert state.walk == end.walk
+
+
 def test_first_reset_sets_relative_heading_and_its_sigma() -> None:
     pair, hq, tq = person(30.0, poses=((500, 1000),))
     out = step(PairParams(), start(PairParams(), RATE), pair, [held(hq, tq, 500, 1000, 2.0)])[1]
@@ -128,12 +150,14 @@ def test_first_reset_sets_relative_heading_and_its_sigma() -> None:
 
 
 def test_two_resets_teach_the_relative_vertical_bias() -> None:
+    # these poses are exact, the first one too
+    params = PairParams(reference_sigma_deg=0.5)
     drift: dict[int, list[float]] = {1: [], 2: []}
     for seed in range(4):
         pair, hq, tq = person(140.0, seed, ((500, 1000), (6500, 7000)), sway=0.1)
         resets = [held(hq, tq, 500, 1000, 0.5), held(hq, tq, 6500, 7000, 0.5)]
         for count, found in drift.items():
-            out = step(PairParams(), start(PairParams(), RATE), pair, resets[:count])[1]
+            out = step(params, start(params, RATE), pair, resets[:count])[1]
             error = heading_error_deg(out, hq, tq)
             # what the second reset corrected at once does not count: only what it taught
             found.append(float(error[-1] - error[7010]))
