@@ -274,6 +274,8 @@ class SensorLink:
                     with contextlib.suppress(asyncio.CancelledError, Exception):
                         await task
             self._drain(driver, inbox)
+            if not self._interrupt.requested:
+                self._deliver(driver.flush())
         await self._finish(driver, inbox)
 
     async def _stream(self, driver: Driver, inbox: Inbox, lost: asyncio.Event) -> None:
@@ -331,6 +333,7 @@ class SensorLink:
                 "%s: stopping: %s", self.role, error, extra=self._voice.context(raw=str(error))
             )
         self._drain(driver, inbox)
+        self._deliver(driver.flush())
 
     def _drain(self, driver: Driver, inbox: Inbox) -> None:
         waiting = inbox.drain()

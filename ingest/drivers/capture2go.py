@@ -13,7 +13,6 @@ from firmware_protocol.devices import capture2go as c2g
 from firmware_protocol.devices import capture2go_layouts as wire
 from firmware_protocol.devices.samples import SampleBlock, axes
 from ingest.drivers.driver import (
-    BackfillOutcome,
     SensorEvent,
     SensorIdentity,
     StatusReport,
@@ -22,8 +21,9 @@ from ingest.drivers.driver import (
 )
 from ingest.drivers.exchange import Exchange
 from ingest.drivers.inbox import Inbox, MonotonicNs, Notification
-from ingest.drivers.numbering import HostNumbering, connection_boot, stream_of
+from ingest.drivers.numbering import connection_boot
 from ingest.drivers.registry import DriverEntry
+from ingest.drivers.unnumbered import UnnumberedDriver
 from ingest.errors import CommandRefusedError, UnknownSensorError
 from ingest.transport import Connection
 
@@ -32,7 +32,7 @@ _SYNC_EARLY_S, _SYNC_EARLY_FOR_S, _SYNC_S = 10.0, 120.0, 60.0
 _STATES = {0: "off", 1: "idle", 2: "streaming", 3: "recording"}
 
 
-class Capture2GoDriver:
+class Capture2GoDriver(UnnumberedDriver):
     """One Capture2Go sensor."""
 
     def __init__(
@@ -43,15 +43,11 @@ class Capture2GoDriver:
         *,
         answer_s: float = 3.0,
     ) -> None:
-        self._connection = connection
-        self._now = monotonic_ns
+        super().__init__(connection, monotonic_ns)
         self._append = inbox.callback(_DATA)
         self._answers = c2g.Capture2GoDecoder()
         self._decoder = c2g.Capture2GoDecoder()
         self._exchange: Exchange[c2g.Message] = Exchange(answer_s=answer_s)
-        self._numbering = HostNumbering("", 0)
-        self._identity: SensorIdentity | None = None
-        self._running = False
         self._asking = False
         self._period_s = 0.0
         self._started_ns = 0
@@ -94,13 +90,10 @@ class Capture2GoDriver:
             protocol=str(info.protocol),
             boot=connection_boot(),
         )
-        self._identity = identity
-        self._numbering = HostNumbering(identity.device_id, identity.boot)
-        return identity
+        return self._become(identity)
 
     async def start(self, rate_hz: float) -> StreamStarted:
         """Choose packed counts without magnetometer at the nearest rate and start."""
-        identity = self._known()
         rate = min(wire.RATES_HZ, key=lambda each: abs(each - rate_hz))
         mode = c2g.set_measurement_mode(full_packed_hz=rate, status_s=10, with_mag=False)
         await self._write(mode)
@@ -111,14 +104,7 @@ class Capture2GoDriver:
         self._started_ns = self._now()
         columns = (*axes("acc", wire.ACC_SCALE_MS2), *axes("gyr", wire.GYR_SCALE_RADS))
         empty = SampleBlock("imu", columns, np.zeros((0, 6), np.int16))
-        return StreamStarted(
-            device_id=identity.device_id,
-            boot=identity.boot,
-            next_index=0,
-            streams=(stream_of(empty, rate_hz=rate, stamped=True),),
-            host_mono_ns=self._now(),
-            identity=identity,
-        )
+        return self._one_stream(empty, rate, stamped=True)
 
     async def stop(self) -> None:
         """Stop streaming."""
@@ -146,13 +132,6 @@ class Capture2GoDriver:
                 if event is not None:
                     events.append(event)
         return events
-
-    async def backfill(
-        self, boot: int, first_index: int, last_index: int | None
-    ) -> BackfillOutcome:
-        """Refuse: recordings on the sensor are files, which this program does not fetch yet."""
-        del boot, first_index, last_index
-        return "refused"
 
     def _event(
         self, identity: SensorIdentity, message: c2g.Message, item: Notification
@@ -214,11 +193,6 @@ class Capture2GoDriver:
 
     async def _write(self, command: bytes) -> None:
         await self._connection.write(c2g.WRITE_UUID, command, response=True)
-
-    def _known(self) -> SensorIdentity:
-        if self._identity is None:
-            raise RuntimeError("identify() comes before everything else")
-        return self._identity
 
 
 CAPTURE2GO = DriverEntry(

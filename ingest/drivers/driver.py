@@ -216,6 +216,10 @@ class Driver(Protocol):
         """Turn gathered notifications into events, in order; bad bytes are counted, not raised."""
         ...
 
+    def flush(self) -> list[SensorEvent]:
+        """Return what waited for later notifications, because none follow on this connection."""
+        ...
+
     async def backfill(
         self, boot: int, first_index: int, last_index: int | None
     ) -> BackfillOutcome:

@@ -12,14 +12,14 @@ from firmware_protocol.devices import movella_dot as dot
 from firmware_protocol.devices.samples import DEG, SampleBlock, axes
 from ingest.drivers.battery import BATTERY, battery_report
 from ingest.drivers.driver import (
-    BackfillOutcome,
     SensorEvent,
     SensorIdentity,
     StreamStarted,
 )
 from ingest.drivers.inbox import Inbox, MonotonicNs, Notification
-from ingest.drivers.numbering import HostNumbering, connection_boot, stream_of
+from ingest.drivers.numbering import connection_boot
 from ingest.drivers.registry import DriverEntry
+from ingest.drivers.unnumbered import UnnumberedDriver
 from ingest.errors import UnknownSensorError
 from ingest.transport import Connection
 
@@ -28,17 +28,13 @@ _MODE = dot.Mode.RATE_QUANTITIES
 _RATE_HZ = 60.0
 
 
-class DotDriver:
+class DotDriver(UnnumberedDriver):
     """One DOT, measuring at its standard rate of 60 Hz."""
 
     def __init__(self, connection: Connection, inbox: Inbox, monotonic_ns: MonotonicNs) -> None:
-        self._connection = connection
+        super().__init__(connection, monotonic_ns)
         self._inbox = inbox
-        self._now = monotonic_ns
         self._decoder = dot.DotDecoder(_MODE)
-        self._numbering = HostNumbering("", 0)
-        self._identity: SensorIdentity | None = None
-        self._running = False
 
     @property
     def packet_period_s(self) -> float:
@@ -65,14 +61,11 @@ class DotDriver:
             boot=connection_boot(),
             battery_percent=battery,
         )
-        self._identity = identity
-        self._numbering = HostNumbering(identity.device_id, identity.boot, dot.CLOCK_MODULUS_NS)
-        return identity
+        return self._become(identity, clock_modulus_ns=dot.CLOCK_MODULUS_NS)
 
     async def start(self, rate_hz: float) -> StreamStarted:
         """Start measuring at the rate the sensor is set to; 60 Hz unless somebody changed it."""
         del rate_hz
-        identity = self._known()
         # a measurement that an earlier program left running refuses another mode
         await self._connection.write(dot.CONTROL_UUID, dot.stop(_MODE), response=True)
         if self._connection.has_characteristic(dot.BATTERY_UUID):
@@ -85,14 +78,7 @@ class DotDriver:
         self._running = True
         columns = (*axes("acc", 1.0), *axes("gyr", DEG))
         empty = SampleBlock("imu", columns, np.zeros((0, 6), np.float32))
-        return StreamStarted(
-            device_id=identity.device_id,
-            boot=identity.boot,
-            next_index=0,
-            streams=(stream_of(empty, rate_hz=_RATE_HZ, stamped=True),),
-            host_mono_ns=self._now(),
-            identity=identity,
-        )
+        return self._one_stream(empty, _RATE_HZ, stamped=True)
 
     async def stop(self) -> None:
         """Stop measuring."""
@@ -118,18 +104,6 @@ class DotDriver:
                     if packet is not None:
                         events.append(packet)
         return events
-
-    async def backfill(
-        self, boot: int, first_index: int, last_index: int | None
-    ) -> BackfillOutcome:
-        """Refuse: recordings on the sensor are not fetched."""
-        del boot, first_index, last_index
-        return "refused"
-
-    def _known(self) -> SensorIdentity:
-        if self._identity is None:
-            raise RuntimeError("identify() comes before everything else")
-        return self._identity
 
 
 DOT = DriverEntry(

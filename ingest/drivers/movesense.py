@@ -12,15 +12,15 @@ from firmware_protocol.devices import movesense as gsp
 from firmware_protocol.devices.samples import DEG, SampleBlock, axes
 from ingest.drivers.battery import BATTERY, BatteryWatch, battery_report
 from ingest.drivers.driver import (
-    BackfillOutcome,
     SensorEvent,
     SensorIdentity,
     StreamStarted,
 )
 from ingest.drivers.exchange import Exchange
 from ingest.drivers.inbox import Inbox, MonotonicNs, Notification
-from ingest.drivers.numbering import HostNumbering, connection_boot, stream_of
+from ingest.drivers.numbering import connection_boot
 from ingest.drivers.registry import DriverEntry
+from ingest.drivers.unnumbered import UnnumberedDriver
 from ingest.errors import CommandRefusedError, MalformedAnswerError, UnknownSensorError
 from ingest.transport import Connection
 
@@ -28,7 +28,7 @@ _DATA, _HELLO, _IMU = 0, 1, 2
 _RESPONSE = 1
 
 
-class MovesenseDriver:
+class MovesenseDriver(UnnumberedDriver):
     """One Movesense sensor: acceleration and angular rate in one subscription."""
 
     def __init__(
@@ -39,15 +39,11 @@ class MovesenseDriver:
         *,
         answer_s: float = 3.0,
     ) -> None:
-        self._connection = connection
+        super().__init__(connection, monotonic_ns)
         self._inbox = inbox
-        self._now = monotonic_ns
         self._append = inbox.callback(_DATA)
         self._exchange: Exchange[gsp.Response] = Exchange(answer_s=answer_s)
         self._decoder = gsp.MovesenseDecoder()
-        self._numbering = HostNumbering("", 0)
-        self._identity: SensorIdentity | None = None
-        self._running = False
         self._period_s = 0.0
         self._battery = BatteryWatch(connection, inbox, monotonic_ns)
 
@@ -87,13 +83,10 @@ class MovesenseDriver:
             boot=connection_boot(),
             battery_percent=await self._connection.battery_percent(),
         )
-        self._identity = identity
-        self._numbering = HostNumbering(identity.device_id, identity.boot, gsp.CLOCK_MODULUS_NS)
-        return identity
+        return self._become(identity, clock_modulus_ns=gsp.CLOCK_MODULUS_NS)
 
     async def start(self, rate_hz: float) -> StreamStarted:
         """Subscribe acceleration and angular rate at the nearest rate."""
-        identity = self._known()
         rate = min(gsp.RATES_HZ, key=lambda each: abs(each - rate_hz))
         self._decoder.expect(gsp.imu6_path(rate), _IMU)
         self._numbering.begin("imu", rate)
@@ -111,14 +104,7 @@ class MovesenseDriver:
         empty = SampleBlock(
             "imu", (*axes("acc", 1.0), *axes("gyr", DEG)), np.zeros((0, 6), np.float32)
         )
-        return StreamStarted(
-            device_id=identity.device_id,
-            boot=identity.boot,
-            next_index=0,
-            streams=(stream_of(empty, rate_hz=rate, stamped=True),),
-            host_mono_ns=self._now(),
-            identity=identity,
-        )
+        return self._one_stream(empty, rate, stamped=True)
 
     async def stop(self) -> None:
         """End the subscription."""
@@ -145,13 +131,6 @@ class MovesenseDriver:
                         events.append(packet)
         return events
 
-    async def backfill(
-        self, boot: int, first_index: int, last_index: int | None
-    ) -> BackfillOutcome:
-        """Refuse: a Movesense sends only what it measures now."""
-        del boot, first_index, last_index
-        return "refused"
-
     def _on_notification(self, data: bytes) -> None:
         if data[:1] == bytes((_RESPONSE,)):
             self._exchange.offer(gsp.Response(data[1] if len(data) > 1 else 0, data[2:]))
@@ -163,11 +142,6 @@ class MovesenseDriver:
             await self._connection.write(gsp.WRITE_UUID, command, response=True)
 
         return await self._exchange.ask(name, send, lambda answer: answer.reference == reference)
-
-    def _known(self) -> SensorIdentity:
-        if self._identity is None:
-            raise RuntimeError("identify() comes before everything else")
-        return self._identity
 
 
 MOVESENSE = DriverEntry(

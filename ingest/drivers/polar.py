@@ -1,12 +1,14 @@
 """Driver of Polar sensors with the Measurement Data service: Verity Sense, OH1, H10.
 
-Quirks: acceleration and angular rate are separate streams with stamps of their LAST sample, the
+Quirks: acceleration and angular rate are separate streams with stamps of their LAST sample (they
+are joined here, `ingest.drivers.joining`), the
 scale stands partly in the answer to START and partly in the first packet, the device stops streams
 by itself (put in the charger), and an H10 has no gyroscope.
 """
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from firmware_protocol.devices import polar as pmd
 from firmware_protocol.devices.samples import SampleBlock
@@ -14,16 +16,18 @@ from firmware_protocol.errors import ProtocolError
 from firmware_protocol.gatt import FIRMWARE_UUID, HARDWARE_UUID, SERIAL_UUID
 from ingest.drivers.battery import BATTERY, BatteryWatch, battery_report
 from ingest.drivers.driver import (
-    BackfillOutcome,
     Channel,
     SensorEvent,
     SensorIdentity,
     StreamStarted,
 )
+from ingest.drivers.driver import StreamInfo as DriverStream
 from ingest.drivers.exchange import Exchange
 from ingest.drivers.inbox import Inbox, MonotonicNs, Notification
-from ingest.drivers.numbering import HostNumbering, channels_of, connection_boot, stream_of
+from ingest.drivers.joining import PairJoiner
+from ingest.drivers.numbering import channels_of, connection_boot, stream_of
 from ingest.drivers.registry import DriverEntry
+from ingest.drivers.unnumbered import UnnumberedDriver
 from ingest.errors import (
     CommandRefusedError,
     CommandTimeoutError,
@@ -41,7 +45,7 @@ _RANGES = {pmd.Measurement.ACC: 8, pmd.Measurement.GYRO: 2000}
 _RESOLUTION_BITS = 16
 
 
-class PolarDriver:
+class PolarDriver(UnnumberedDriver):
     """One Polar sensor."""
 
     def __init__(
@@ -52,23 +56,20 @@ class PolarDriver:
         *,
         answer_s: float = 3.0,
     ) -> None:
-        self._connection = connection
+        super().__init__(connection, monotonic_ns)
         self._append = inbox.callback(_DATA)
-        self._now = monotonic_ns
         self._exchange: Exchange[pmd.ControlAnswer] = Exchange(answer_s=answer_s)
         self._decoder = pmd.PolarDecoder()
         self._peek = pmd.PolarDecoder()
         self._begun: set[str] = set()
         self._battery = BatteryWatch(connection, inbox, monotonic_ns)
-        self._numbering = HostNumbering("", 0)
-        self._identity: SensorIdentity | None = None
         self._offered: tuple[pmd.Measurement, ...] = ()
         self._settings: dict[pmd.Measurement, dict[pmd.Setting, int]] = {}
         self._channels: dict[str, tuple[Channel, ...]] = {}
         self._first: dict[str, asyncio.Future[SampleBlock]] = {}
         self._stopped: set[pmd.Measurement] = set()
-        self._running = False
         self._rescaled = 0
+        self._joiner: PairJoiner | None = None
 
     @property
     def packet_period_s(self) -> float:
@@ -83,6 +84,7 @@ class PolarDriver:
             **self._decoder.counts,
             **self._numbering.counts,
             "rescaled": self._rescaled,
+            "joined_late": 0 if self._joiner is None else self._joiner.late,
             "commands_repeated": self._exchange.repeated,
         }
 
@@ -112,13 +114,10 @@ class PolarDriver:
             battery_percent=await self._connection.battery_percent(),
             details={"has_gyroscope": pmd.Measurement.GYRO in self._offered},
         )
-        self._identity = identity
-        self._numbering = HostNumbering(identity.device_id, identity.boot)
-        return identity
+        return self._become(identity)
 
     async def start(self, rate_hz: float) -> StreamStarted:
         """Start every motion measurement; the first packet of each tells its scale."""
-        identity = self._known()
         await self._connection.subscribe(pmd.CONTROL_UUID, self._on_control)
         loop = asyncio.get_running_loop()
         self._first = {_STREAMS[kind]: loop.create_future() for kind in self._offered}
@@ -137,18 +136,14 @@ class PolarDriver:
                 f"The device started but sent nothing within {_FIRST_PACKET_S:.0f} s.",
                 command="START",
             )
-        streams = []
+        streams: list[DriverStream] = []
         for stream, first in self._first.items():
             self._channels[stream] = channels_of(first.result().columns)
             streams.append(stream_of(first.result(), rate_hz=rates[stream], stamped=True))
-        return StreamStarted(
-            device_id=identity.device_id,
-            boot=identity.boot,
-            next_index=0,
-            streams=tuple(streams),
-            host_mono_ns=self._now(),
-            identity=identity,
-        )
+        if len(streams) > 1 and len(set(rates.values())) == 1:
+            self._joiner = PairJoiner(streams[0].rate_hz)
+            streams = [_joined(streams)]
+        return self._started(*streams)
 
     async def stop(self) -> None:
         """Stop every measurement."""
@@ -178,16 +173,14 @@ class PolarDriver:
                     self._rescaled += 1
                     continue
                 packet = self._numbering.packet(block, item)
-                if packet is not None:
-                    events.append(packet)
+                if packet is None:
+                    continue
+                events.extend([packet] if self._joiner is None else self._joiner.add(packet))
         return events
 
-    async def backfill(
-        self, boot: int, first_index: int, last_index: int | None
-    ) -> BackfillOutcome:
-        """Refuse: offline recordings need bonding and a file service that is not used."""
-        del boot, first_index, last_index
-        return "refused"
+    def flush(self) -> list[SensorEvent]:
+        """Return what waited for its other half."""
+        return [] if self._joiner is None else list(self._joiner.flush())
 
     async def _choose(self, kind: pmd.Measurement, rate_hz: float) -> dict[pmd.Setting, int]:
         """Return one offered value of every setting: nearest rate, 16 bit, 8 g, 2000 deg/s."""
@@ -261,10 +254,11 @@ class PolarDriver:
             return ""
         return (await self._connection.read(uuid)).decode(errors="replace").rstrip("\0 ")
 
-    def _known(self) -> SensorIdentity:
-        if self._identity is None:
-            raise RuntimeError("identify() comes before everything else")
-        return self._identity
+
+def _joined(apart: Sequence[DriverStream]) -> DriverStream:
+    """Return the one stream that acceleration and angular rate become."""
+    channels = tuple(channel for stream in apart for channel in stream.channels)
+    return replace(apart[0], stream="imu", channels=channels, dtype="float32")
 
 
 def _nearest(

@@ -258,6 +258,10 @@ class V1Driver:
         """Turn notifications into events, in order of arrival."""
         return self._decoder.decode(notifications)
 
+    def flush(self) -> list[SensorEvent]:
+        """Return nothing: frames are complete when they come."""
+        return []
+
     async def _send_time_sync(self) -> None:
         if Feature.TIME_SYNC not in self._features:
             return

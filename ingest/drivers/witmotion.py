@@ -18,14 +18,14 @@ from firmware_protocol.devices.samples import (
 )
 from ingest.drivers.battery import BATTERY, BatteryWatch, battery_report
 from ingest.drivers.driver import (
-    BackfillOutcome,
     SensorEvent,
     SensorIdentity,
     StreamStarted,
 )
 from ingest.drivers.inbox import Inbox, MonotonicNs, Notification
-from ingest.drivers.numbering import HostNumbering, connection_boot, stream_of
+from ingest.drivers.numbering import connection_boot
 from ingest.drivers.registry import DriverEntry
+from ingest.drivers.unnumbered import UnnumberedDriver
 from ingest.errors import UnknownSensorError
 from ingest.transport import Connection
 
@@ -36,19 +36,15 @@ _COLUMNS = (
 )
 
 
-class WitMotionDriver:
+class WitMotionDriver(UnnumberedDriver):
     """One WitMotion sensor."""
 
     def __init__(self, connection: Connection, inbox: Inbox, monotonic_ns: MonotonicNs) -> None:
-        self._connection = connection
+        super().__init__(connection, monotonic_ns)
         self._inbox = inbox
-        self._now = monotonic_ns
         self._decoder = witmotion.WitMotionDecoder()
-        self._numbering = HostNumbering("", 0)
         self._battery = BatteryWatch(connection, inbox, monotonic_ns)
-        self._identity: SensorIdentity | None = None
         self._period_s = 0.0
-        self._running = False
 
     @property
     def packet_period_s(self) -> float:
@@ -72,13 +68,10 @@ class WitMotionDriver:
             boot=connection_boot(),
             battery_percent=await self._connection.battery_percent(),
         )
-        self._identity = identity
-        self._numbering = HostNumbering(identity.device_id, identity.boot)
-        return identity
+        return self._become(identity)
 
     async def start(self, rate_hz: float) -> StreamStarted:
         """Set the nearest rate (until power-off) and switch notifications on."""
-        identity = self._known()
         rate = min(witmotion.RATE_NUMBERS, key=lambda each: abs(each - rate_hz))
         for command in (witmotion.unlock(), witmotion.set_rate(rate)):
             await self._connection.write(witmotion.WRITE_UUID, command, response=False)
@@ -87,14 +80,7 @@ class WitMotionDriver:
         await self._connection.subscribe(witmotion.NOTIFY_UUID, self._inbox.callback(_DATA))
         self._running = True
         empty = SampleBlock("imu", _COLUMNS, np.zeros((0, 6), np.int16))
-        return StreamStarted(
-            device_id=identity.device_id,
-            boot=identity.boot,
-            next_index=0,
-            streams=(stream_of(empty, rate_hz=rate, stamped=False),),
-            host_mono_ns=self._now(),
-            identity=identity,
-        )
+        return self._one_stream(empty, rate, stamped=False)
 
     async def stop(self) -> None:
         """Switch notifications off; the sensor has no stop command."""
@@ -120,18 +106,6 @@ class WitMotionDriver:
                     if packet is not None:
                         events.append(packet)
         return events
-
-    async def backfill(
-        self, boot: int, first_index: int, last_index: int | None
-    ) -> BackfillOutcome:
-        """Refuse: the sensor stores nothing."""
-        del boot, first_index, last_index
-        return "refused"
-
-    def _known(self) -> SensorIdentity:
-        if self._identity is None:
-            raise RuntimeError("identify() comes before everything else")
-        return self._identity
 
 
 WITMOTION = DriverEntry(

@@ -270,6 +270,9 @@ class ScriptedDriver:
             )
         return events
 
+    def flush(self) -> list[SensorEvent]:
+        return []
+
     async def backfill(
         self, boot: int, first_index: int, last_index: int | None
     ) -> BackfillOutcome:
