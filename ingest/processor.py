@@ -186,7 +186,7 @@ class Processor:
         self._waiting = {"head": [], "trunk": []}
         self._begin()
 
-    def step(self, now_ns: int | None, *, final: bool = False) -> Processed:
+    def step(self, now_ns: int | None, *, final: bool = False, live: bool = True) -> Processed:
         """Process what waits.
 
         Parameters
@@ -195,19 +195,22 @@ class Processor:
             Present UTC, by which a sensor is found missing; None: nothing is missing yet.
         final : bool
             Nothing follows.
+        live : bool
+            Whether somebody may look: False leaves `Processed.live` out.
         """
         batches: list[ResultBatch] = []
-        live: LiveAngles | None = None
+        newest: LiveAngles | None = None
         for head, trunk, anew in self._rounds():
             if anew:
                 batches += self._finish()
                 self._begin()
-            outcome = self._advance(head, trunk, self._horizon_ns(now_ns))
-            batches += [outcome.results] if outcome.results is not None else []
-            live = outcome.live or live
+            finished, out = self._advance(head, trunk, self._horizon_ns(now_ns))
+            if live:
+                newest = self._live(out) or newest
+            batches += [*finished, *self._batch(out, final=False)]
         if final:
             batches += self._finish()
-        return Processed(live, _merged(batches))
+        return Processed(newest, merged(batches))
 
     def _begin(self) -> None:
         self.stretches += 1
@@ -228,8 +231,7 @@ class Processor:
             excluded=self._excluded_rows(),
             final=True,
         )
-        batch = self._batch(out, final=True)
-        return [batch] if batch is not None else []
+        return self._batch(out, final=True)
 
     def _rounds(self) -> list[tuple[ImuBlock | None, ImuBlock | None, bool]]:
         """Return what waits as one step, or several where a time axis breaks in between."""
@@ -265,7 +267,9 @@ class Processor:
 
     def _advance(
         self, head: ImuBlock | None, trunk: ImuBlock | None, horizon_ns: int | None
-    ) -> Processed:
+    ) -> tuple[list[ResultBatch], PipelineOutput]:
+        """Return what a stretch that ended here gave, and the output of this step."""
+        finished: list[ResultBatch] = []
         try:
             self._state, out = pipeline.step(
                 self._params,
@@ -285,9 +289,7 @@ class Processor:
             self._state, out = pipeline.step(
                 self._params, self._state, self._setup, head, trunk, complete_until_ns=horizon_ns
             )
-            batch = self._batch(out, final=False)
-            return Processed(self._live(out), _merged([*finished, *([batch] if batch else [])]))
-        return Processed(self._live(out), self._batch(out, final=False))
+        return finished, out
 
     def _on_grid(self, head: ImuBlock | None = None) -> list[HeadingReset]:
         """Return the resets as grid rows of the stretch, which may begin with this head block."""
@@ -320,7 +322,8 @@ class Processor:
             return int(head.t_ns[head.valid.argmax()])
         return t0_ns
 
-    def _batch(self, out: PipelineOutput, *, final: bool) -> ResultBatch | None:
+    def _batch(self, out: PipelineOutput, *, final: bool) -> list[ResultBatch]:
+        """Return what is to be stored of a step: one batch, or nothing."""
         rows = out.angles.valid.shape[0]
         rate_hz = self._params.grid.rate_hz
         head_deg = None
@@ -333,9 +336,9 @@ class Processor:
             self._seconds, block, rate_hz=rate_hz, final=final
         )
         if not (len(series.t_ns) or out.minutes.minutes or out.minutes.cells or out.episodes.final):
-            return None
+            return []
         self._today.add(out.minutes.minutes, out.episodes.final)
-        return ResultBatch(
+        batch = ResultBatch(
             patient=self._patient,
             algo=self._params.algorithm_id,
             angles=series if len(series.t_ns) else None,
@@ -344,6 +347,7 @@ class Processor:
             cells=out.minutes.cells,
             full_rate=whole,
         )
+        return [batch]
 
     def _live(self, out: PipelineOutput) -> LiveAngles | None:
         if out.gate.gated.shape[0]:
@@ -402,7 +406,7 @@ def joined(blocks: Sequence[ImuBlock]) -> ImuBlock | None:
     )
 
 
-def _merged(batches: Sequence[ResultBatch]) -> ResultBatch | None:
+def merged(batches: Sequence[ResultBatch]) -> ResultBatch | None:
     """Return batches of one patient and algorithm as one."""
     if len(batches) < 2:
         return batches[0] if batches else None

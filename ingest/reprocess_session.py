@@ -15,7 +15,7 @@ import numpy as np
 
 from ingest.assemble import Piece
 from ingest.live import Role
-from ingest.processor import MAX_BREAK_S, PoseReset, Processor
+from ingest.processor import MAX_BREAK_S, PoseReset, Processor, merged
 from ingest.reprocess_wear import Wear
 from ingest.sources import replay
 from processing.pipeline import PipelineParams
@@ -26,6 +26,8 @@ from storage.results import ResultBatch
 
 SLICE_S = 300.0
 """Time fed at once. Longer saves calls and costs memory."""
+STORED_MINUTES = 60
+"""Results of an hour are stored in one transaction: each waits for the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +98,10 @@ def process_wear(
                 first_ns = int(min(starts))
             # while both are silent nothing is given out: the record may end here
             now_ns = min(part.until_ns, processor.newest_ns or part.until_ns)
-            _keep(batches, hours, processor.step(now_ns).results, algo)
+            _keep(batches, hours, processor.step(now_ns, live=False).results, algo)
             if on_progress is not None:
                 on_progress(part.until_ns)
-    _keep(batches, hours, processor.step(None, final=True).results, algo)
+    _keep(batches, hours, processor.step(None, final=True, live=False).results, algo)
     return SessionResult(tuple(batches), hours.finish(), samples, first_ns, processor.newest_ns)
 
 
@@ -218,4 +220,9 @@ def _keep(
         return
     if batch.full_rate is not None:
         hours.add(batch.full_rate)
-    batches.append(dataclasses.replace(batch, algo=algo, full_rate=None))
+    batch = dataclasses.replace(batch, algo=algo, full_rate=None)
+    if batches and len(batches[-1].minutes) < STORED_MINUTES:
+        last = merged((batches.pop(), batch))
+        assert last is not None
+        batch = last
+    batches.append(batch)

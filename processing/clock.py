@@ -29,12 +29,12 @@ from processing.clock_kernel import (
     S_LOW,
     S_PERIOD,
     S_POINTS,
-    S_RESIDUAL,
     S_RTT,
     S_SLOPE,
     S_STARTED,
     advance,
     advance_packets,
+    residual_s,
     survey,
 )
 from processing.errors import InputError
@@ -322,7 +322,7 @@ def report(state: ClockState) -> ClockReport | None:
         method=METHOD,
         fit=int(s[S_FIT]),
         ppm=float((1.0 / (1.0 + s[S_SLOPE]) - 1.0) * 1e6),
-        residual_ms=float(s[S_RESIDUAL] * 1e3),
+        residual_ms=residual_s(s, state.buckets) * 1e3,
         rate_hz=float(1.0 / (s[S_PERIOD] * (1.0 + s[S_SLOPE]))) if s[S_PERIOD] > 0.0 else None,
         points=int(s[S_POINTS]),
         min_rtt_ms=float(s[S_RTT] * 1e3) if has_low else None,

@@ -1,9 +1,10 @@
 """`ResultStore` in the data folder itself: SQLite rows, no server. The default."""
 
+import dataclasses
 import json
+import math
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final
@@ -365,13 +366,15 @@ def _within(series: AngleSeries, t0_ns: int, t1_ns: int) -> AngleSeries:
 
 
 def _episode_json(episode: Episode) -> str:
-    body = asdict(episode)
+    body: dict[str, Any] = {
+        item.name: getattr(episode, item.name) for item in dataclasses.fields(episode)
+    }
     for name in ("start_ns", "end_ns", "peak_ns"):
         body[name] = int(body[name])
     for name in ("amplitude_deg", "confidence"):
         body[name] = float(body[name])
     body["features"] = {
-        name: float(value) for name, value in episode.features.items() if np.isfinite(value)
+        name: float(value) for name, value in episode.features.items() if math.isfinite(value)
     }
     return json.dumps(body, separators=(",", ":"))
 

@@ -218,11 +218,12 @@ def _cut(index: IntArray, data: Samples, facts: _Facts, period_us: float) -> _Ba
     Rows behind a gap without an anchor of their own (an importer may leave some) are put at the
     nominal distance from the packet before; they tell nothing about the clock.
     """
-    packet = np.maximum(np.searchsorted(facts.first, index, side="right") - 1, 0)
     new = np.ones(index.size, dtype=np.bool_)
-    new[1:] = (np.diff(index) != 1) | (np.diff(packet) != 0)
+    new[1:] = index[1:] != index[:-1] + 1
+    a, b = np.searchsorted(facts.first, index[[0, -1]], side="right")
+    new[np.searchsorted(index, facts.first[a:b])] = True
     starts = np.flatnonzero(new)
-    k = packet[starts]
+    k = np.maximum(np.searchsorted(facts.first, index[starts], side="right") - 1, 0)
     ahead = index[starts] - facts.first[k]
     anchors = clock.Anchors(
         first_index=index[starts],

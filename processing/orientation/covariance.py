@@ -132,18 +132,20 @@ def propagate(P: FloatArray, t: FloatArray, sensors: int, d: FloatArray) -> None
             if BI <= j < VE:
                 continue
             a = r + j
-            for b in range(r):
-                if BI <= b % N_ERROR < VE:
+            for k in range(i):
+                for b in range(k * N_ERROR + BI, k * N_ERROR + VE):
                     P[b, a] = P[a, b]
-            for b in range(r, n):
-                inner = b % N_ERROR
-                changed = b < sensors * N_ERROR and not BI <= inner < VE
-                if not changed or b >= r + N_ERROR:
-                    P[b, a] = P[a, b]
-                elif b > a:
-                    mean = 0.5 * (P[a, b] + P[b, a])
-                    P[a, b] = mean
-                    P[b, a] = mean
+            for b in range(r + BI, r + VE):
+                P[b, a] = P[a, b]
+            for b in range(r + N_ERROR, n):
+                P[b, a] = P[a, b]
+            for inner in range(j + 1, N_ERROR):
+                if BI <= inner < VE:
+                    continue
+                b = r + inner
+                mean = 0.5 * (P[a, b] + P[b, a])
+                P[a, b] = mean
+                P[b, a] = mean
 
 
 @kernel()

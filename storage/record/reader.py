@@ -160,8 +160,18 @@ class RecordReader:
 
     def anchors(self, stream_id: int, i0: int | None = None, i1: int | None = None) -> Anchors:
         """Return the (device counter, host arrival) pairs of the packets that begin in [i0, i1)."""
-        found = [chunk.anchors for chunk in self.samples(stream_id, i0, i1)]
-        return _join_anchors(found)
+        low = 0 if i0 is None else i0
+        high = 2**62 if i1 is None else i1
+        info, listed, rows = self._view(stream_id, low, high)
+        found = [journal.chunk_of(rows, info).anchors]
+        for segment in listed:
+            try:
+                found.append(segments.load_anchors(self.folder, segment.path, segment.sha256))
+            except CorruptSegmentError as error:
+                self._report(stream_id, segment, error)
+        joined = _join_anchors(found)
+        a, b = np.searchsorted(joined.index, (low, high))
+        return Anchors(joined.index[a:b], joined.device_ticks[a:b], joined.host_ns[a:b])
 
     def index_range(self, stream_id: int, t0_ns: int, t1_ns: int) -> tuple[int, int]:
         """Return sample indices [i0, i1) that cover all packets that arrived in [t0, t1).

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +32,8 @@ FOOTER_KEY = b"necktrace"
 NO_TICKS = -1
 _ZSTD_LEVEL = 3
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+T = TypeVar("T")
 
 Fault = Callable[[str], None]
 """Called with the name of each step of sealing; tests raise or kill in it."""
@@ -128,21 +130,39 @@ def encode(info: StreamInfo, chunk: Chunk) -> bytes:
 
 def decode(body: bytes, info: StreamInfo) -> Chunk:
     """Return the chunk that `encode` wrote."""
-    # one thread: a segment is small, and handing its columns around costs more than reading them
-    table = pq.ParquetFile(pa.BufferReader(body)).read(use_threads=False)
+    table = _columns(body, None)
     index = table.column("index").to_numpy().astype(np.int64, copy=False)
     data = np.empty((len(index), len(info.channels)), dtype=info.dtype)
     for k, channel in enumerate(info.channels):
         data[:, k] = table.column(channel.name).to_numpy()
-    host = table.column("host_us").combine_chunks()
-    present = np.asarray(host.is_valid())
-    ticks = table.column("device_ticks").combine_chunks().fill_null(NO_TICKS)
-    anchors = Anchors(
+    return Chunk(index=index, data=data, anchors=_anchors(index, table))
+
+
+def _columns(body: bytes, names: list[str] | None) -> pa.Table:
+    # one thread: a segment is small, and handing its columns around costs more than reading them
+    return pq.ParquetFile(pa.BufferReader(body)).read(columns=names, use_threads=False)
+
+
+def _anchors(index: NDArray[np.int64], table: pa.Table) -> Anchors:
+    host, present = _nullable(table.column("host_us"))
+    ticks, known = _nullable(table.column("device_ticks"))
+    return Anchors(
         index=index[present],
-        device_ticks=np.asarray(ticks, dtype=np.int64)[present],
-        host_ns=np.asarray(host.fill_null(0), dtype=np.int64)[present] * 1000,
+        device_ticks=np.where(known, ticks, NO_TICKS)[present],
+        host_ns=host[present] * 1000,
     )
-    return Chunk(index=index, data=data, anchors=anchors)
+
+
+def _nullable(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the numbers of an int64 column, anything where null, and where it is not null."""
+    array = column.combine_chunks()
+    validity, numbers = array.buffers()
+    low, high = array.offset, array.offset + len(array)
+    values = np.frombuffer(numbers, dtype=np.int64)[low:high]
+    if validity is None:
+        return values, np.ones(len(array), dtype=np.bool_)
+    bits = np.unpackbits(np.frombuffer(validity, dtype=np.uint8), bitorder="little")
+    return values, bits[low:high].view(np.bool_)
 
 
 def read_footer(body: bytes) -> dict[str, Any]:
@@ -188,6 +208,20 @@ def load(folder: Path, path: str, sha256: str, info: StreamInfo) -> Chunk:
     CorruptSegmentError
         The file is missing, unreadable or not the one that was sealed.
     """
+    return _read(folder, path, sha256, lambda body: decode(body, info))
+
+
+def load_anchors(folder: Path, path: str, sha256: str) -> Anchors:
+    """Read the packets of one segment, checked in the same way, without its samples."""
+
+    def anchors(body: bytes) -> Anchors:
+        table = _columns(body, ["index", "device_ticks", "host_us"])
+        return _anchors(table.column("index").to_numpy().astype(np.int64, copy=False), table)
+
+    return _read(folder, path, sha256, anchors)
+
+
+def _read(folder: Path, path: str, sha256: str, decoded: Callable[[bytes], T]) -> T:
     try:
         body = (folder / path).read_bytes()
     except OSError as error:
@@ -195,7 +229,7 @@ def load(folder: Path, path: str, sha256: str, info: StreamInfo) -> Chunk:
     if hashlib.sha256(body).hexdigest() != sha256:
         raise CorruptSegmentError(path, "its sha256 differs from the manifest's")
     try:
-        return decode(body, info)
+        return decoded(body)
     except (pa.ArrowException, KeyError, ValueError, OSError) as error:
         raise CorruptSegmentError(path, f"not readable as Parquet: {error}") from error
 

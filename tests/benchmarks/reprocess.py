@@ -1,6 +1,7 @@
 """A wear session from the record to results, as `necktrace reprocess` does it on one core."""
 
 import cProfile
+import itertools
 import pstats
 import tempfile
 import time
@@ -33,8 +34,11 @@ def measure(echo: Callable[[str], None], rounds: int = 3) -> None:
         plan = settle(recording)
         wear = Wear(0, END_NS, plan.setup, plan.resets)
 
+        versions = itertools.count()
+
         def once() -> int:
-            result = process_wear(data, PATIENT, "UTC", params, wear, "bench")
+            # every run makes a version of its own, as a command would
+            result = process_wear(data, PATIENT, "UTC", params, wear, f"bench{next(versions)}")
             store = EmbeddedStore(data)
             for batch in result.batches:
                 store.put(batch)
