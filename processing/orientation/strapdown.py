@@ -54,6 +54,164 @@ def start_attitude(s: FloatArray, ax: float, ay: float, az: float) -> None:
         s[Q], s[Q + 1], s[Q + 2], s[Q + 3] = 0.0, 1.0, 0.0, 0.0
 
 
+# Samples pass in parts, and a part in loops of one kind each: one long loop has more numbers under
+# way than the processor has registers, and what depends on the sample before would hold up the rest.
+
+_PART: Final = 64
+"""Samples of a part: what its loops hand on stays in the first cache."""
+_U, _T, _C, _E, _R, _F = 0, 3, 6, 7, 11, 20
+"""Rows of what is handed on: rotation vector of the sample (its column is one later, for the one
+before), rotation quaternion's vector and scalar, sum of the attitudes at both ends, matrix of the
+middle attitude, specific force in earth axes times dt."""
+_COLUMNS: Final = 23
+
+
+@kernel()
+def _turns(s: FloatArray, gyr: FloatArray, start: int, stop: int, dt: float, b: FloatArray) -> None:
+    """Fill the rotation of every sample."""
+    bx, by, bz = s[BIAS], s[BIAS + 1], s[BIAS + 2]
+    g00, g01, g02 = (1.0 + s[GAIN]) * dt, s[GAIN + 1] * dt, s[GAIN + 2] * dt
+    g10, g11, g12 = s[GAIN + 3] * dt, (1.0 + s[GAIN + 4]) * dt, s[GAIN + 5] * dt
+    g20, g21, g22 = s[GAIN + 6] * dt, s[GAIN + 7] * dt, (1.0 + s[GAIN + 8]) * dt
+    n = stop - start
+    for j in range(3):
+        b[_U + j, 0] = s[PHI + j]
+    for i in range(n):
+        gx, gy, gz = gyr[start + i, 0] - bx, gyr[start + i, 1] - by, gyr[start + i, 2] - bz
+        b[_U, i + 1] = g00 * gx + g01 * gy + g02 * gz
+        b[_U + 1, i + 1] = g10 * gx + g11 * gy + g12 * gz
+        b[_U + 2, i + 1] = g20 * gx + g21 * gy + g22 * gz
+    for i in range(n):
+        lx, ly, lz = b[_U, i], b[_U + 1, i], b[_U + 2, i]
+        ux, uy, uz = b[_U, i + 1], b[_U + 1, i + 1], b[_U + 2, i + 1]
+        tx = ux + (ly * uz - lz * uy) * (1.0 / 12.0)
+        ty = uy + (lz * ux - lx * uz) * (1.0 / 12.0)
+        tz = uz + (lx * uy - ly * ux) * (1.0 / 12.0)
+        h = 0.25 * (tx * tx + ty * ty + tz * tz)
+        k = 0.5 - h * (1.0 / 12.0 - h * (1.0 / 240.0 - h * (1.0 / 10080.0)))
+        b[_C, i] = 1.0 - h * (0.5 - h * (1.0 / 24.0 - h * (1.0 / 720.0)))
+        b[_T, i], b[_T + 1, i], b[_T + 2, i] = k * tx, k * ty, k * tz
+    for j in range(3):
+        s[PHI + j] = b[_U + j, n]
+
+
+@kernel()
+def _attitudes(
+    s: FloatArray, start: int, stop: int, dt: float, b: FloatArray, out: FloatArray
+) -> None:
+    """Chain the rotations to attitudes."""
+    w, x, y, z = s[Q], s[Q + 1], s[Q + 2], s[Q + 3]
+    held = s[BLOCK_N]
+    block = max(1.0, np.floor(BLOCK_S / dt))
+    for i in range(stop - start):
+        c, tx, ty, tz = b[_C, i], b[_T, i], b[_T + 1, i], b[_T + 2, i]
+        nw = w * c - x * tx - y * ty - z * tz
+        nx = w * tx + x * c + y * tz - z * ty
+        ny = w * ty - x * tz + y * c + z * tx
+        nz = w * tz + x * ty - y * tx + z * c
+        b[_E, i], b[_E + 1, i], b[_E + 2, i], b[_E + 3, i] = w + nw, x + nx, y + ny, z + nz
+        w, x, y, z = nw, nx, ny, nz
+        held += 1.0
+        if held >= block:
+            held = 0.0
+            # first order is exact to rounding, because the drift over a block is tiny
+            r = 1.5 - 0.5 * (w * w + x * x + y * y + z * z)
+            w, x, y, z = w * r, x * r, y * r, z * r
+        o = out[start + i]
+        o[0], o[1], o[2], o[3] = w, x, y, z
+    s[Q], s[Q + 1], s[Q + 2], s[Q + 3] = w, x, y, z
+
+
+@kernel()
+def _forces(
+    s: FloatArray, acc: FloatArray, start: int, stop: int, dt: float, b: FloatArray
+) -> None:
+    """Fill the matrix of every middle attitude and the specific force in earth axes."""
+    ox, oy, oz = s[OFFSET], s[OFFSET + 1], s[OFFSET + 2]
+    lead = s[LEAD] / dt
+    for i in range(stop - start):
+        # |q₀ + q₁|² = 2 + 2 cos(half angle)
+        k = 2.0 / (2.0 + 2.0 * b[_C, i])
+        ew, ex, ey, ez = b[_E, i], b[_E + 1, i], b[_E + 2, i], b[_E + 3, i]
+        r00 = 1.0 - k * (ey * ey + ez * ez)
+        r01 = k * (ex * ey - ew * ez)
+        r02 = k * (ex * ez + ew * ey)
+        r10 = k * (ex * ey + ew * ez)
+        r11 = 1.0 - k * (ex * ex + ez * ez)
+        r12 = k * (ey * ez - ew * ex)
+        r20 = k * (ex * ez - ew * ey)
+        r21 = k * (ey * ez + ew * ex)
+        r22 = 1.0 - k * (ex * ex + ey * ey)
+        b[_R, i], b[_R + 1, i], b[_R + 2, i] = r00, r01, r02
+        b[_R + 3, i], b[_R + 4, i], b[_R + 5, i] = r10, r11, r12
+        b[_R + 6, i], b[_R + 7, i], b[_R + 8, i] = r20, r21, r22
+        vx, vy, vz = acc[start + i, 0] - ox, acc[start + i, 1] - oy, acc[start + i, 2] - oz
+        dx, dy, dz = lead * b[_U, i + 1], lead * b[_U + 1, i + 1], lead * b[_U + 2, i + 1]
+        ax, ay, az = vx + dy * vz - dz * vy, vy + dz * vx - dx * vz, vz + dx * vy - dy * vx
+        b[_F, i] = (r00 * ax + r01 * ay + r02 * az) * dt
+        b[_F + 1, i] = (r10 * ax + r11 * ay + r12 * az) * dt
+        b[_F + 2, i] = (r20 * ax + r21 * ay + r22 * az) * dt
+
+
+@kernel()
+def _sums(
+    s: FloatArray,
+    gyr: FloatArray,
+    acc: FloatArray,
+    start: int,
+    stop: int,
+    dt: float,
+    b: FloatArray,
+) -> None:
+    """Add the part to what the window gathers."""
+    fx, fy, fz = s[SUM_F], s[SUM_F + 1], s[SUM_F + 2]
+    px, py, pz = s[SUM_P], s[SUM_P + 1], s[SUM_P + 2]
+    for i in range(stop - start):
+        fx += b[_F, i]
+        fy += b[_F + 1, i]
+        fz += b[_F + 2, i]
+        px += fx * dt
+        py += fy * dt
+        pz += fz * dt
+    s[SUM_F], s[SUM_F + 1], s[SUM_F + 2] = fx, fy, fz
+    s[SUM_P], s[SUM_P + 1], s[SUM_P + 2] = px, py, pz
+    _spread(s, gyr, start, stop, REF_W, SUM_W, SUM_W2)
+    _spread(s, acc, start, stop, REF_A, SUM_A, SUM_A2)
+    s[COUNT] += stop - start
+    qx, qy, qz, held = s[BLOCK_W], s[BLOCK_W + 1], s[BLOCK_W + 2], s[BLOCK_N]
+    block = max(1.0, np.floor(BLOCK_S / dt))
+    for i in range(stop - start):
+        qx += b[_U, i + 1]
+        qy += b[_U + 1, i + 1]
+        qz += b[_U + 2, i + 1]
+        held += 1.0
+        if held >= block:
+            for j in range(9):
+                r = b[_R + j, i]
+                s[SUM_R + j] += r * held * dt
+                s[SUM_RW + 3 * j] += r * qx
+                s[SUM_RW + 3 * j + 1] += r * qy
+                s[SUM_RW + 3 * j + 2] += r * qz
+            qx = qy = qz = held = 0.0
+    s[BLOCK_W], s[BLOCK_W + 1], s[BLOCK_W + 2], s[BLOCK_N] = qx, qy, qz, held
+
+
+@kernel()
+def _spread(
+    s: FloatArray, values: FloatArray, start: int, stop: int, ref: int, first: int, square: int
+) -> None:
+    """Add the part's sums and sum of squares of `values`, about the window's reference."""
+    rx, ry, rz = s[ref], s[ref + 1], s[ref + 2]
+    sx, sy, sz, ss = s[first], s[first + 1], s[first + 2], s[square]
+    for i in range(start, stop):
+        dx, dy, dz = values[i, 0] - rx, values[i, 1] - ry, values[i, 2] - rz
+        sx += dx
+        sy += dy
+        sz += dz
+        ss += dx * dx + dy * dy + dz * dz
+    s[first], s[first + 1], s[first + 2], s[square] = sx, sy, sz, ss
+
+
 @kernel()
 def integrate(
     s: FloatArray,
@@ -72,139 +230,29 @@ def integrate(
     the integral exact for rates that change linearly. The specific force is turned with the
     attitude at the middle of the interval: half the sum of the quaternions at its two ends.
     """
-    w, x, y, z = s[Q], s[Q + 1], s[Q + 2], s[Q + 3]
-    bx, by, bz = s[BIAS], s[BIAS + 1], s[BIAS + 2]
-    ox, oy, oz = s[OFFSET], s[OFFSET + 1], s[OFFSET + 2]
-    g00, g01, g02 = (1.0 + s[GAIN]) * dt, s[GAIN + 1] * dt, s[GAIN + 2] * dt
-    g10, g11, g12 = s[GAIN + 3] * dt, (1.0 + s[GAIN + 4]) * dt, s[GAIN + 5] * dt
-    g20, g21, g22 = s[GAIN + 6] * dt, s[GAIN + 7] * dt, (1.0 + s[GAIN + 8]) * dt
-    lx, ly, lz = s[PHI], s[PHI + 1], s[PHI + 2]
-    qx, qy, qz, held = s[BLOCK_W], s[BLOCK_W + 1], s[BLOCK_W + 2], s[BLOCK_N]
-    block = max(1.0, np.floor(BLOCK_S / dt))
-    fx, fy, fz = s[SUM_F], s[SUM_F + 1], s[SUM_F + 2]
-    px, py, pz = s[SUM_P], s[SUM_P + 1], s[SUM_P + 2]
-    wx, wy, wz, ww = s[SUM_W], s[SUM_W + 1], s[SUM_W + 2], s[SUM_W2]
-    rx, ry, rz = s[REF_W], s[REF_W + 1], s[REF_W + 2]
-    sx, sy, sz, ss = s[SUM_A], s[SUM_A + 1], s[SUM_A + 2], s[SUM_A2]
-    cx, cy, cz = s[REF_A], s[REF_A + 1], s[REF_A + 2]
-    count = s[COUNT]
-    lead = s[LEAD] / dt
-    for i in range(start, stop):
+    b = np.empty((_COLUMNS, _PART + 1))
+    i = start
+    while i < stop:
         if not valid[i]:
             s[MISSING] += 1.0
-            lx = ly = lz = 0.0
-            out[i, 0], out[i, 1], out[i, 2], out[i, 3] = w, x, y, z
+            for j in range(3):
+                s[PHI + j] = 0.0
+            for j in range(4):
+                out[i, j] = s[Q + j]
+            i += 1
             continue
-        gx, gy, gz = gyr[i, 0], gyr[i, 1], gyr[i, 2]
-        ax, ay, az = acc[i, 0], acc[i, 1], acc[i, 2]
         if s[STARTED] == 0.0:
-            start_attitude(s, ax, ay, az)
-            w, x, y, z = s[Q], s[Q + 1], s[Q + 2], s[Q + 3]
-        if count == 0.0:
-            rx, ry, rz = gx, gy, gz
-            cx, cy, cz = ax, ay, az
-        count += 1.0
-        dx, dy, dz = gx - rx, gy - ry, gz - rz
-        wx += dx
-        wy += dy
-        wz += dz
-        ww += dx * dx + dy * dy + dz * dz
-        dx, dy, dz = ax - cx, ay - cy, az - cz
-        sx += dx
-        sy += dy
-        sz += dz
-        ss += dx * dx + dy * dy + dz * dz
-        gx, gy, gz = gx - bx, gy - by, gz - bz
-        ux = g00 * gx + g01 * gy + g02 * gz
-        uy = g10 * gx + g11 * gy + g12 * gz
-        uz = g20 * gx + g21 * gy + g22 * gz
-        tx = ux + (ly * uz - lz * uy) * (1.0 / 12.0)
-        ty = uy + (lz * ux - lx * uz) * (1.0 / 12.0)
-        tz = uz + (lx * uy - ly * ux) * (1.0 / 12.0)
-        lx, ly, lz = ux, uy, uz
-        h = 0.25 * (tx * tx + ty * ty + tz * tz)
-        c = 1.0 - h * (0.5 - h * (1.0 / 24.0 - h * (1.0 / 720.0)))
-        k = 0.5 - h * (1.0 / 12.0 - h * (1.0 / 240.0 - h * (1.0 / 10080.0)))
-        tx, ty, tz = k * tx, k * ty, k * tz
-        nw = w * c - x * tx - y * ty - z * tz
-        nx = w * tx + x * c + y * tz - z * ty
-        ny = w * ty - x * tz + y * c + z * tx
-        nz = w * tz + x * ty - y * tx + z * c
-        # matrix of the middle attitude; |q₀ + q₁|² = 2 + 2 cos(half angle)
-        k = 2.0 / (2.0 + 2.0 * c)
-        ew, ex, ey, ez = w + nw, x + nx, y + ny, z + nz
-        w, x, y, z = nw, nx, ny, nz
-        r00 = 1.0 - k * (ey * ey + ez * ez)
-        r01 = k * (ex * ey - ew * ez)
-        r02 = k * (ex * ez + ew * ey)
-        r10 = k * (ex * ey + ew * ez)
-        r11 = 1.0 - k * (ex * ex + ez * ez)
-        r12 = k * (ey * ez - ew * ex)
-        r20 = k * (ex * ez - ew * ey)
-        r21 = k * (ey * ez + ew * ex)
-        r22 = 1.0 - k * (ex * ex + ey * ey)
-        qx += lx
-        qy += ly
-        qz += lz
-        held += 1.0
-        if held >= block:
-            s[SUM_R + 0] += r00 * held * dt
-            s[SUM_R + 1] += r01 * held * dt
-            s[SUM_R + 2] += r02 * held * dt
-            s[SUM_R + 3] += r10 * held * dt
-            s[SUM_R + 4] += r11 * held * dt
-            s[SUM_R + 5] += r12 * held * dt
-            s[SUM_R + 6] += r20 * held * dt
-            s[SUM_R + 7] += r21 * held * dt
-            s[SUM_R + 8] += r22 * held * dt
-            s[SUM_RW + 0] += r00 * qx
-            s[SUM_RW + 1] += r00 * qy
-            s[SUM_RW + 2] += r00 * qz
-            s[SUM_RW + 3] += r01 * qx
-            s[SUM_RW + 4] += r01 * qy
-            s[SUM_RW + 5] += r01 * qz
-            s[SUM_RW + 6] += r02 * qx
-            s[SUM_RW + 7] += r02 * qy
-            s[SUM_RW + 8] += r02 * qz
-            s[SUM_RW + 9] += r10 * qx
-            s[SUM_RW + 10] += r10 * qy
-            s[SUM_RW + 11] += r10 * qz
-            s[SUM_RW + 12] += r11 * qx
-            s[SUM_RW + 13] += r11 * qy
-            s[SUM_RW + 14] += r11 * qz
-            s[SUM_RW + 15] += r12 * qx
-            s[SUM_RW + 16] += r12 * qy
-            s[SUM_RW + 17] += r12 * qz
-            s[SUM_RW + 18] += r20 * qx
-            s[SUM_RW + 19] += r20 * qy
-            s[SUM_RW + 20] += r20 * qz
-            s[SUM_RW + 21] += r21 * qx
-            s[SUM_RW + 22] += r21 * qy
-            s[SUM_RW + 23] += r21 * qz
-            s[SUM_RW + 24] += r22 * qx
-            s[SUM_RW + 25] += r22 * qy
-            s[SUM_RW + 26] += r22 * qz
-            qx = qy = qz = held = 0.0
-            # first order is exact to rounding, because the drift over a block is tiny
-            r = 1.5 - 0.5 * (w * w + x * x + y * y + z * z)
-            w, x, y, z = w * r, x * r, y * r, z * r
-        ax, ay, az = ax - ox, ay - oy, az - oz
-        dx, dy, dz = lead * lx, lead * ly, lead * lz
-        ax, ay, az = ax + dy * az - dz * ay, ay + dz * ax - dx * az, az + dx * ay - dy * ax
-        fx += (r00 * ax + r01 * ay + r02 * az) * dt
-        fy += (r10 * ax + r11 * ay + r12 * az) * dt
-        fz += (r20 * ax + r21 * ay + r22 * az) * dt
-        px += fx * dt
-        py += fy * dt
-        pz += fz * dt
-        out[i, 0], out[i, 1], out[i, 2], out[i, 3] = w, x, y, z
-    s[Q], s[Q + 1], s[Q + 2], s[Q + 3] = w, x, y, z
-    s[PHI], s[PHI + 1], s[PHI + 2] = lx, ly, lz
-    s[BLOCK_W], s[BLOCK_W + 1], s[BLOCK_W + 2], s[BLOCK_N] = qx, qy, qz, held
-    s[SUM_F], s[SUM_F + 1], s[SUM_F + 2] = fx, fy, fz
-    s[SUM_P], s[SUM_P + 1], s[SUM_P + 2] = px, py, pz
-    s[SUM_W], s[SUM_W + 1], s[SUM_W + 2], s[SUM_W2] = wx, wy, wz, ww
-    s[REF_W], s[REF_W + 1], s[REF_W + 2] = rx, ry, rz
-    s[SUM_A], s[SUM_A + 1], s[SUM_A + 2], s[SUM_A2] = sx, sy, sz, ss
-    s[REF_A], s[REF_A + 1], s[REF_A + 2] = cx, cy, cz
-    s[COUNT] = count
+            start_attitude(s, acc[i, 0], acc[i, 1], acc[i, 2])
+        if s[COUNT] == 0.0:
+            for j in range(3):
+                s[REF_W + j] = gyr[i, j]
+                s[REF_A + j] = acc[i, j]
+        end = i + 1
+        limit = min(stop, i + _PART)
+        while end < limit and valid[end]:
+            end += 1
+        _turns(s, gyr, i, end, dt, b)
+        _attitudes(s, i, end, dt, b, out)
+        _forces(s, acc, i, end, dt, b)
+        _sums(s, gyr, acc, i, end, dt, b)
+        i = end
