@@ -54,8 +54,8 @@ def start_attitude(s: FloatArray, ax: float, ay: float, az: float) -> None:
         s[Q], s[Q + 1], s[Q + 2], s[Q + 3] = 0.0, 1.0, 0.0, 0.0
 
 
-# Samples pass in parts, and a part in loops of one kind each: one long loop has more numbers under
-# way than the processor has registers, and what depends on the sample before would hold up the rest.
+# Samples pass in parts, and a part in loops of one kind each: one long loop has more numbers
+# under way than the processor has registers, and what depends on the sample before holds up all.
 
 _PART: Final = 64
 """Samples of a part: what its loops hand on stays in the first cache."""
