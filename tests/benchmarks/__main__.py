@@ -1,6 +1,7 @@
 """`make bench`: every measurement, or those named."""
 
 import importlib
+import os
 import sys
 import time
 
@@ -31,6 +32,7 @@ def main(names: list[str]) -> int:
         return 2 if unknown else 0
     # numba reads the folder when it is imported
     use_kernel_cache()
+    print(f"{os.cpu_count()} cores, load average {', '.join(f'{x:.1f}' for x in os.getloadavg())}")
     for name in names or MEASUREMENTS:
         print(f"== {name}: {MEASUREMENTS[name]}", flush=True)
         begin = time.perf_counter()

@@ -184,4 +184,5 @@ def _measure_live(
     echo(
         f"  live step of {block_s:g} s: median {median:.3f} ms, 99 % {high:.3f} ms, "
         f"worst {worst:.3f} ms elapsed; {cpu / len(seconds) * 1e3:.3f} ms of processor time"
+        f"{', target of 99 % below 1 ms' if block_s <= LIVE_BLOCKS_S[0] else ''}"
     )
