@@ -6,6 +6,7 @@ server) and `storage.influx` (InfluxDB 2.x through an outbox). One contract suit
 Times are int64 UTC nanoseconds, ranges half open. Missing is NaN in arrays and None in rows.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, get_type_hints
@@ -219,18 +220,27 @@ def split_fields(row: Any) -> tuple[dict[str, float | None], dict[str, Any]]:
     """
     numbers: dict[str, float | None] = {}
     texts: dict[str, Any] = {}
-    hints = _hints(type(row))
-    for item in fields(row):
-        if item.name == "t_ns":
-            continue
-        value = getattr(row, item.name)
-        if _is_text(item.name, hints[item.name]) or isinstance(value, str | tuple | list | dict):
-            texts[item.name] = value
-        elif value is None or not np.isfinite(value):
-            numbers[item.name] = None
+    for name, is_text in _columns(type(row)):
+        value = getattr(row, name)
+        if is_text or isinstance(value, str | tuple | list | dict):
+            texts[name] = value
+        elif value is None or not math.isfinite(value):
+            numbers[name] = None
         else:
-            numbers[item.name] = float(value)
+            numbers[name] = float(value)
     return numbers, texts
+
+
+_COLUMNS: dict[type, tuple[tuple[str, bool], ...]] = {}
+
+
+def _columns(cls: type) -> tuple[tuple[str, bool], ...]:
+    """Return the fields of a summary but ``t_ns``, and whether each is a text."""
+    if cls not in _COLUMNS:
+        hints = _hints(cls)
+        names = [item.name for item in fields(cls) if item.name != "t_ns"]
+        _COLUMNS[cls] = tuple((name, _is_text(name, hints[name])) for name in names)
+    return _COLUMNS[cls]
 
 
 def restore(cls: type[T], row: StoredSummary) -> T:
