@@ -122,7 +122,13 @@ async def test_results_are_stored_only_after_their_samples(tmp_path: Path) -> No
 class Broken(Processor):
     """A chain with a mistake in it."""
 
-    def step(self, now_ns: int | None, *, final: bool = False) -> Processed:  # noqa: ARG002  # as overridden
+    def step(
+        self,
+        now_ns: int | None,  # noqa: ARG002  # as overridden
+        *,
+        final: bool = False,  # noqa: ARG002
+        live: bool = True,  # noqa: ARG002
+    ) -> Processed:
         raise RuntimeError("planted mistake")
 
 
