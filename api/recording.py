@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from api.days import close_days, summarise_stored_day
 from api.runtime import Runtime
 from api.thresholds import pipeline_params, thresholds_of
+from ingest.errors import ReprocessError
 from ingest.live import TodayCounters
+from ingest.reprocess_version import params_of
 from processing.pipeline import ALGORITHM_VERSION, PipelineParams
 from processing.state import encode
 from processing.summary import DaySummary
@@ -60,11 +62,17 @@ def params_in_force(store: ResultStore, catalog: Catalog, patient: str) -> Pipel
     """Return the parameters that recording goes on with.
 
     A patient's own thresholds come into force for past and future at once, by
-    `necktrace reprocess`: until then new results go on as the shown ones were made.
+    `necktrace reprocess`: until then new results go on as the shown ones were made, also where
+    those were made with a file of parameters.
     """
     wanted = pipeline_params(thresholds_of(catalog, patient))
     current = next((row for row in store.book.algorithms(patient) if row.current), None)
-    return wanted if current is None or current.params_hash == wanted.hash else PipelineParams()
+    if current is None or current.params_hash == wanted.hash:
+        return wanted
+    try:
+        return params_of(current)
+    except ReprocessError:
+        return PipelineParams()  # another version of the program made them
 
 
 async def keep_days(runtime: Runtime, patient: Patient, params: PipelineParams) -> None:

@@ -69,6 +69,8 @@ class Report:
     samples: int
     days: int
     seconds: float
+    restart: bool = False
+    """Who records now goes on with other parameters, under another version, until started anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ def reprocess(
         copy_results(store, patient, old, algo, cut_ns, END_NS)
     else:
         book.switch(patient, algo)
+    recording = lock_holder(work.folder) is not None
     return Report(
         patient=patient,
         version=algo,
@@ -171,6 +174,7 @@ def reprocess(
         samples=sum(mark.samples for mark in done[resumed:]),
         days=days,
         seconds=round(time.monotonic() - began_s, 3),
+        restart=recording and before is not None and not same_algorithm(before, work.params),
     )
 
 

@@ -91,5 +91,7 @@ def _sentence(report: dict[str, Any]) -> str:
         f"{report['copied']} taken over), {report['days']} days, {report['samples']:,} samples "
         f"in {report['seconds']:.1f} s. Version {report['version']} is now the current one."
     )
+    if report["restart"]:
+        text += " Start the program that records anew, so that it goes on with these parameters."
     old = report["replaces"]
     return text + (f" {old} stays until `necktrace reprocess --remove {old}`." if old else "")

@@ -61,8 +61,8 @@ def verify(data_dir: Path | str, *, quarantine_damaged: bool = True) -> dict[str
         ``bytes``, and ``streams``: per stream ``id``, ``patient``, ``device_id``, ``boot``,
         ``role``, ``kind``, ``first_index``, ``last_index``, ``samples``, ``acknowledged``,
         ``gaps`` (``i0``, ``i1``, ``samples``, ``cause``), ``missing_samples``, ``duplicates``,
-        ``segments``, ``journal_packets``, ``damaged``. Gaps are no errors: those samples never
-        reached the host.
+        ``segments``, ``checksums`` (``right``, ``wrong``), ``journal_packets``, ``damaged``. Gaps
+        are no errors: those samples never reached the host.
 
     Raises
     ------
@@ -192,6 +192,7 @@ def _check_stream(
         "missing_samples": sum(gap["samples"] for gap in gaps),
         "duplicates": duplicates,
         "segments": len(listed),
+        "checksums": {"right": len(listed) - len(damaged), "wrong": len(damaged)},
         "journal_packets": len(packets),
         "damaged": damaged,
     }

@@ -157,6 +157,7 @@ def test_a_damaged_segment_is_named_and_everything_else_served(tmp_path: Path, d
         assert not report["ok"]
         assert any(files[1].path in error for error in report["errors"])
         assert report["streams"][0]["damaged"] == [files[1].path]
+        assert report["streams"][0]["checksums"] == {"right": len(files) - 1, "wrong": 1}
         assert not victim.exists()
         if damage != "missing":
             assert (tmp_path / "quarantine" / files[1].path).exists()

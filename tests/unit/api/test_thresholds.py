@@ -4,10 +4,13 @@ from pathlib import Path
 
 from api.recording import params_in_force
 from api.thresholds import Thresholds, pipeline_params, save_thresholds, thresholds_of
+from ingest.reprocess_version import begin_version
 from processing.pipeline import PipelineParams
 from storage.catalog import Catalog, Patient
 from storage.embedded import EmbeddedStore
 from storage.exchange import scope_of
+from storage.results import ResultBatch
+from tests.support.results import seconds
 
 
 def test_the_defaults_change_nothing() -> None:
@@ -39,6 +42,12 @@ def test_recording_goes_on_as_the_shown_results_were_made(tmp_path: Path) -> Non
         store.book.register("p1", own.algorithm_id, version="1", params_hash=own.hash)
         store.book.switch("p1", own.algorithm_id)
         assert params_in_force(store, catalog, "p1") == own
+        # made again with a file of parameters, then recording is started anew
+        others = pipeline_params(Thresholds(jerk_least_deg=7.0))
+        store.book.switch("p1", begin_version(store.book, "p1", others, (0, 1)))
+        assert params_in_force(store, catalog, "p1") == others
+        store.put(ResultBatch("p1", others.algorithm_id, angles=seconds(0, 3)))
+        assert len(store.angles("p1", 0, 2**62).t_ns) == 3, "new results join what is shown"
         store.close()
 
 
