@@ -102,18 +102,20 @@ def today_in(zone: str) -> date:
     return datetime.now(ZoneInfo(zone)).date()
 
 
-def days(runtime: Runtime, patient: Patient, first: date, last: date) -> list[DaySummary]:
+def days(
+    runtime: Runtime, patient: Patient, first: date, last: date, *, algo: str | None = None
+) -> list[DaySummary]:
     """Return the day summaries of [first, last], those that exist, in order.
 
     The day under way is summarised afresh from its minutes, so that it is never behind.
     """
     span = day_range(first, last, patient.zone)
-    rows = runtime.results.days(patient.id, span.t0_ns, span.t1_ns)
+    rows = runtime.results.days(patient.id, span.t0_ns, span.t1_ns, algo=algo)
     found = [restore(DaySummary, row) for row in rows]
     today = today_in(patient.zone)
     if first <= today <= last:
         try:
-            fresh = summarise_stored_day(runtime.results, patient, today)
+            fresh = summarise_stored_day(runtime.results, patient, today, algo=algo)
         except ProcessingError as error:
             # minutes of another version of the program; reprocessing makes them new
             logger.warning("today cannot be summarised", extra={"reason": str(error)})
@@ -139,6 +141,7 @@ def episodes_newest_first(
     *,
     kind: str | None = None,
     limit: int = 100,
+    algo: str | None = None,
 ) -> EpisodePage:
     """Return at most about `limit` episodes of a range, newest first.
 
@@ -149,7 +152,7 @@ def episodes_newest_first(
     t1 = min(span.t1_ns, _newest_ns(runtime, patient))
     while t1 > span.t0_ns and len(found) <= limit:
         t0 = max(span.t0_ns, t1 - width)
-        found.extend(reversed(runtime.results.episodes(patient.id, t0, t1, kind=kind)))
+        found.extend(reversed(runtime.results.episodes(patient.id, t0, t1, kind=kind, algo=algo)))
         t1 = t0
         width *= 4
     page = found[:limit]

@@ -16,6 +16,7 @@ from api.thresholds import pipeline_params, thresholds_of
 from ingest.reprocess import Work, reprocess
 from ingest.reprocess_params import read_params
 from ingest.reprocess_wear import END_NS, wears
+from processing.pipeline import PipelineParams
 from storage.catalog import Catalog, Patient
 from storage.consent import withdrawn_patients
 from storage.record import RecordReader
@@ -33,9 +34,11 @@ class Wish:
     begin: datetime | None = None
     """Without a zone: the patient's."""
     end: datetime | None = None
-    params: Path | None = None
+    params: Path | PipelineParams | None = None
     workers: int = 1
     scheduler: str | None = None
+    keep_current: bool = False
+    """A trial, beside what is current."""
 
 
 def run_reprocess(
@@ -48,7 +51,7 @@ def run_reprocess(
     ApiError, IngestError, StorageError
         The folder, the patient, the parameters or the workers are not what they should be.
     """
-    given = None if wish.params is None else read_params(wish.params)
+    given = read_params(wish.params) if isinstance(wish.params, Path) else wish.params
     folder = settings.data_dir
     reports = []
     with RecordReader(folder) as reader, Catalog(folder) as catalog:
@@ -71,6 +74,7 @@ def run_reprocess(
                     range_ns=_range(wish, patient),
                     workers=wish.workers,
                     scheduler=wish.scheduler,
+                    keep_current=wish.keep_current,
                 )
 
                 def tell(

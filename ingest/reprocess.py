@@ -18,7 +18,13 @@ from zoneinfo import ZoneInfo
 
 from ingest.errors import ReprocessError
 from ingest.reprocess_session import SessionResult, process_wear
-from ingest.reprocess_version import begin_version, copy_results, current_row, same_algorithm
+from ingest.reprocess_version import (
+    begin_version,
+    copy_results,
+    current_row,
+    finish_version,
+    same_algorithm,
+)
 from ingest.reprocess_wear import END_NS, Wear
 from ingest.reprocess_workers import in_order
 from processing.pipeline import PipelineParams
@@ -50,6 +56,8 @@ class Work:
     """Sessions that touch it are made again; others are taken over from the current version."""
     workers: int = 1
     scheduler: str | None = None
+    keep_current: bool = False
+    """What is read when no version is named stays as it is: a trial with other parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ class Report:
     patient: str
     version: str
     replaces: str | None
-    """Version that was current before; it stays until it is removed."""
+    """Version that was current before; it stays until it is removed. None also for a trial."""
     sessions: int
     """Wear sessions made again by this call."""
     resumed: int
@@ -117,6 +125,11 @@ def reprocess(
             "current version, since one version holds results of one kind",
             remedy="Leave the range out.",
         )
+    if work.keep_current and before is None:
+        raise ReprocessError(
+            "there are no results yet that a trial could stand beside",
+            remedy="Make them once, with `necktrace reprocess`.",
+        )
     algo = begin_version(book, patient, work.params, work.range_ns)
     old = before.algo if before is not None and before.algo != algo else None
     if not work.wears:
@@ -152,6 +165,9 @@ def reprocess(
         done.append(mark)
         meter.finished(wear)
     days = _close(store, work, algo, done, close_day)
+    if work.keep_current:
+        finish_version(book, patient, algo)
+        old = None
     cut_ns = max((mark.last_ns for mark in done if mark.last_ns is not None), default=None)
     follows = old is not None and cut_ns is not None and same_algorithm(before, work.params)
     if follows and lock_holder(work.folder) is not None:
@@ -161,7 +177,7 @@ def reprocess(
         copy_results(store, patient, old, algo, cut_ns, END_NS)
         book.switch(patient, algo)
         copy_results(store, patient, old, algo, cut_ns, END_NS)
-    else:
+    elif not work.keep_current:
         book.switch(patient, algo)
     recording = lock_holder(work.folder) is not None
     return Report(

@@ -15,7 +15,7 @@ def read_params(path: Path) -> PipelineParams:
     Parameters
     ----------
     path : Path
-        JSON such as ``{"episodes": {"jerk": {"min_amplitude_deg": 6}}}``.
+        JSON such as ``{"episodes": {"jerk": {"amplitude_min_deg": 6}}}``.
 
     Raises
     ------
@@ -28,7 +28,28 @@ def read_params(path: Path) -> PipelineParams:
         raise ReprocessError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ReprocessError(f"{path} is not valid JSON: {error}") from error
-    replaced = _replaced(PipelineParams(), given, path.name)
+    return parse_params(given, path.name)
+
+
+def parse_params(given: Any, where: str) -> PipelineParams:
+    """Return the default parameters with those given in their place.
+
+    Parameters
+    ----------
+    given : object
+        A JSON value.
+    where : str
+        What messages call it.
+
+    Raises
+    ------
+    ReprocessError
+        It names something that is no parameter, or gives a value of another kind.
+    """
+    try:
+        replaced = _replaced(PipelineParams(), given, where)
+    except ValueError as error:  # a value that its parameter does not take
+        raise ReprocessError(f"{where}: {error}") from error
     assert isinstance(replaced, PipelineParams)
     return replaced
 

@@ -43,6 +43,14 @@ def begin_version(
     return algo
 
 
+def finish_version(book: ResultBook, patient: str, algo: str) -> None:
+    """Say that a version holds all there is, without making it current."""
+    (row,) = [row for row in book.algorithms(patient) if row.algo == algo]
+    book.register(
+        patient, algo, version=row.version, params_hash=row.params_hash, params=row.params
+    )
+
+
 def same_algorithm(row: AlgorithmRow | None, params: PipelineParams) -> bool:
     """Whether a version was made by this algorithm with these parameters."""
     return row is not None and row.algo.split(".")[0] == params.algorithm_id

@@ -199,3 +199,53 @@ def all_grants(catalog: Catalog) -> list[Grant]:
 
 def _grants(rows: Sequence[Any]) -> list[Grant]:
     return [Grant(a, b, c, bool(d), e, f, g, h) for a, b, c, d, e, f, g, h in rows]
+
+
+def grants_on(catalog: Catalog, patient: str) -> list[Grant]:
+    """Return every grant ever given on a patient, oldest first."""
+    rows = catalog.rows(f"{_GRANT} WHERE patient = :id ORDER BY created_ns, id", {"id": patient})
+    return _grants(rows)
+
+
+def grant_by_id(catalog: Catalog, grant_id: str) -> Grant | None:
+    """Return a grant, None where there is none of that id."""
+    rows = catalog.rows(f"{_GRANT} WHERE id = :id", {"id": grant_id})
+    return _grants(rows)[0] if rows else None
+
+
+def withdraw_grant(catalog: Catalog, grant: Grant, *, actor: str) -> None:
+    """End one grant; one that has ended already stays as it is."""
+    if grant.withdrawn_ns is not None:
+        return
+    catalog.change(
+        "UPDATE patient_grant SET withdrawn_ns = :now WHERE id = :id",
+        {"id": grant.id, "now": time.time_ns()},
+    )
+    account = account_by_id(catalog, grant.account)
+    name = "" if account is None else account.name
+    catalog.audit(actor, "grant.withdraw", grant.patient, {"user": name})
+
+
+def stop_sharing(catalog: Catalog, patient: str, *, actor: str) -> tuple[int, int]:
+    """Take a patient back from everybody but themselves; return (grants ended, tokens cut).
+
+    Tokens lose this patient and keep the others; those of the patient's own login stay.
+    """
+    own = {account.id for account in accounts(catalog) if account.role == "patient"}
+    now = time.time_ns()
+    ended = [g for g in grants_on(catalog, patient) if g.holds(now) and g.account not in own]
+    for grant in ended:
+        withdraw_grant(catalog, grant, actor=actor)
+    rows = catalog.rows(
+        "SELECT t.id, t.account FROM token t JOIN token_patient p ON p.token = t.id "
+        "WHERE p.patient = :patient AND t.revoked_ns IS NULL AND t.expires_ns > :now",
+        {"patient": patient, "now": now},
+    )
+    cut = [token for token, account in rows if account not in own]
+    for token in cut:
+        catalog.change(
+            "DELETE FROM token_patient WHERE token = :token AND patient = :patient",
+            {"token": token, "patient": patient},
+        )
+    catalog.audit(actor, "share.stop", patient, {"grants": len(ended), "tokens": len(cut)})
+    return len(ended), len(cut)

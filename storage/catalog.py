@@ -85,6 +85,18 @@ class SpanEvent:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who did what, when, to whom."""
+
+    id: int
+    at_ns: int
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any]
+
+
 class Catalog:
     """The catalogue of one data folder. Thread-safe; works beside a collector."""
 
@@ -379,6 +391,17 @@ class Catalog:
         """Return (at_ns, actor, action, subject, detail), oldest first."""
         rows = self.rows("SELECT at_ns, actor, action, subject, detail FROM audit ORDER BY id", {})
         return [(r[0], r[1], r[2], r[3], json.loads(r[4])) for r in rows]
+
+    def audit_entries(
+        self, *, before: int = 2**62, limit: int = 100, subject: str | None = None
+    ) -> list[AuditEntry]:
+        """Return entries with an id below `before`, newest first, of one subject or of all."""
+        rows = self.rows(
+            "SELECT id, at_ns, actor, action, subject, detail FROM audit WHERE id < :before "
+            "AND (:subject IS NULL OR subject = :subject) ORDER BY id DESC LIMIT :limit",
+            {"before": before, "subject": subject, "limit": limit},
+        )
+        return [AuditEntry(a, b, c, d, e, json.loads(f)) for a, b, c, d, e, f in rows]
 
 
 def new_id() -> str:

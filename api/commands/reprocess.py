@@ -30,6 +30,11 @@ _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%
     help="JSON file with the parameters that shall differ from the defaults.",
 )
 @click.option(
+    "--keep-current",
+    is_flag=True,
+    help="A trial: the new results stand beside the current ones, which stay what is shown.",
+)
+@click.option(
     "--workers",
     type=click.IntRange(1, 256),
     default=None,
@@ -55,6 +60,7 @@ def command(
     workers: int | None,
     scheduler: str | None,
     version: str | None,
+    keep_current: bool,
     as_json: bool,
 ) -> None:
     """Make results again from the record, with this version of the algorithm.
@@ -78,18 +84,25 @@ def command(
         text = f"Version {version} is removed ({', '.join(removed['patients'])})."
         emit(removed, as_json=as_json, text=text)
         return
-    wish = Wish(patient, begin, end, params, workers or os.cpu_count() or 1, scheduler)
+    wish = Wish(
+        patient, begin, end, params, workers or os.cpu_count() or 1, scheduler, keep_current
+    )
     with Progress("Making results again") as line:
         reports = run_reprocess(settings, wish, line.update)
-    emit({"patients": reports}, as_json=as_json, text="\n".join(map(_sentence, reports)))
+    emit(
+        {"patients": reports},
+        as_json=as_json,
+        text="\n".join(_sentence(report, trial=keep_current) for report in reports),
+    )
 
 
-def _sentence(report: dict[str, Any]) -> str:
+def _sentence(report: dict[str, Any], *, trial: bool) -> str:
     sessions = report["sessions"] + report["resumed"] + report["copied"]
     text = (
         f"{report['patient']}: {sessions} wear sessions ({report['resumed']} done before, "
         f"{report['copied']} taken over), {report['days']} days, {report['samples']:,} samples "
-        f"in {report['seconds']:.1f} s. Version {report['version']} is now the current one."
+        f"in {report['seconds']:.1f} s. Version {report['version']} is now "
+        + ("there beside the current one." if trial else "the current one.")
     )
     if report["restart"]:
         text += " Start the program that records anew, so that it goes on with these parameters."

@@ -153,7 +153,12 @@ ENTRIES: Final[Mapping[str, type[_Entry]]] = {
 class CatalogueIn(BaseModel):
     """Entries of one kind of one patient."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"patient_id": "p1", "items": [{"value": "Europe/Berlin"}], "removed": []}]
+        },
+    )
 
     patient_id: Name
     items: list[dict[str, Any]] = Field(default=[], max_length=5000, description="New or changed.")

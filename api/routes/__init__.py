@@ -7,6 +7,9 @@ from api.routes import (
     alerts,
     angles,
     annotations,
+    audit,
+    clinical,
+    cohort,
     consent,
     episodes,
     exercises,
@@ -15,7 +18,9 @@ from api.routes import (
     health,
     live,
     records,
+    sharing,
     summaries,
+    versions,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -26,12 +31,17 @@ ROUTERS: tuple[APIRouter, ...] = (
     episodes.router,
     summaries.router,
     annotations.router,
+    clinical.router,
     consent.router,
+    sharing.router,
+    cohort.router,
+    versions.router,
     exercises.router,
     alerts.router,
     exports.router,
     forward.router,
     access.router,
+    audit.router,
 )
 
 __all__ = ["ROUTERS"]

@@ -1,18 +1,31 @@
-"""GET users, grants, tokens, audit: what an administrator looks after."""
+"""Users, grants and tokens: what an administrator looks after."""
 
-from typing import Annotated, Any
+import time
+from dataclasses import replace
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field
 
-from api.access.principals import current
-from api.cursors import decode_cursor, encode_cursor
+from api.access.passwords import hash_password
+from api.access.principals import current, expires_in, visible_patients
+from api.access.rights import Right, Role
 from api.problems import problem
-from api.routes.parameters import Cursor
+from api.queries import patient_or_404
+from api.routes.sharing import ShareIn, ShareOut, share, share_out
 from api.runtime import RuntimeDep
 from api.web.texts import iso
-from storage.access import accounts, all_grants
-from storage.credentials import revoke_token, tokens
+from storage.access import (
+    Account,
+    accounts,
+    add_account,
+    all_grants,
+    find_account,
+    grant_by_id,
+    set_disabled,
+    withdraw_grant,
+)
+from storage.credentials import add_token, revoke_token, tokens
 
 router = APIRouter(tags=["access"])
 
@@ -31,9 +44,70 @@ class UsersOut(BaseModel):
     items: list[UserOut]
 
 
+class UserIn(BaseModel):
+    """Somebody who is to log in."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"name": "dr-lee", "role": "clinician", "password": "a few words in a row"}
+            ]
+        },
+    )
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9._@-]{1,64}$")]
+    role: Role
+    password: str = Field(min_length=10, max_length=256)
+
+
+class UserChange(BaseModel):
+    """What is to become of an account."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"disabled": True}]})
+
+    disabled: bool = Field(description="True ends every login and suspends the tokens.")
+
+
+class GrantIn(ShareIn):
+    """Whom to let see which patient."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"user": "dr-lee", "patient_id": "p1", "days": 90}]},
+    )
+
+    patient_id: str = Field(min_length=1, max_length=80)
+
+
+class TokenIn(BaseModel):
+    """A token to make for oneself, with at most one's own rights."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"label": "notebook", "scopes": ["read:raw", "read:summary"], "days": 30}]
+        },
+    )
+
+    label: str = Field(min_length=1, max_length=80)
+    scopes: list[Right] = Field(min_length=1, max_length=10)
+    days: float = Field(gt=0, le=3650)
+    pseudonymous: bool = Field(default=False, description="Pseudonyms and moved dates only.")
+
+
+class TokenMade(BaseModel):
+    """A new token."""
+
+    id: str
+    token: str = Field(description="Shown this once; kept nowhere.")
+    expires_utc: str
+
+
 class GrantOut(BaseModel):
     """That a person may see a patient."""
 
+    id: str
     user: str
     patient_id: str
     identified: bool = Field(description="Identity and true dates as well.")
@@ -69,23 +143,6 @@ class TokensOut(BaseModel):
     items: list[TokenOut]
 
 
-class AuditEntryOut(BaseModel):
-    """One entry of the audit log."""
-
-    at_utc: str
-    actor: str
-    action: str = Field(examples=["read"])
-    subject: str = Field(description="Patient, user or token; empty where it is about none.")
-    detail: dict[str, Any]
-
-
-class AuditOut(BaseModel):
-    """A page of the audit log, newest first."""
-
-    items: list[AuditEntryOut]
-    next: str | None = Field(description="Cursor of the next page; null at the end.")
-
-
 def _iso(t_ns: int | None) -> str | None:
     return None if t_ns is None else iso(t_ns)
 
@@ -93,12 +150,41 @@ def _iso(t_ns: int | None) -> str | None:
 @router.get("/users", operation_id="listUsers", summary="People who can log in")
 def list_users(runtime: RuntimeDep) -> UsersOut:
     """Return everybody who can log in; `necktrace user` sets them up."""
-    return UsersOut(
-        items=[
-            UserOut(name=a.name, role=a.role, disabled=a.disabled_ns is not None)
-            for a in accounts(runtime.catalog)
-        ]
-    )
+    return UsersOut(items=[_user_out(account) for account in accounts(runtime.catalog)])
+
+
+def _user_out(account: Account) -> UserOut:
+    return UserOut(name=account.name, role=account.role, disabled=account.disabled_ns is not None)
+
+
+@router.post("/users", operation_id="addUser", summary="Set somebody up", status_code=201)
+def add_user(runtime: RuntimeDep, wanted: UserIn) -> UserOut:
+    """Let somebody log in; whom they see is granted apart. From the first on everybody logs in."""
+    if find_account(runtime.catalog, wanted.name) is not None:
+        raise problem("conflict", "There is already a user of that name.")
+    hashed = hash_password(wanted.password)
+    made = add_account(runtime.catalog, wanted.name, wanted.role, hashed, actor=current().name)
+    return _user_out(made)
+
+
+@router.patch("/users/{name}", operation_id="changeUser", summary="Close or open an account")
+def change_user(
+    runtime: RuntimeDep,
+    name: Annotated[
+        str, Path(min_length=1, max_length=64, description="Of the user.", examples=["dr-lee"])
+    ],
+    wanted: UserChange,
+) -> UserOut:
+    """Close an account, or open it again; nobody closes their own."""
+    account = find_account(runtime.catalog, name)
+    if account is None:
+        raise problem("not-found", "There is no such user.")
+    own = current().account
+    if wanted.disabled and own is not None and own.id == account.id:
+        raise problem("conflict", "You would lock yourself out; another administrator can do it.")
+    at_ns = time.time_ns() if wanted.disabled else None
+    set_disabled(runtime.catalog, account, at_ns, actor=current().name)
+    return _user_out(replace(account, disabled_ns=at_ns))
 
 
 @router.get("/grants", operation_id="listGrants", summary="Who may see whom")
@@ -108,6 +194,7 @@ def list_grants(runtime: RuntimeDep) -> GrantsOut:
     return GrantsOut(
         items=[
             GrantOut(
+                id=grant.id,
                 user=names[grant.account],
                 patient_id=grant.patient,
                 identified=grant.identified,
@@ -119,6 +206,48 @@ def list_grants(runtime: RuntimeDep) -> GrantsOut:
             for grant in all_grants(runtime.catalog)
         ]
     )
+
+
+@router.post("/grants", operation_id="addGrant", summary="Let somebody see", status_code=201)
+def add_grant(runtime: RuntimeDep, wanted: GrantIn) -> ShareOut:
+    """Let a user see a patient, within what their role may; replaces an earlier grant."""
+    patient = patient_or_404(runtime, wanted.patient_id)
+    return share_out(runtime, share(runtime, patient, wanted))
+
+
+@router.delete(
+    "/grants/{grant_id}", operation_id="withdrawGrant", summary="End a grant", status_code=204
+)
+def delete_grant(
+    runtime: RuntimeDep,
+    grant_id: Annotated[
+        str, Path(min_length=1, max_length=64, description="Id of the grant.", examples=["3f2a"])
+    ],
+) -> None:
+    """Take a patient back from somebody."""
+    grant = grant_by_id(runtime.catalog, grant_id)
+    if grant is None:
+        raise problem("not-found", "There is no such grant.")
+    withdraw_grant(runtime.catalog, grant, actor=current().name)
+
+
+@router.post("/tokens", operation_id="addToken", summary="Make a token", status_code=201)
+def make_token(runtime: RuntimeDep, wanted: TokenIn) -> TokenMade:
+    """Make a token for oneself, for the patients one sees now; a token cannot make another."""
+    asking = current()
+    if not all(asking.may(scope) for scope in wanted.scopes):
+        raise problem("not-allowed", "A token cannot do more than the person it belongs to.")
+    made, secret = add_token(
+        runtime.catalog,
+        wanted.label,
+        scopes=wanted.scopes,
+        patients=[patient.id for patient in visible_patients(runtime.catalog)],
+        expires_ns=expires_in(wanted.days),
+        account=None if asking.account is None else asking.account.id,
+        blind=wanted.pseudonymous,
+        actor=asking.name,
+    )
+    return TokenMade(id=made.id, token=secret, expires_utc=iso(made.expires_ns))
 
 
 @router.get("/tokens", operation_id="listTokens", summary="Tokens of programs")
@@ -156,23 +285,3 @@ def delete_token(
     if not any(token.id == token_id for token in tokens(runtime.catalog)):
         raise problem("not-found", "There is no such token.")
     revoke_token(runtime.catalog, token_id, actor=current().name)
-
-
-@router.get("/audit", operation_id="listAudit", summary="The audit log, newest first")
-def list_audit(
-    runtime: RuntimeDep,
-    limit: Annotated[int, Query(ge=1, le=1000, description="Most entries per page.")] = 100,
-    cursor: Cursor = None,
-) -> AuditOut:
-    """Return who read, exported or changed what; entries are never changed."""
-    end = 2**62 if cursor is None else decode_cursor("audit", cursor)
-    log = runtime.catalog.audit_log()
-    upper = max(0, min(end, len(log)))
-    lower = max(0, upper - limit)
-    return AuditOut(
-        items=[
-            AuditEntryOut(at_utc=iso(at), actor=actor, action=action, subject=subject, detail=body)
-            for at, actor, action, subject, body in reversed(log[lower:upper])
-        ],
-        next=encode_cursor("audit", lower) if lower > 0 else None,
-    )

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from api.problems import problem
 from api.queries import Range, held_range
-from api.routes.parameters import PatientDep, RangeDep
+from api.routes.parameters import PatientDep, RangeDep, VersionDep
 from api.runtime import Runtime, RuntimeDep
 from api.web.texts import iso
 from processing.grid import GridParams
@@ -85,6 +85,7 @@ def get_angles(
     runtime: RuntimeDep,
     patient: PatientDep,
     span: RangeDep,
+    algo: VersionDep,
     max_points: Annotated[
         int | None,
         Query(
@@ -121,13 +122,13 @@ def get_angles(
         )
     span = held_range(runtime, patient, span)
     limit = max_points or runtime.settings.max_points
-    t_ns, values, step_s = _fine(runtime, patient, span, resolution, limit) or _stored(
-        runtime, patient, span, resolution, limit
+    t_ns, values, step_s = _fine(runtime, patient, span, algo, resolution, limit) or _stored(
+        runtime, patient, span, algo, resolution, limit
     )
     known = len(t_ns) > 0
     return AngleSeriesOut(
         patient_id=patient.id,
-        algo=runtime.results.book.current(patient.id),
+        algo=algo or runtime.results.book.current(patient.id),
         zone=patient.zone,
         step_s=step_s,
         from_utc=iso(int(t_ns[0])) if known else None,
@@ -138,7 +139,12 @@ def get_angles(
 
 
 def _fine(
-    runtime: Runtime, patient: Patient, span: Range, resolution: Resolution | None, limit: int
+    runtime: Runtime,
+    patient: Patient,
+    span: Range,
+    algo: str | None,
+    resolution: Resolution | None,
+    limit: int,
 ) -> Grid | None:
     """Return slots finer than a second; None where they are not wanted, too many, or not held."""
     wanted = _MS["1s" if resolution is None else resolution]
@@ -146,7 +152,7 @@ def _fine(
     step_ms = next((ms for ms in _FINE_MS if ms >= wanted and length_ms / ms <= limit), None)
     if step_ms is None:
         return None
-    parts = runtime.results.full_rate.read(patient.id, span.t0_ns, span.t1_ns)
+    parts = runtime.results.full_rate.read(patient.id, span.t0_ns, span.t1_ns, algo=algo)
     rows = reduce(joined, parts, None)
     if rows is None:
         return None
@@ -155,10 +161,15 @@ def _fine(
 
 
 def _stored(
-    runtime: Runtime, patient: Patient, span: Range, resolution: Resolution | None, limit: int
+    runtime: Runtime,
+    patient: Patient,
+    span: Range,
+    algo: str | None,
+    resolution: Resolution | None,
+    limit: int,
 ) -> Grid:
     if resolution is not None:
         seconds = max(1, (span.t1_ns - span.t0_ns) // 1_000_000_000)
         limit = min(limit, max(1, 1000 * seconds // max(_MS[resolution], 1000)))
-    series = runtime.results.angles(patient.id, span.t0_ns, span.t1_ns, max_points=limit)
+    series = runtime.results.angles(patient.id, span.t0_ns, span.t1_ns, max_points=limit, algo=algo)
     return series.t_ns, series.values, series.step_s

@@ -25,7 +25,12 @@ AnnotationId = Annotated[
 class AnnotationIn(BaseModel):
     """What is to be written down."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"kind": "pain", "start": "2026-11-23T08:15:00Z", "level": 4}]
+        },
+    )
 
     kind: Kind = Field(description="`spasm` is a person's own word; `verdict` judges an episode.")
     start: AwareDatetime | None = Field(

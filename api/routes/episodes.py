@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.cursors import decode_cursor, encode_cursor
 from api.queries import Range, episodes_newest_first
-from api.routes.parameters import Cursor, PatientDep, RangeDep
+from api.routes.parameters import Cursor, PatientDep, RangeDep, VersionDep
 from api.runtime import RuntimeDep
 from api.web.texts import iso
 from processing.types import Episode
@@ -70,6 +70,7 @@ def list_episodes(
     runtime: RuntimeDep,
     patient: PatientDep,
     span: RangeDep,
+    algo: VersionDep,
     kind: Annotated[
         Literal["jerk", "posture", "tremor"] | None, Query(description="Only this kind.")
     ] = None,
@@ -77,15 +78,15 @@ def list_episodes(
     cursor: Cursor = None,
 ) -> EpisodePageOut:
     """Return the candidate episodes that start in the range."""
-    scope = f"episodes {patient.id} {span.t0_ns} {span.t1_ns} {kind}"
+    scope = f"episodes {patient.id} {span.t0_ns} {span.t1_ns} {kind} {algo}"
     if cursor is not None:
         before = decode_cursor(scope, cursor)
         span = Range(span.t0_ns, max(span.t0_ns, min(span.t1_ns, before)))
-    page = episodes_newest_first(runtime, patient, span, kind=kind, limit=limit)
+    page = episodes_newest_first(runtime, patient, span, kind=kind, limit=limit, algo=algo)
     following = page.next_position
     return EpisodePageOut(
         patient_id=patient.id,
-        algo=runtime.results.book.current(patient.id),
+        algo=algo or runtime.results.book.current(patient.id),
         zone=patient.zone,
         items=[episode_out(episode) for episode in page.episodes],
         next=None if following is None else encode_cursor(scope, following),

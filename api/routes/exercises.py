@@ -64,7 +64,25 @@ class PlannedExerciseIO(BaseModel):
 class PlanIn(BaseModel):
     """A plan that is to hold from now on."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "origin": "own",
+                    "exercises": [
+                        {
+                            "exercise": "turn_left",
+                            "repetitions": 5,
+                            "hold_s": 3.0,
+                            "target_deg": 25.0,
+                            "times_a_day": 3,
+                        }
+                    ],
+                }
+            ]
+        },
+    )
 
     origin: Origin = Field(
         description="`clinic`: prescribed, which only who treats the patient may do; `own`: chosen "
@@ -93,7 +111,19 @@ class PlansOut(BaseModel):
 class SessionIn(BaseModel):
     """An exercise that was done."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "exercise": "turn_left",
+                    "start": "2026-11-23T08:15:00Z",
+                    "end": "2026-11-23T08:18:00Z",
+                    "repetitions": 5,
+                }
+            ]
+        },
+    )
 
     exercise: ExerciseId
     start: AwareDatetime = Field(description="RFC 3339.", examples=["2026-11-23T08:15:00Z"])

@@ -13,10 +13,9 @@ from api.access.masking import current_mask
 from api.conditional import NOT_MODIFIED, is_known
 from api.problems import problem
 from api.queries import Range
-from api.routes.parameters import PatientDep, RangeDep
+from api.routes.parameters import PatientDep, RangeDep, VersionDep
 from api.runtime import Runtime, RuntimeDep
 from ingest.live import Role
-from storage.catalog import Patient
 from storage.errors import UnknownStreamError
 from storage.exports import FORMATS
 
@@ -78,30 +77,10 @@ _MEANINGS = {
     "bids": "The record as a Motion-BIDS data set.",
     "everything": "All that is held, in one archive.",
 }
-Algo = Annotated[
-    str | None,
-    Query(
-        max_length=64,
-        description="Version of the results; the current one where not given.",
-    ),
-]
 
 
 def _source(runtime: Runtime) -> exports.Source:
     return exports.Source(runtime.record, runtime.catalog, runtime.results)
-
-
-def known_version(runtime: Runtime, patient: Patient, algo: str | None) -> str | None:
-    """Return a version of results that exists; None stays, and means the current one.
-
-    Raises
-    ------
-    ProblemError
-        `not-found`.
-    """
-    if algo is None or any(row.algo == algo for row in runtime.results.book.algorithms(patient.id)):
-        return algo
-    raise problem("not-found", f"There are no results of version {algo[:40]!r}.")
 
 
 def _unchanged(request: Request, version: str) -> Response | None:
@@ -147,11 +126,10 @@ def export_table(
             examples=["angles"],
         ),
     ],
+    algo: VersionDep,
     form: FormatParameter = "parquet",
-    algo: Algo = None,
 ) -> StreamingResponse:
     """Return a table of results of the range, with units and provenance inside."""
-    algo = known_version(runtime, patient, algo)
     return _answer(
         exports.export_table(
             _source(runtime), patient, span, table, form, algo=algo, mask=current_mask()

@@ -44,10 +44,19 @@ OwnPatient = Annotated[
     str, Query(min_length=1, max_length=80, description="Whose data.", examples=["p1"])
 ]
 Sha256 = Annotated[
-    str, Path(pattern="^[0-9a-f]{64}$", description="Of the whole file, hexadecimal.")
+    str,
+    Path(
+        pattern="^[0-9a-f]{64}$",
+        description="Of the whole file, hexadecimal.",
+        examples=["e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
+    ),
 ]
 Authorization = Annotated[
-    str | None, Header(description="`Bearer` and a token of the scope `forward`.")
+    str | None,
+    Header(
+        description="`Bearer` and a token of the scope `forward`.",
+        examples=["Bearer $NECKTRACE_TOKEN"],
+    ),
 ]
 
 
@@ -180,7 +189,7 @@ def _store(runtime: Runtime, part: Part, sha256: str, patient_id: str, home_id: 
 @router.put("/catalogue/{kind}", operation_id="putForwardedEntries", summary="Send entries")
 def put_entries(
     runtime: RuntimeDep,
-    kind: Annotated[KindName, Path(description="What the entries are.")],
+    kind: Annotated[KindName, Path(description="What the entries are.", examples=["zone"])],
     entries: CatalogueIn,
     authorization: Authorization = None,
 ) -> CatalogueOut:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query
 from pydantic import AwareDatetime
 
+from api.problems import problem
 from api.queries import Range, checked_range, patient_or_404
 from api.runtime import RuntimeDep
 from storage.catalog import Patient
@@ -49,6 +50,25 @@ def _range(
 
 
 RangeDep = Annotated[Range, Depends(_range)]
+
+
+def _version(
+    runtime: RuntimeDep,
+    patient: PatientDep,
+    algo: Annotated[
+        str | None,
+        Query(
+            max_length=64, description="Version of the results; the current one where not given."
+        ),
+    ] = None,
+) -> str | None:
+    if algo is None or any(row.algo == algo for row in runtime.results.book.algorithms(patient.id)):
+        return algo
+    raise problem("not-found", f"There are no results of version {algo[:40]!r}.")
+
+
+VersionDep = Annotated[str | None, Depends(_version)]
+"""A version of results that exists; None stands for the current one."""
 
 Cursor = Annotated[
     str | None,

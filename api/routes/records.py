@@ -175,7 +175,7 @@ def get_samples(
     runtime: RuntimeDep,
     patient: PatientDep,
     span: RangeDep,
-    stream_id: Annotated[int, Path(ge=0, le=2**62, description="Id of the stream.")],
+    stream_id: Annotated[int, Path(ge=0, le=2**62, description="Id of the stream.", examples=[1])],
     limit: Annotated[
         int | None, Query(ge=1, le=100_000, description="Most samples per page.")
     ] = None,

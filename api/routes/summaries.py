@@ -12,7 +12,7 @@ from api.dictionary import schema_model
 from api.problems import problem
 from api.queries import days as query_days
 from api.queries import today_in
-from api.routes.parameters import Cursor, PatientDep, RangeDep
+from api.routes.parameters import Cursor, PatientDep, RangeDep, VersionDep
 from api.runtime import RuntimeDep
 from processing.summary.types import DaySummary, MinuteSummary
 from storage.results import restore
@@ -55,6 +55,7 @@ class MinutesOut(BaseModel):
 def list_days(
     runtime: RuntimeDep,
     patient: PatientDep,
+    algo: VersionDep,
     first: Annotated[
         date | None,
         Query(alias="from", description="First local day.", examples=["2026-11-10"]),
@@ -71,10 +72,10 @@ def list_days(
         raise problem("invalid-request", "`from` must not be later than `to`, at most ten years.")
     if end.year > 2200:
         raise problem("invalid-request", f"The year {end.year} is outside any recording.")
-    rows = query_days(runtime, patient, start, end)
+    rows = query_days(runtime, patient, start, end, algo=algo)
     return DaysOut(
         patient_id=patient.id,
-        algo=runtime.results.book.current(patient.id),
+        algo=algo or runtime.results.book.current(patient.id),
         zone=patient.zone,
         items=[DaySchema.model_validate(row) for row in rows],
     )
@@ -91,18 +92,19 @@ def list_minutes(
     runtime: RuntimeDep,
     patient: PatientDep,
     span: RangeDep,
+    algo: VersionDep,
     limit: Annotated[int, Query(ge=1, le=10_000, description="Most minutes per page.")] = 1440,
     cursor: Cursor = None,
 ) -> MinutesOut:
     """Return the minutes of the range in order; a cursor leads to the next page."""
-    scope = f"minutes {patient.id} {span.t0_ns} {span.t1_ns}"
+    scope = f"minutes {patient.id} {span.t0_ns} {span.t1_ns} {algo}"
     start = span.t0_ns if cursor is None else max(span.t0_ns, decode_cursor(scope, cursor))
-    rows = runtime.results.minutes(patient.id, start, span.t1_ns)
+    rows = runtime.results.minutes(patient.id, start, span.t1_ns, algo=algo)
     page = [restore(MinuteSummary, row) for row in rows[:limit]]
     more = len(rows) > limit
     return MinutesOut(
         patient_id=patient.id,
-        algo=runtime.results.book.current(patient.id),
+        algo=algo or runtime.results.book.current(patient.id),
         zone=patient.zone,
         items=[MinuteSchema.model_validate(_minute(row)) for row in page],
         next=encode_cursor(scope, rows[limit].t_ns) if more else None,

@@ -1,5 +1,6 @@
 """The API reference page, made from the OpenAPI description: no script, no outside asset."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,28 +66,61 @@ def _fields(operation: dict[str, Any], document: dict[str, Any]) -> tuple[Entry,
     return tuple(entries)
 
 
-def _example(parameter: dict[str, Any]) -> str | None:
-    schema = parameter.get("schema", {})
+def _example(parameter: dict[str, Any], document: dict[str, Any]) -> str | None:
+    schema = _resolve(parameter.get("schema", {}), document)
     found = parameter.get("examples") or schema.get("examples")
     if isinstance(found, list) and found:
         return str(found[0])
-    return None
+    return str(schema["enum"][0]) if parameter["in"] == "path" and "enum" in schema else None
 
 
-def _curl(base: str, method: str, path: str, parameters: list[dict[str, Any]]) -> str:
+def _body(operation: dict[str, Any], document: dict[str, Any]) -> str | None:
+    """Return the example of a JSON body as one line, None where the operation takes none."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if content is None:
+        return None
+    return json.dumps(_sample(content.get("schema", {}), document))
+
+
+def _sample(schema: dict[str, Any], document: dict[str, Any]) -> Any:
+    """Return an example of a schema: its own, or one put together from what it requires."""
+    found = _resolve(schema, document)
+    if found.get("examples"):
+        return found["examples"][0]
+    if "enum" in found:
+        return found["enum"][0]
+    if "properties" in found:
+        required = found.get("required", [])
+        return {name: _sample(found["properties"][name], document) for name in required}
+    plain = {"string": "text", "integer": 1, "number": 1.0, "boolean": True, "array": []}
+    return plain.get(str(found.get("type")), {})
+
+
+def _curl(
+    base: str, method: str, path: str, operation: dict[str, Any], document: dict[str, Any]
+) -> str:
     query = []
-    for parameter in parameters:
-        value = _example(parameter)
+    rest = ""
+    for parameter in operation.get("parameters", []):
+        value = _example(parameter, document)
         if value is None:
             continue
         if parameter["in"] == "path":
             path = path.replace("{" + parameter["name"] + "}", value)
         elif parameter["in"] == "query":
             query.append(f"{parameter['name']}={value}")
+        elif parameter["in"] == "header":
+            # in double quotes, so that a shell puts the token in
+            rest += f' -H "{parameter["name"].title()}: {value}"'
+    body = _body(operation, document)
+    if body is not None:
+        rest += f" -H 'Content-Type: application/json' -d '{body}'"
+    elif method == "PUT":
+        rest += " --data-binary @segment.part"
     flags = "-N" if path.endswith("/live") else "-s"
     verb = "" if method == "GET" else f" -X {method}"
     address = base + path + ("?" + "&".join(query) if query else "")
-    return f"curl {flags}{verb} '{address}'"
+    return f"curl {flags}{verb} '{address}'{rest}"
 
 
 def operations(document: dict[str, Any], base: str) -> list[Operation]:
@@ -115,7 +149,7 @@ def operations(document: dict[str, Any], base: str) -> list[Operation]:
                         for p in parameters
                     ),
                     fields=_fields(operation, document),
-                    curl=_curl(base, method.upper(), path, parameters),
+                    curl=_curl(base, method.upper(), path, operation, document),
                 )
             )
     return found

@@ -201,6 +201,15 @@ def test_with_the_right_to_identities_nothing_is_hidden(clinic: Runtime, log_in:
     assert open_.get("/api/v1/patients/p1/exports/days?format=csv").status_code == 200
 
 
+def test_the_cohort_of_a_researcher_is_masked(researcher: TestClient) -> None:
+    answer = researcher.get("/api/v1/cohort")
+    (member,) = answer.json()["items"]
+    assert member["patient_id"].startswith("s-")
+    for hidden in ('"p1"', "2026-11", "Sam"):
+        assert hidden not in answer.text
+    assert len(member["dates"]) == 1
+
+
 def test_several_patients_in_one_list(clinic: Runtime, token: MakeToken) -> None:
     bearer = token("read:summary", patients=("p1", "p2"), blind=True)
     items = client_of(clinic).get("/api/v1/patients", headers=bearer).json()["items"]
