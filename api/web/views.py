@@ -168,7 +168,8 @@ def today(runtime: RuntimeDep, noted: Annotated[str, Query(max_length=64)] = "")
         return RedirectResponse("/setup", 303)
     patient = first_patient(runtime)
     now = queries.today_in(patient.zone)
-    shown = last_days(now, FORTNIGHT)
+    # the days that are over, and today
+    shown = last_days(now, FORTNIGHT + 1)
     days = queries.days(runtime, patient, shown[0], now)
     day = days[-1] if days and days[-1].date == now.isoformat() else None
     notes = _notes_of_today(runtime, patient)
