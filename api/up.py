@@ -179,6 +179,8 @@ async def _serve(
                 setup = Setup(latest_alignment(catalog, patient_id))
                 params = params_in_force(runtime.results, catalog, patient_id)
                 await asyncio.to_thread(compile_chain, params, setup)
+                if stop.is_set():
+                    return
             worn = _transport(catalog, patient, transport)
             collector, late = _collector(runtime, patient, worn)
             runtime.guide = Guide(collector, catalog, patient_id, perform=worn.perform(collector))
