@@ -37,6 +37,7 @@ from ingest.sources.ble import pairing_window
 from ingest.sources.simulated import RadioSpec, SimulatedTransport
 from ingest.sources.virtual_body import BodySpec, VirtualBody, next_boots
 from ingest.transport import Transport
+from ingest.unit_calibration import is_due
 from ingest.warm_up import compile_chain
 from processing.errors import AlignmentError
 from processing.pipeline import Setup
@@ -85,6 +86,19 @@ def paired_wishes(catalog: Catalog, patient: Patient) -> dict[Role, SensorWish]:
             "--role head` (and --role trunk), or let the page of `necktrace up` lead through it."
         )
     return wishes
+
+
+def units_to_calibrate(catalog: Catalog, patient: Patient, now_ns: int) -> list[str]:
+    """Return a sentence for each worn unit whose own calibration is due."""
+    found = []
+    for device in catalog.devices(patient=patient.id):
+        if device.role in ROLES and is_due(device.calibration, now_ns=now_ns):
+            when = "was never calibrated" if not device.calibration else "is due again"
+            found.append(
+                f"The unit on the {device.role} {when}: `necktrace calibrate device {device.id}` "
+                "(see its help) makes its angles better."
+            )
+    return found
 
 
 async def run_up(
@@ -279,6 +293,8 @@ async def _collect(
     calibrate: bool,
 ) -> None:
     say("Recording. Press Ctrl-C to stop.")
+    for sentence in units_to_calibrate(runtime.catalog, patient, time.time_ns()):
+        say(sentence)
     withdrawn = asyncio.Event()
     watch = AlertWatch(
         runtime, patient, lambda: collector.health.recorder if collector.health else None

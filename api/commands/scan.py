@@ -31,6 +31,7 @@ def command(seconds: float, *, everybody: bool, as_json: bool) -> None:
         f"{sensor.address}  {sensor.name or '(no name)':24}  "
         + (sensor.model if sensor.recognised else f"not usable: {sensor.reason}")
         + ("" if sensor.rssi_dbm is None else f"  {sensor.rssi_dbm} dBm")
+        + ("" if sensor.battery_percent is None else f"  battery {sensor.battery_percent} %")
         for sensor in found
     ]
     usable = sum(sensor.recognised for sensor in found)

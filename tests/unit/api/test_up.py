@@ -14,7 +14,7 @@ from api.alignments import PICTURED, alignment_body, alignment_of, latest_alignm
 from api.calibration import READY_S, SETTLE_S, STEPS, guide, keep_calibration, verdict
 from api.errors import ApiError
 from api.settings import load_settings
-from api.up import paired_wishes, run_up
+from api.up import paired_wishes, run_up, units_to_calibrate
 from ingest.sources.simulated import SimulatedTransport
 from ingest.sources.virtual_body import BodySpec, VirtualBody
 from ingest.warm_up import compile_chain
@@ -100,6 +100,18 @@ def test_only_paired_sensors_are_used(catalog: Catalog) -> None:
     assert set(paired_wishes(catalog, PATIENT)) == {"head"}
     catalog.save_device(Device("t", "p1", "trunk", address="BB"))
     assert paired_wishes(catalog, PATIENT)["trunk"].device_id == "t"
+
+
+def test_a_unit_is_told_when_its_calibration_is_due(catalog: Catalog) -> None:
+    day_ns = 86_400 * 10**9
+    catalog.save_device(Device("h", "p1", "head", calibration={"at_ns": 1000 * day_ns}))
+    catalog.save_device(Device("t", "p1", "trunk"))
+    catalog.save_device(Device("old", None, None))
+    (trunk,) = units_to_calibrate(catalog, PATIENT, 1100 * day_ns)
+    assert "on the trunk was never calibrated" in trunk
+    assert "calibrate device t" in trunk
+    head, _ = units_to_calibrate(catalog, PATIENT, 1181 * day_ns)
+    assert "on the head is due again" in head
 
 
 async def test_up_records_what_paired_sensors_send(tmp_path: Path) -> None:
