@@ -12,7 +12,7 @@ INFLUXD := .cache/influxd
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test test-fast soak lint bench influxd lock clean
+.PHONY: help install install-dev demo test test-fast soak lint bench screenshots influxd lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ lint: install-dev ## ruff, mypy, import contracts, spelling
 
 bench: install-dev ## ratios against the C++ package vqf, latency, storage sizes
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+screenshots: install-dev ## pictures of every page in build/screenshots, the few of the docs in docs/screenshots
+	@$(BIN)/python -m tests.browser.screenshots --docs docs/screenshots $(ARGS)
 
 influxd: ## a real InfluxDB 2.7.12 for the tests, built from source where Go, gcc and cargo exist
 	@sh tests/influxd/build.sh $(INFLUXD)

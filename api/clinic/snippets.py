@@ -2,16 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 import numpy as np
 
 from api.runtime import Runtime
 from api.web import texts
-from processing.types import Episode
+from processing.types import Episode, FloatArray, IntArray
+from storage.angle_grid import joined, slots_of
 from storage.catalog import Patient
+from storage.results import ANGLE_FIELDS
 
 AROUND_NS: Final = 15_000_000_000
+CLOSE_NS: Final = 4_000_000_000
+"""Around jerks and tremor whose full-rate angles are held: a jerk lasts tenths of a second."""
+CLOSE_MAX_NS: Final = 60_000_000_000
+"""Longer episodes are drawn from seconds."""
+SLOTS: Final = 200
+_RATE_HZ: Final = 100.0
 WIDTH: Final = 220.0
 HEIGHT: Final = 64.0
 _AXES: Final = (
@@ -23,7 +32,7 @@ _AXES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """Angles of each second around an episode: mean as a line, smallest to largest as a band."""
+    """Angles around an episode: the mean of a slot as a line, smallest to largest as a band."""
 
     lines: tuple[tuple[str, str], ...]
     """Axis and path of its mean."""
@@ -33,20 +42,48 @@ class Snippet:
     to_x: float
     zero_y: float
     words: str
+    seconds: float
+    """From one end to the other."""
     width: float = WIDTH
     height: float = HEIGHT
 
 
 def snippet(runtime: Runtime, patient: Patient, episode: Episode) -> Snippet | None:
-    """Return the angles from 15 s before an episode to 15 s after; None where none are stored."""
-    t0, t1 = episode.start_ns - AROUND_NS, episode.end_ns + AROUND_NS
-    angles = runtime.results.angles(patient.id, t0, t1, max_points=400)
-    if not len(angles.t_ns):
+    """Return the angles around an episode; None where none are stored.
+
+    Jerks and tremor from 4 s before to 4 s after at the full rate where that is held, else seconds
+    from 15 s before to 15 s after.
+    """
+    return _close(runtime, patient, episode) or _seconds(runtime, patient, episode)
+
+
+def _close(runtime: Runtime, patient: Patient, episode: Episode) -> Snippet | None:
+    t0, t1 = episode.start_ns - CLOSE_NS, episode.end_ns + CLOSE_NS
+    if episode.kind == "posture" or t1 - t0 > CLOSE_MAX_NS:
         return None
-    half_ns = angles.step_s * 500_000_000
-    x = (angles.t_ns + half_ns - t0) / (t1 - t0) * WIDTH
+    rows = reduce(joined, runtime.results.full_rate.read(patient.id, t0, t1), None)
+    if rows is None:
+        return None
+    slot_ns = max(1, round((t1 - t0) / SLOTS / 10_000_000)) * 10_000_000
+    t_ns, values = slots_of(rows, slot_ns, _RATE_HZ)
+    return _drawn(t_ns, values, slot_ns, episode, (t0, t1))
+
+
+def _seconds(runtime: Runtime, patient: Patient, episode: Episode) -> Snippet | None:
+    t0, t1 = episode.start_ns - AROUND_NS, episode.end_ns + AROUND_NS
+    held = runtime.results.angles(patient.id, t0, t1, max_points=400)
+    return _drawn(held.t_ns, held.values, held.step_s * 1_000_000_000, episode, (t0, t1))
+
+
+def _drawn(
+    t_ns: IntArray, values: FloatArray, slot_ns: int, episode: Episode, span_ns: tuple[int, int]
+) -> Snippet | None:
+    if not len(t_ns):
+        return None
+    t0, t1 = span_ns
+    x = (t_ns + slot_ns // 2 - t0) / (t1 - t0) * WIDTH
     columns = {
-        axis: [angles.column(f"{field}{part}_deg") for part in ("", "_min", "_max")]
+        axis: [values[:, ANGLE_FIELDS.index(f"{field}{part}_deg")] for part in ("", "_min", "_max")]
         for axis, field in _AXES
     }
     everything = np.concatenate([part for parts in columns.values() for part in parts])
@@ -75,10 +112,11 @@ def snippet(runtime: Runtime, patient: Patient, episode: Episode) -> Snippet | N
     return Snippet(
         lines=tuple(lines),
         bands=tuple(bands),
-        from_x=round(AROUND_NS * scale, 2),
+        from_x=round((episode.start_ns - t0) * scale, 2),
         to_x=round((episode.end_ns - t0) * scale, 2),
         zero_y=round(high / (high - low) * HEIGHT, 2),
         words="; ".join(words),
+        seconds=(t1 - t0) / 1e9,
     )
 
 

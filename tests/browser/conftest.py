@@ -73,7 +73,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
         process.stdout.close()
 
 
-def start_demo(data_dir: Path) -> Demo:
+def start_demo(data_dir: Path, wait_s: float = START_S) -> Demo:
     """Start a demonstration and wait until sensors stream."""
     process = subprocess.Popen(
         [
@@ -96,7 +96,7 @@ def start_demo(data_dir: Path) -> Demo:
             lines.extend(out)
 
     threading.Thread(target=gather, daemon=True).start()
-    until = time.monotonic() + START_S
+    until = time.monotonic() + wait_s
     while time.monotonic() < until and process.poll() is None:
         found = re.search(r"http://127\.0\.0\.1:\d+/", "".join(list(lines)))
         if found and any(line.startswith("Live") for line in list(lines)):

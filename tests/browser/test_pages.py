@@ -98,6 +98,12 @@ def test_each_chart_has_a_table_twin(watched: Watched, demo: Demo) -> None:
     )
     page.keyboard.press("ArrowRight")
     expect(page.locator("[data-cursor]")).to_contain_text("Chin")
+    page.keyboard.press("+")
+    page.keyboard.press("Shift+ArrowLeft")
+    seen = chart.get_attribute("data-view")
+    assert seen is not None
+    page.keyboard.press("Shift+ArrowRight")
+    assert int(chart.get_attribute("data-view") or 0) > int(seen)
     assert watched.errors == []
     assert watched.outside == []
 

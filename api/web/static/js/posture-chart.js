@@ -1,7 +1,8 @@
 /**
  * <posture-chart data-patient data-from data-to>: the three angles through a day, drawn by uPlot.
- * Zooming asks the server again for that stretch, so a jerk is never hidden by thinning. The
- * numbers of what is in view stand in a table below the chart.
+ * Zooming asks the server again for that stretch, so a jerk is never hidden by thinning. As much
+ * again is held on either side, so that panning moves at once and asks when it rests. The numbers
+ * of what is in view stand in a table below the chart.
  */
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { angleWords, clock, duration, loadCatalogue, text } from "./format.js";
@@ -15,6 +16,7 @@ const SERIES = /** @type {const} */ ([
 ]);
 const FIELDS = SERIES.flatMap(({ field }) => [field, field.replace("_deg", "_min_deg"), field.replace("_deg", "_max_deg")]);
 const TABLE_ROWS = 24;
+const REST_MS = 250;
 
 class PostureChart extends HTMLElement {
   /** @type {any} */ #plot = null;
@@ -23,6 +25,7 @@ class PostureChart extends HTMLElement {
   #whole = [0, 1];
   #range = [0, 1];
   #cursor = -1;
+  #resting = 0;
 
   connectedCallback() {
     this.#whole = [Number(this.dataset.from), Number(this.dataset.to)];
@@ -45,11 +48,14 @@ class PostureChart extends HTMLElement {
   async #load() {
     this.#pending?.abort();
     this.#pending = new AbortController();
-    const [from, to] = this.#range;
+    const span = this.#range[1] - this.#range[0];
+    const from = Math.max(this.#whole[0], this.#range[0] - span);
+    const to = Math.min(this.#whole[1], this.#range[1] + span);
+    const perView = Math.max(200, Math.min(2000, this.clientWidth * 2));
     const query = new URLSearchParams({
       from: new Date(from).toISOString(),
       to: new Date(to).toISOString(),
-      max_points: String(Math.max(200, Math.min(2000, this.clientWidth * 2))),
+      max_points: String(Math.round((perView * (to - from)) / span)),
       fields: FIELDS.join(","),
     });
     const url = `/api/v1/patients/${encodeURIComponent(this.dataset.patient || "")}/angles?${query}`;
@@ -99,7 +105,8 @@ class PostureChart extends HTMLElement {
       },
     }, data, this);
     this.#plot.over.addEventListener("dblclick", () => this.#zoom(...this.#whole));
-    this.#table(body);
+    this.#pannable(this.#plot.over);
+    this.#table(inView(body, this.#range));
     this.dataset.points = String(body.t_ms.length);
   }
 
@@ -117,6 +124,37 @@ class PostureChart extends HTMLElement {
     this.#load();
   }
 
+  /** Shift and drag, or the wheel sideways. @param {HTMLElement} over */
+  #pannable(over) {
+    const perPixel = () => (this.#range[1] - this.#range[0]) / Math.max(1, over.clientWidth);
+    over.addEventListener("mousedown", (event) => {
+      if (!event.shiftKey) return;
+      event.stopImmediatePropagation();
+      event.preventDefault();
+      const move = (/** @type {MouseEvent} */ moved) => this.#pan(-moved.movementX * perPixel());
+      document.addEventListener("mousemove", move);
+      document.addEventListener("mouseup", () => document.removeEventListener("mousemove", move), { once: true });
+    }, { capture: true });
+    over.addEventListener("wheel", (event) => {
+      const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
+      if (!sideways) return;
+      event.preventDefault();
+      this.#pan(sideways * perPixel());
+    }, { passive: false });
+  }
+
+  /** Move what is in view at once; what lies beyond is asked for at rest. @param {number} by_ms */
+  #pan(by_ms) {
+    const [from, to] = this.#range;
+    const by = Math.max(this.#whole[0] - from, Math.min(this.#whole[1] - to, by_ms));
+    if (!by) return;
+    this.#range = [from + by, to + by];
+    this.#plot.setScale("x", { min: this.#range[0] / 1000, max: this.#range[1] / 1000 });
+    this.dataset.view = String(Math.round(this.#range[0]));
+    clearTimeout(this.#resting);
+    this.#resting = window.setTimeout(() => this.#load(), REST_MS);
+  }
+
   /** @param {KeyboardEvent} event */
   #onKey(event) {
     if (!this.#plot) return;
@@ -125,7 +163,8 @@ class PostureChart extends HTMLElement {
     const span = to - from;
     const last = this.#plot.data[0].length - 1;
     const move = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 }[event.key];
-    if (move !== undefined) {
+    if (move !== undefined && event.shiftKey) this.#pan((Math.sign(move) * span) / 8);
+    else if (move !== undefined) {
       this.#cursor = Math.max(0, Math.min(last, (this.#cursor < 0 ? Math.round(last / 2) : this.#cursor) + move));
       const left = this.#plot.valToPos(this.#plot.data[0][this.#cursor], "x");
       this.#plot.setCursor({ left, top: 10 });
@@ -168,6 +207,16 @@ class PostureChart extends HTMLElement {
     const caption = this.parentElement?.querySelector("[data-table] caption");
     if (caption) caption.textContent = `${text("day.angles.caption")} (${duration(body.step_s * every)})`;
   }
+}
+
+/**
+ * The slots of a body that are in view.
+ * @param {any} body @param {number[]} range
+ */
+function inView(body, range) {
+  const keep = body.t_ms.map((/** @type {number} */ ms) => ms >= range[0] && ms < range[1]);
+  const cut = (/** @type {any[]} */ all) => all.filter((_, i) => keep[i]);
+  return { ...body, t_ms: cut(body.t_ms), columns: Object.fromEntries(FIELDS.map((name) => [name, cut(body.columns[name])])) };
 }
 
 /**
