@@ -154,6 +154,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("POST", f"{_C}/injections/{{injection_id}}/remove", "clinical", "path", "refused"),
     _rule("POST", f"{_C}/verdicts", "clinical", "path", "refused"),
     _rule("POST", f"{_C}/thresholds", "clinical", "path", "refused"),
+    _rule("POST", f"{_C}/plan", "clinical", "path", "refused"),
     _rule("GET", "/data", "read:raw", "shown", "refused"),
     _rule("GET", "/about", "signed-in"),
     _rule("GET", "/docs", "signed-in"),

@@ -1,5 +1,6 @@
 """What people did lately: exercises against the plan, verdicts on candidate episodes."""
 
+import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -9,9 +10,13 @@ from api.clinic.verdicts import verdicts_between
 from api.exercises.adherence import adherence, share
 from api.runtime import Runtime
 from api.web import texts
+from processing.exercise import EXERCISES
 from storage.catalog import Patient
+from storage.exercise_plan import plan_at
 
 LOOKED_AT_D = 28
+FIRST_REPETITIONS = 5
+FIRST_HOLD_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,37 @@ def lately_exercised(runtime: Runtime, patient: Patient, today: date) -> Adheren
             for key, held in sums.items()
         ),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One exercise of the short list, as the plan in force has it or as it would begin."""
+
+    exercise: str
+    name: str
+    times_a_day: int
+    """0: not in the plan."""
+    repetitions: int
+    hold_s: float
+    target_deg: float
+    most_deg: float
+
+
+def plan_rows(runtime: Runtime, patient: Patient) -> tuple[PlanRow, ...]:
+    """Return every exercise there is, with what the plan in force asks for."""
+    plan = plan_at(runtime.catalog, patient.id, time.time_ns())
+    held = {} if plan is None else {each.exercise: each for each in plan.exercises}
+    rows = []
+    for key, each in EXERCISES.items():
+        known = held.get(key)
+        name = texts.catalogue().get(f"exercise.name.{key}", key)
+        if known is None:
+            rows.append(PlanRow(key, name, 0, FIRST_REPETITIONS, FIRST_HOLD_S, each.unprescribed_deg,
+                                each.most_deg))  # fmt: skip
+        else:
+            rows.append(PlanRow(key, name, known.times_a_day, known.repetitions, known.hold_s,
+                                known.target_deg, each.most_deg))  # fmt: skip
+    return tuple(rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from api.access.principals import current, visible_patients
 from api.clinic import words
 from api.clinic.caseload import caseload
 from api.clinic.cycle_view import CYCLE_WEEKS
+from api.clinic.done import plan_rows
 from api.clinic.figures import CYCLE_FIGURES, FIGURES
 from api.clinic.hours import BOUNDS_DEG
 from api.clinic.injections import add_injection, take_back
@@ -22,11 +23,14 @@ from api.clinic.snippets import snippet
 from api.clinic.verdicts import give_verdict, verdict_of, verdicts_between
 from api.errors import ApiError
 from api.problems import problem
+from api.routes.exercises import write_plan
 from api.routes.parameters import PatientDep
 from api.runtime import Runtime, RuntimeDep
 from api.thresholds import DETECTOR_FIELDS, Thresholds, history, save_thresholds
 from api.web import texts
 from api.web.pages import render
+from storage.errors import CatalogError
+from storage.exercise_plan import MOST_A_DAY, MOST_HOLD_S, MOST_REPETITIONS, PlannedExercise
 
 router = APIRouter(prefix="/clinic", default_response_class=HTMLResponse)
 
@@ -134,6 +138,8 @@ def _patient_page(
         defaults=Thresholds(),
         detector_fields=DETECTOR_FIELDS,
         limits=LIMITS,
+        plan=plan_rows(runtime, patient),
+        plan_limits=(MOST_A_DAY, MOST_REPETITIONS, MOST_HOLD_S),
         refused=refused,
     )
 
@@ -170,6 +176,28 @@ def remove_injection(
     """Take an injection back, and go back to the patient."""
     take_back(runtime.catalog, patient, injection_id, current().name)
     return _back(patient.id, "#injections")
+
+
+@router.post("/patients/{patient_id}/plan")
+def prescribe(
+    runtime: RuntimeDep,
+    patient: PatientDep,
+    exercise: Annotated[list[str], Form(max_length=20)],
+    times_a_day: Annotated[list[int], Form(max_length=20)],
+    repetitions: Annotated[list[int], Form(max_length=20)],
+    hold_s: Annotated[list[float], Form(max_length=20)],
+    target_deg: Annotated[list[float], Form(max_length=20)],
+) -> RedirectResponse:
+    """Let an exercise plan hold from now on, and go back to the patient."""
+    columns = (exercise, repetitions, hold_s, target_deg, times_a_day)
+    if len({len(column) for column in columns}) != 1:
+        raise problem("invalid-request", "Each exercise needs all of its numbers.")
+    try:
+        wanted = [PlannedExercise(*row) for row in zip(*columns, strict=True) if row[-1] != 0]
+    except CatalogError as error:
+        raise problem("invalid-request", f"{error}.") from None
+    write_plan(runtime, patient, "clinic", wanted)
+    return _back(patient.id, "#exercises")
 
 
 @router.post("/patients/{patient_id}/thresholds", response_model=None)

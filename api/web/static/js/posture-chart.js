@@ -51,11 +51,11 @@ class PostureChart extends HTMLElement {
     const span = this.#range[1] - this.#range[0];
     const from = Math.max(this.#whole[0], this.#range[0] - span);
     const to = Math.min(this.#whole[1], this.#range[1] + span);
-    const perView = Math.max(200, Math.min(2000, this.clientWidth * 2));
+    const slotsInView = Math.max(200, Math.min(2000, this.clientWidth * 2));
     const query = new URLSearchParams({
       from: new Date(from).toISOString(),
       to: new Date(to).toISOString(),
-      max_points: String(Math.round((perView * (to - from)) / span)),
+      max_points: String(Math.round((slotsInView * (to - from)) / span)),
       fields: FIELDS.join(","),
     });
     const url = `/api/v1/patients/${encodeURIComponent(this.dataset.patient || "")}/angles?${query}`;

@@ -192,6 +192,7 @@ WHO = {
     f"POST {C}/injections/{{injection_id}}/remove": "DA",
     f"POST {C}/verdicts": "DA",
     f"POST {C}/thresholds": "DA",
+    f"POST {C}/plan": "DA",
 }
 LETTERS = {"patient": "P", "carer": "C", "clinician": "D", "researcher": "R", "admin": "A"}
 

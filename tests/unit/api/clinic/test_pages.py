@@ -20,7 +20,7 @@ from api.runtime import Runtime
 from api.thresholds import Thresholds, history, save_thresholds, thresholds_of
 from api.web import texts
 from processing.exercise import EXERCISES
-from storage.exercise_plan import PlannedExercise, save_plan
+from storage.exercise_plan import PlannedExercise, plan_at, save_plan
 from storage.notes import ExerciseSession, save_exercise
 
 ROOT = Path(__file__).parents[4]
@@ -146,6 +146,28 @@ def test_thresholds_that_make_no_sense_are_refused(
     answer = client.post("/clinic/patients/p1/thresholds", data=form(**given))
     assert answer.status_code == 422
     assert thresholds_of(runtime.catalog, "p1") == Thresholds()
+
+
+def test_a_clinician_prescribes(runtime: Runtime, client: TestClient) -> None:
+    names = list(EXERCISES)
+    given = {
+        "exercise": names,
+        "times_a_day": ["2", *["0"] * (len(names) - 1)],
+        "repetitions": ["8"] * len(names),
+        "hold_s": ["4"] * len(names),
+        "target_deg": ["12"] * len(names),
+    }
+    answer = client.post("/clinic/patients/p1/plan", data=given, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (
+        303, "/clinic/patients/p1#exercises",
+    )  # fmt: skip
+    plan = plan_at(runtime.catalog, "p1", time.time_ns())
+    assert plan is not None
+    assert plan.exercises == (PlannedExercise(names[0], 8, 4.0, 12.0, 2),)
+    assert 'name="times_a_day" min="0" max="' in client.get("/clinic/patients/p1").text
+    for wrong in ({**given, "target_deg": ["500"] * len(names)}, {**given, "hold_s": ["1"]}):
+        assert client.post("/clinic/patients/p1/plan", data=wrong).status_code == 422
+    assert plan_at(runtime.catalog, "p1", time.time_ns()) == plan
 
 
 def test_exercises_are_held_against_the_plan(runtime: Runtime, client: TestClient) -> None:
