@@ -107,12 +107,10 @@ def plan_rows(runtime: Runtime, patient: Patient) -> tuple[PlanRow, ...]:
     for key, each in EXERCISES.items():
         known = held.get(key)
         name = texts.catalogue().get(f"exercise.name.{key}", key)
-        if known is None:
-            rows.append(PlanRow(key, name, 0, FIRST_REPETITIONS, FIRST_HOLD_S, each.unprescribed_deg,
-                                each.most_deg))  # fmt: skip
-        else:
-            rows.append(PlanRow(key, name, known.times_a_day, known.repetitions, known.hold_s,
-                                known.target_deg, each.most_deg))  # fmt: skip
+        asked = (0, FIRST_REPETITIONS, FIRST_HOLD_S, each.unprescribed_deg)
+        if known is not None:
+            asked = (known.times_a_day, known.repetitions, known.hold_s, known.target_deg)
+        rows.append(PlanRow(key, name, *asked, each.most_deg))
     return tuple(rows)
 
 
