@@ -1,5 +1,6 @@
-"""`necktrace import`: take over another hub's record."""
+"""`necktrace import`: take over another hub's record, or a recording in a common format."""
 
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -8,31 +9,47 @@ from api.options import data_dir_option, json_option
 
 
 @click.command("import")
-@click.argument("source", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--patient", default=None, help="Only this patient. Default: all.")
+@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--patient",
+    default=None,
+    help="Whose it is; of another data folder: only this patient. Default: all, or the only one.",
+)
+@click.option(
+    "--start",
+    default=None,
+    help="When a recording without dates began, such as 2026-03-01T09:00+01:00.",
+)
 @data_dir_option
 @json_option
-def command(source: Path, patient: str | None, data_dir: Path | None, *, as_json: bool) -> None:
-    """Copy another data folder's samples and entries into this one, each once.
+def command(
+    source: Path, patient: str | None, start: str | None, data_dir: Path | None, *, as_json: bool
+) -> None:
+    """Copy samples and entries into this data folder, each once.
 
-    SOURCE is only read, and doing it twice changes nothing.
+    SOURCE is another data folder, a Motion-BIDS data set, or a CSV, TSV or Parquet file with the
+    documented columns (docs/reference/columns.md). It is only read, and doing it twice changes
+    nothing.
     """
-    from dataclasses import asdict
-
+    from api.importing import run_import
     from api.settings import load_settings
     from api.terminal import Progress, emit
-    from storage.transfer import import_record
 
-    folder = load_settings(data_dir=data_dir).data_dir
+    began = None if start is None else _moment(start)
     with Progress(f"Importing {source}") as progress:
-        report = import_record(
-            source,
-            folder,
-            patient=patient,
-            progress=lambda done, n: progress.update(done / n if n else 1.0),
+        report, text = run_import(
+            load_settings(data_dir=data_dir), source, patient, began, progress.update
         )
-    text = (
-        f"{report.streams} streams: {report.samples:,} new samples, {report.known_samples:,} known "
-        f"before; {report.entries} new entries."
-    )
-    emit(asdict(report), as_json=as_json, text=text)
+    emit(report, as_json=as_json, text=text)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is no time; give one like 2026-03-01T09:00+01:00"
+        ) from None
+    if moment.tzinfo is None:
+        raise click.BadParameter(f"{text!r} has no offset; end it with Z or +01:00")
+    return moment

@@ -3,5 +3,13 @@
 from storage.importers.errors import ImportFormatError
 from storage.importers.open import open_recording
 from storage.importers.source import ImportedRecording, SensorChannels
+from storage.importers.to_record import Recorded, record_recording
 
-__all__ = ["ImportFormatError", "ImportedRecording", "SensorChannels", "open_recording"]
+__all__ = [
+    "ImportFormatError",
+    "ImportedRecording",
+    "Recorded",
+    "SensorChannels",
+    "open_recording",
+    "record_recording",
+]
