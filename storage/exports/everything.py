@@ -11,6 +11,7 @@ from storage.database import folder_errors, open_for_reading
 from storage.exports.encode import Drain, stream
 from storage.exports.sources import (
     Batches,
+    cell_batches,
     episode_batches,
     full_rate_batches,
     raw_batches,
@@ -35,13 +36,25 @@ _TABLES: Final = (
     "provenance",
     "algorithm",
 )
+_BESIDE: Final = {
+    "annotation_history": "SELECT h.annotation, h.changed_ns, h.author, h.before "
+    "FROM annotation_history h JOIN annotation a ON a.id = h.annotation WHERE a.patient = :patient",
+    "setting": "SELECT key, value FROM setting WHERE scope = 'patient/' || :patient ORDER BY key",
+    "access": "SELECT a.name, a.role, g.identified, g.created_ns, g.created_by, g.expires_ns, "
+    "g.withdrawn_ns FROM patient_grant g JOIN account a ON a.id = g.account "
+    "WHERE g.patient = :patient ORDER BY g.created_ns",
+    "audit": "SELECT at_ns, actor, action, detail FROM audit WHERE subject = :patient ORDER BY id",
+}
+"""What is about a patient in tables that name it otherwise."""
 _README: Final = """All that is held about one patient.
 
-catalog.json            person, sensors, calibrations, notes, treatments, exercises, as tables
+catalog.json            person, sensors, calibrations, notes, treatments, exercises, plan and other
+                        settings, who may see it, and who did what with it, as tables
 raw/*.parquet           every sample of every sensor stream, as stored: value = count x scale
                         (scale and unit are in the metadata of each column), with the observed
                         (device counter, host arrival) pair in the first row of each packet
-results/<version>/      angles per second and at full rate, candidate episodes, minutes, days
+results/<version>/      angles per second and at full rate, candidate episodes, minutes, days,
+                        posture map by quarter hour (plane rl: lateral tilt, rf: flexion)
 Times are UTC nanoseconds since 1970. Right and left are the patient's.
 """
 
@@ -96,6 +109,10 @@ def _files(
                 f"{base}/angles_1hz.parquet",
                 _parquet(second_batches(store, patient, t0, t1, algo=algo)),
             )
+            yield (
+                f"{base}/posture_map.parquet",
+                _parquet(cell_batches(store, patient, t0, t1, algo=algo)),
+            )
         yield (
             f"{base}/angles.parquet",
             _parquet(full_rate_batches(store.full_rate, patient, 0, _ALL_NS, algo=algo)),
@@ -129,14 +146,10 @@ def _catalog(folder: Path, patient: str) -> bytes:
                 )
                 names = [item[0] for item in cursor.description]
                 tables[table] = [dict(zip(names, row, strict=True)) for row in cursor]
-            tables["annotation_history"] = [
-                dict(zip(("annotation", "changed_ns", "author", "before"), row, strict=True))
-                for row in connection.execute(
-                    "SELECT h.* FROM annotation_history h JOIN annotation a "
-                    "ON a.id = h.annotation WHERE a.patient = ?",
-                    (patient,),
-                )
-            ]
+            for name, query in _BESIDE.items():
+                cursor = connection.execute(query, {"patient": patient})
+                names = [item[0] for item in cursor.description]
+                tables[name] = [dict(zip(names, row, strict=True)) for row in cursor]
     finally:
         connection.close()
     return (json.dumps(tables, indent=1, ensure_ascii=False) + "\n").encode()

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from processing.summary.types import CELL_SPAN_NS, PLANES
 from processing.types import Episode, ImuBlock
 from storage.full_rate import FullRateStore
 from storage.record import Chunk, RecordReader
@@ -131,6 +132,38 @@ def full_rate_batches(
             )
 
     return schema, batches()
+
+
+_CELL: Final = pa.schema(
+    [
+        ("t_ns", pa.int64()),
+        ("plane", pa.string()),
+        ("rotation_deg", pa.float64()),
+        ("other_deg", pa.float64()),
+        ("seconds", pa.float64()),
+    ]
+)
+
+
+def cell_batches(
+    store: ResultStore, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None
+) -> Batches:
+    """Return the posture map by quarter hour, a day at a time; angles are a cell's lower edges."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        first = t0_ns // CELL_SPAN_NS * CELL_SPAN_NS
+        for start in range(first, t1_ns, _DAY_NS):
+            end = min(start + _DAY_NS, t1_ns)
+            quarters = [(t, t + CELL_SPAN_NS) for t in range(start, end, CELL_SPAN_NS)]
+            rows = [
+                {name: getattr(cell, name) for name in _CELL.names}
+                for plane in PLANES
+                for found in store.cells(patient, quarters, plane=plane, algo=algo)
+                for cell in found
+            ]
+            yield pa.RecordBatch.from_pylist(rows, schema=_CELL)
+
+    return _CELL, batches()
 
 
 _EPISODE: Final = pa.schema(

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from processing.summary.types import CELL_SPAN_NS, PLANES, PostureCell
 from storage.backup import backup, restore
 from storage.catalog import Catalog, Device, Patient, StoredAlignment
 from storage.embedded import EmbeddedStore
@@ -68,9 +69,16 @@ def fill(folder: Path, patient: str, device: str) -> int:
     times = T0_NS + np.arange(100) * 10_000_000
     rows = FullRate(times, np.ones((100, 4)), np.ones(100), q, np.ones(100, np.bool_))
     store = EmbeddedStore(folder)
-    store.put(
-        ResultBatch(patient, ALGO, angles=seconds(0, 60), episodes=[episode(1.0)], full_rate=rows)
+    quarter = T0_NS // CELL_SPAN_NS * CELL_SPAN_NS
+    batch = ResultBatch(
+        patient,
+        ALGO,
+        angles=seconds(0, 60),
+        episodes=[episode(1.0)],
+        cells=[PostureCell(quarter, 5.0, 0.0, 60.0, plane) for plane in PLANES],
+        full_rate=rows,
     )
+    store.put(batch)
     store.full_rate.seal(patient, ALGO)
     store.put(ResultBatch(patient, ALGO, full_rate=replace(rows, t_ns=times + 10**9)))
     store.close()
@@ -246,6 +254,9 @@ def test_a_patient_gets_everything_in_one_archive(tmp_path: Path) -> None:
     catalog = json.loads(archive.read("catalog.json"))
     assert catalog["patient"][0]["label"] == "Secret p1"
     assert len(catalog["annotation_history"]) == 1
+    assert catalog["setting"] == [{"key": "snooze", "value": "1"}]
+    assert [row["action"] for row in catalog["audit"]] == ["look"]
+    assert catalog["access"] == []
     assert [len(catalog[t]) for t in ("wear_session", "alignment", "span_event")] == [1, 1, 1]
     rows = {
         name: pq.read_table(io.BytesIO(archive.read(name))).num_rows
@@ -253,6 +264,7 @@ def test_a_patient_gets_everything_in_one_archive(tmp_path: Path) -> None:
         if name.endswith(".parquet")
     }
     assert rows.pop(f"results/{ALGO}/angles_1hz.parquet") == 60
+    assert rows.pop(f"results/{ALGO}/posture_map.parquet") == 2
     assert rows.pop(f"results/{ALGO}/angles.parquet") == 200
     assert rows.pop(f"results/{ALGO}/episodes.parquet") == 1
     raw = {name.split("-b")[0]: n for name, n in rows.items() if name.startswith("raw/")}
