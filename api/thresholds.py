@@ -61,8 +61,16 @@ def thresholds_of(catalog: Catalog, patient_id: str) -> Thresholds:
     """Return what applies to a patient; what was never set, or is unknown here, is the default."""
     held = catalog.setting(scope_of(patient_id), _KEY)
     given = held if isinstance(held, dict) else {}
-    known = {each.name for each in dataclasses.fields(Thresholds)}
-    return Thresholds(**{name: value for name, value in given.items() if name in known})
+    known = dataclasses.asdict(Thresholds())
+    # it may come from a clinic of another version
+    fitting: dict[str, Any] = {
+        name: value
+        for name, value in given.items()
+        if name in known
+        and isinstance(value, int | float)
+        and isinstance(known[name], bool) == isinstance(value, bool)
+    }
+    return Thresholds(**fitting)
 
 
 def save_thresholds(catalog: Catalog, patient_id: str, wanted: Thresholds, actor: str) -> bool:

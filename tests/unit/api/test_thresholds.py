@@ -54,7 +54,13 @@ def test_recording_goes_on_as_the_shown_results_were_made(tmp_path: Path) -> Non
 def test_what_is_unknown_or_broken_is_the_default(tmp_path: Path) -> None:
     with Catalog(tmp_path) as catalog:
         catalog.save_patient(Patient("p1", "Sam", "UTC"))
-        for held in ({"silent_d": 5, "of another version": 1}, ["nonsense"], None):
+        for held in (
+            {"silent_d": 5, "new": 1},
+            {"silent_d": "x"},
+            {"least_worn_h": True},
+            ["?"],
+            None,
+        ):
             catalog.set_setting(scope_of("p1"), "thresholds", held)
             found = thresholds_of(catalog, "p1")
             assert found.silent_d in {3, 5}
