@@ -4,8 +4,9 @@ The filter knows sensors, not segments: a reset says which rotation between the 
 stands for.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -107,7 +108,7 @@ def step(
     if abs(pair.rate_hz - state.rate_hz) > 1e-9:
         raise InputError(f"block has {pair.rate_hz} Hz, the filter runs at {state.rate_hz} Hz")
     work = _Work.of(params, pair, resets)
-    new, q, sigma = _advance(work, state, pair.k0, pair.k0 + work.n, Recording.of(0, 2))
+    new, q, sigma = _advance(work, state, pair.k0, pair.k0 + work.n, _NOT_RECORDED)
     return new, _result(new, pair.k0, q, sigma)
 
 
@@ -128,7 +129,7 @@ def smooth(
         states = [start(params, pair.rate_hz)]
         parts: list[tuple[FloatArray, FloatArray]] = []
         for k, k_next in pairwise(borders):
-            state, q, sigma = _advance(work, states[-1], k, k_next, Recording.of(0, 2), weight)
+            state, q, sigma = _advance(work, states[-1], k, k_next, _NOT_RECORDED, weight)
             states.append(state)
             parts.append((q, sigma))
         weight = factor(states[-1].evidence, whole=True)
@@ -160,10 +161,23 @@ def smooth(
     return _result(states[-1], pair.k0, q, sigma)
 
 
+_NOT_RECORDED = Recording.of(0, 2)
+_NO_MAG = (np.empty((0, 3)), np.empty((0, 3)))
+"""Arrays without rows, the same for every step: there is nothing in them to write to."""
+
+
 @lru_cache(maxsize=16)
 def _constants(params: PairParams) -> FloatArray:
     """Return both sensors' constants; kept, since every live step asks for them."""
     return np.stack([constants(s, params.filter) for s in (params.head, params.trunk)])
+
+
+@lru_cache(maxsize=16)
+def _biases(params: PairParams) -> tuple[FloatArray, FloatArray]:
+    """Return both sensors' bias from calibration (2, 3), rad/s, and its variance; kept as well."""
+    sensors = (params.head, params.trunk)
+    sigmas = np.radians([3 * (s.bias_sigma_dps,) for s in sensors])
+    return np.radians([s.bias_dps for s in sensors]), sigmas**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +207,7 @@ class _Work:
                     f"reference poses at grid index {one.k_start} and {two.k_start} overlap; "
                     "give one of them"
                 )
+        bias, bias_variance = _biases(params)
         return cls(
             gyr=(_contiguous(pair.head_gyr), _contiguous(pair.trunk_gyr)),
             acc=(_contiguous(pair.head_acc), _contiguous(pair.trunk_acc)),
@@ -201,10 +216,9 @@ class _Work:
             n=pair.head_gyr.shape[0],
             resets=ordered,
             constants=_constants(params),
-            reference_variance=float(np.radians(params.reference_sigma_deg) ** 2),
-            bias=np.radians([s.bias_dps for s in (params.head, params.trunk)]),
-            bias_variance=np.radians([3 * (s.bias_sigma_dps,) for s in (params.head, params.trunk)])
-            ** 2,
+            reference_variance=math.radians(params.reference_sigma_deg) ** 2,
+            bias=bias,
+            bias_variance=bias_variance,
             window=window,
             dt=1.0 / pair.rate_hz,
         )
@@ -225,7 +239,6 @@ def _advance(
     gyr = (work.gyr[0][rows], work.gyr[1][rows])
     acc = (work.acc[0][rows], work.acc[1][rows])
     valid = (work.valid[0][rows], work.valid[1][rows])
-    no_mag = (np.empty((0, 3)), np.empty((0, 3)))
     q, sigma = np.empty((2, stop - k, 4)), np.empty(stop - k)
     scratch, turns = np.zeros((N_WORK, N_PAIR)), np.empty(2)
     k0 = k
@@ -234,7 +247,12 @@ def _advance(
     if not recording:
         # the innovations of one block at a time, for the evidence
         windows = min(block, stop - k) // work.window + 1
-        record = replace(record, tape=np.zeros((BATCH * windows, 2 * N_PAIR + 2)))
+        record = Recording(
+            record.log,
+            record.marks,
+            np.empty((BATCH * windows, 2 * N_PAIR + 2)),
+            np.zeros(2, dtype=np.int64),
+        )
 
     def trusted() -> float:
         return weight or factor(evidence)
@@ -253,7 +271,7 @@ def _advance(
             if not recording:
                 record.used[0] = 0
             used = int(record.used[0])
-            run(gyr, acc, no_mag, valid, begin - k0, border - k0, k0, x, P, tuned,
+            run(gyr, acc, _NO_MAG, valid, begin - k0, border - k0, k0, x, P, tuned,
                 work.dt, work.window, scratch, q, sigma, *record.arrays)  # fmt: skip
             gather(record.tape, used, int(record.used[0]), evidence)
             known_as(sigma[begin - k0 : border - k0], trusted())
@@ -304,9 +322,8 @@ def known_as(sigma: FloatArray, weight: float) -> None:
 
 
 def _result(state: PairState, k0: int, q: FloatArray, sigma: FloatArray) -> PairOrientation:
-    missing = state.x[:, STARTED] == 0.0
-    q[missing] = np.nan
-    if missing.any():
+    if state.x[0, STARTED] == 0.0 or state.x[1, STARTED] == 0.0:
+        q[state.x[:, STARTED] == 0.0] = np.nan
         sigma = np.full_like(sigma, np.nan)
     return PairOrientation(
         k0=k0,
