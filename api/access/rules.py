@@ -110,6 +110,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", f"{_P}/exports", "read:raw", "path", "masked"),
     _rule("GET", f"{_P}/exports/{{table}}", "read:raw", "path", "disguised"),
     _rule("GET", f"{_P}/raw/{{role}}", "read:raw", "path", "disguised"),
+    _rule("GET", f"{_P}/fhir", "read:summary", "path", "disguised"),
     _rule("GET", f"{_P}/bids", "read:raw", "path", "disguised"),
     _rule("GET", f"{_P}/alerts", "read:summary", "path", "refused"),
     _rule("PUT", f"{_P}/alerts/{{kind}}/snooze", "write:annotations", "path", "refused"),

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from api.cursors import decode_cursor, encode_cursor
@@ -49,13 +49,8 @@ class MinutesOut(BaseModel):
     next: str | None = Field(description="Cursor of the next page; null at the end.")
 
 
-@router.get(
-    "/patients/{patient_id}/days", operation_id="listDays", summary="Summaries of local days"
-)
-def list_days(
-    runtime: RuntimeDep,
+def _days(
     patient: PatientDep,
-    algo: VersionDep,
     first: Annotated[
         date | None,
         Query(alias="from", description="First local day.", examples=["2026-11-10"]),
@@ -64,15 +59,26 @@ def list_days(
         date | None,
         Query(alias="to", description="Last local day, included.", examples=["2026-11-23"]),
     ] = None,
-) -> DaysOut:
-    """Return the days that hold anything; the last 14 where no range is given."""
+) -> tuple[date, date]:
     end = last or today_in(patient.zone)
     start = first or (end - timedelta(days=13) if end > date(1990, 1, 15) else end)
     if start > end or (end - start).days > MAX_DAYS or not 1990 <= start.year <= 2200:
         raise problem("invalid-request", "`from` must not be later than `to`, at most ten years.")
     if end.year > 2200:
         raise problem("invalid-request", f"The year {end.year} is outside any recording.")
-    rows = query_days(runtime, patient, start, end, algo=algo)
+    return start, end
+
+
+DaysDep = Annotated[tuple[date, date], Depends(_days)]
+"""First and last local day."""
+
+
+@router.get(
+    "/patients/{patient_id}/days", operation_id="listDays", summary="Summaries of local days"
+)
+def list_days(runtime: RuntimeDep, patient: PatientDep, algo: VersionDep, span: DaysDep) -> DaysOut:
+    """Return the days that hold anything; the last 14 where no range is given."""
+    rows = query_days(runtime, patient, *span, algo=algo)
     return DaysOut(
         patient_id=patient.id,
         algo=algo or runtime.results.book.current(patient.id),

@@ -140,6 +140,7 @@ WHO = {
     f"GET {P}/exports/{{table}}": "PDRA",
     f"GET {P}/raw/{{role}}": "PDRA",
     f"GET {P}/bids": "PDRA",
+    f"GET {P}/fhir": "PCDRA",
     f"GET {P}/everything": "PDA",
     f"POST {P}/annotations": "PCDA",
     f"DELETE {P}/annotations/{{annotation_id}}": "PCDA",
