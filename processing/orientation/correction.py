@@ -8,6 +8,8 @@ from processing.orientation.layout import (
     BI,
     BIAS,
     GAIN,
+    LE,
+    LEAD,
     MG,
     OFFSET,
     PO,
@@ -35,6 +37,7 @@ def apply_correction(s: FloatArray, dx: FloatArray, r: int) -> None:
     s[Q + 3] = c * z + ax * y - ay * x + az * w
     for i in range(9):
         s[GAIN + i] += dx[r + MG + i]
+    s[LEAD] += dx[r + LE]
     for i in range(3):
         s[BIAS + i] += dx[r + BI + i]
         s[OFFSET + i] += dx[r + AO + i]

@@ -11,11 +11,12 @@ from typing import Final
 import numpy as np
 
 from processing._jit import kernel
-from processing.orientation.layout import AO, BI, MG, N_ERROR, N_TRANSITION, PO, TH, VE
+from processing.orientation.layout import AO, BI, LE, MG, N_ERROR, N_TRANSITION, PO, TH, VE
 from processing.types import FloatArray, IntArray
 
 _R: Final = 0
 _RW: Final = 9
+_L: Final = 36
 """Offsets into the transition of a window: the integrals that `layout` lists from SUM_R on."""
 T_S: Final = N_TRANSITION
 """Place of the window's length behind them."""
@@ -34,10 +35,10 @@ def add_row(P: FloatArray, to: int, c: float, source: int) -> None:
 def apply_transition(P: FloatArray, r: int, t: FloatArray, d: FloatArray) -> None:
     """Multiply the rows of one sensor, starting at row r, by its transition over a window.
 
-    `t` holds the integrals ∫R dt and ∫R[i, j] ω[k] dt of a window and its length T; `d` is scratch
-    of four rows::
+    `t` holds the integrals ∫R dt, ∫R[i, j] ω[k] dt and ∫R (ω × f) dt of a window and its length T;
+    `d` is scratch of four rows::
 
-        θ' = R (M ω - b)          v' = θ × g - R o          p' = v
+        θ' = R (M ω - b)          v' = θ × g - R o + R (ω × f) l          p' = v
 
     θ acts on v at the middle of the window, and through gravity g only, not through the whole
     specific force: the motion model is the same in all directions, so turning the motion along with
@@ -66,6 +67,7 @@ def apply_transition(P: FloatArray, r: int, t: FloatArray, d: FloatArray) -> Non
             P[r + TH + i, j] += d[i, j]
         for j in range(n):
             e[j] = a0 * P[r + AO, j] + a1 * P[r + AO + 1, j] + a2 * P[r + AO + 2, j]
+            e[j] += t[_L + i] * P[r + LE, j]
         for j in range(n):
             P[r + VE + i, j] += e[j]
     add_row(P, r + VE, lift, r + TH + 1)
@@ -93,6 +95,7 @@ def _to_row(row: FloatArray, r: int, t: FloatArray) -> None:
         d1 += t[_RW + 9 + m] * g
         d2 += t[_RW + 18 + m] * g
     o0, o1, o2 = row[r + AO], row[r + AO + 1], row[r + AO + 2]
+    lead = row[r + LE]
     x, y = row[r + TH] + 0.5 * d0, row[r + TH + 1] + 0.5 * d1
     row[r + TH] += d0
     row[r + TH + 1] += d1
@@ -100,6 +103,7 @@ def _to_row(row: FloatArray, r: int, t: FloatArray) -> None:
     for i in range(3):
         v = row[r + VE + i]
         u = v - t[_R + 3 * i] * o0 - t[_R + 3 * i + 1] * o1 - t[_R + 3 * i + 2] * o2
+        u += t[_L + i] * lead
         if i == 0:
             u += lift * y
         elif i == 1:
@@ -161,6 +165,7 @@ def apply_adjoint(L: FloatArray, r: int, t: FloatArray) -> None:
     for i in range(3):
         for j in range(3):
             add_row(L, r + AO + j, -t[_R + 3 * i + j], r + VE + i)
+        add_row(L, r + LE, t[_L + i], r + VE + i)
     for i in range(3):
         add_row(L, r + VE + i, half, r + PO + i)
         _adjoint_of_attitude(L, r, t, i)

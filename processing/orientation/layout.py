@@ -6,7 +6,7 @@ for bit, and because numba reads constants of this module at compile time.
 
 from typing import Final
 
-N_ERROR: Final = 24
+N_ERROR: Final = 25
 """Error states of one sensor."""
 
 REFERENCE: Final = 2 * N_ERROR
@@ -32,9 +32,11 @@ MG: Final = 6
 """Gyroscope scale and misalignment error, 3 x 3 row major: rate_true = (I + MG) (rate - BI)."""
 AO: Final = 15
 """Accelerometer offset error in sensor axes, m/s²."""
-VE: Final = 18
+LE: Final = 18
+"""Error of the accelerometer's lead over the gyroscope, s."""
+VE: Final = 19
 """Velocity error of the sensor's bounded motion in earth axes, m/s."""
-PO: Final = 21
+PO: Final = 22
 """Position error of the sensor's bounded motion in earth axes, m."""
 
 Q: Final = 0
@@ -55,59 +57,71 @@ SUM_R: Final = 28
 """Integral over the window of the sensor-to-earth matrix, row major, s."""
 SUM_RW: Final = 37
 """Integral over the window of R[i, j] ω[k], at 9 i + 3 j + k, rad."""
-SUM_F: Final = 64
+SUM_L: Final = 64
+"""Integral over the window of ω × f in earth axes: what a second of lead adds to `SUM_F`."""
+SUM_F: Final = 67
 """Integral over the window of the specific force in earth axes, m/s."""
-SUM_P: Final = 67
+SUM_P: Final = 70
 """Integral over the window of the running `SUM_F`, m."""
-SUM_W: Final = 70
+SUM_W: Final = 73
 """Sum over the window of the measured rate, about `REF_W`."""
-SUM_W2: Final = 73
+SUM_W2: Final = 76
 """Sum over the window and the axes of the squared rate, about `REF_W`."""
-SUM_A: Final = 74
+SUM_A: Final = 77
 """Sum over the window of the specific force in sensor axes, about `REF_A`."""
-SUM_A2: Final = 77
+SUM_A2: Final = 80
 """As `SUM_W2`, for the specific force."""
-SUM_M: Final = 78
+SUM_BLOW: Final = 81
+"""Sum over the window and the axes of the squared second difference of the specific force."""
+SUM_M: Final = 82
 """Sum over the window of the magnetic field in earth axes."""
-COUNT: Final = 81
+COUNT: Final = 85
 """Valid samples in the window."""
-MISSING: Final = 82
+MISSING: Final = 86
 """Missing samples in the window."""
-REF_W: Final = 83
+REF_W: Final = 87
 """Measured rate at the first sample of the window."""
-REF_A: Final = 86
+REF_A: Final = 90
 """Specific force at the first sample of the window."""
-POWER: Final = 89
-"""Spectral density of the motion acceleration, (m/s²)² s."""
-STILL_S: Final = 90
+POWER: Final = 93
+"""Spectral density of the motion acceleration along a horizontal axis, (m/s²)² s."""
+POWER_UP: Final = 94
+"""The same along the vertical."""
+STILL_S: Final = 95
 """Seconds at the noise floor without interruption."""
-QUIET_W: Final = 91
+QUIET_W: Final = 96
 """Variance of the rate inside windows, mean of the last 2 s, (rad/s)²."""
-QUIET_A: Final = 92
+QUIET_A: Final = 97
 """As `QUIET_W`, specific force, (m/s²)²."""
-AGE_S: Final = 93
+AGE_S: Final = 98
 """Seconds that `QUIET_W` has averaged over."""
-FLOOR_W: Final = 94
+FLOOR_W: Final = 99
 """Gyroscope noise floor in use, rad/s."""
-FLOOR_A: Final = 95
+FLOOR_A: Final = 100
 """Accelerometer noise floor in use, m/s²."""
-FIELD: Final = 96
+FIELD: Final = 101
 """Reference of the magnetic field: norm, dip (rad), seconds of trust."""
-STARTED: Final = 99
+STARTED: Final = 104
 """1 once the first valid sample has set the attitude."""
-LEAD: Final = 100
+LEAD: Final = 105
 """Lead of the accelerometer over the gyroscope, s."""
-SLOW: Final = 101
-"""Mean over the last seconds of what `SUM_R` and `SUM_RW` gather per second."""
-SLOW_AGE: Final = 137
+SLOW: Final = 106
+"""Mean over the last second of what `SUM_R` to `SUM_L` gather per second."""
+SLOW_AGE: Final = 145
 """Seconds that `SLOW` has averaged over."""
-BLOCK_W: Final = 138
+BLOCK_W: Final = 146
 """Rotation vectors of the block under way, summed."""
-BLOCK_N: Final = 141
+BLOCK_N: Final = 149
 """Samples of the block under way."""
-STILL_W: Final = 142
+STILL_W: Final = 150
 """Mean measured rate since the sensor lies still."""
-N_STATE: Final = 145
+LAST_A: Final = 153
+"""Specific force of the last sample and, behind it, its change from the one before."""
+LAST_N: Final = 159
+"""Samples before the next without a gap, at most 2."""
+BLOCK_L: Final = 160
+"""ω × f of the block under way, summed."""
+N_STATE: Final = 163
 
 WINDOW_START: Final = SUM_R
 WINDOW_STOP: Final = REF_W

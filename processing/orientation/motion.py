@@ -16,12 +16,16 @@ from processing.orientation.covariance import GRAVITY_MS2
 from processing.orientation.layout import (
     AO,
     COUNT,
+    LE,
     PO,
     POS,
     POWER,
+    POWER_UP,
     SLOW,
     SUM_F,
+    SUM_L,
     SUM_P,
+    SUM_R,
     TH,
     VE,
     VEL,
@@ -61,25 +65,35 @@ def expect_still(
     """Append w = 0 along the three earth axes to a batch of measurements; return its new length.
 
     The power of w rises at once and falls with a memory of some seconds: a window of violent motion
-    must not be believed because the ones before were calm.
+    must not be believed because the ones before were calm. The two horizontal axes share theirs, so
+    that the heading, which is arbitrary, changes nothing.
     """
     T = s[COUNT] * dt
     pole = k[POLE]
-    power = 0.0
     for j in range(3):
         w = s[SUM_F + j] / T + 2.0 * pole * s[VEL + j] + pole * pole * s[POS + j]
         if j == 2:
             w -= GRAVITY_MS2
         values[count + j, 0] = -w
-        power += w * w * T / 3.0
-    s[POWER] = max(power, s[POWER] + min(1.0, T / k[POWER_MEMORY]) * (power - s[POWER]))
+    memory = min(1.0, T / k[POWER_MEMORY])
+    x, y, z = values[count, 0], values[count + 1, 0], values[count + 2, 0]
+    level, up = 0.5 * (x * x + y * y) * T, z * z * T
+    s[POWER] = max(level, s[POWER] + memory * (level - s[POWER]))
+    s[POWER_UP] = max(up, s[POWER_UP] + memory * (up - s[POWER_UP]))
     for j in range(3):
         h = H[count + j]
-        values[count + j, 1] = max(s[POWER], k[POWER_FLOOR]) / T
+        values[count + j, 1] = max(s[POWER_UP if j == 2 else POWER], k[POWER_FLOOR]) / T
         for m in range(3):
             h[r + AO + m] = -s[SLOW + 3 * j + m]
+        h[r + LE] = s[SLOW + SUM_L - SUM_R + j]
         h[r + VE + j] = 2.0 * pole
         h[r + PO + j] = pole * pole
     H[count, r + TH + 1] = GRAVITY_MS2
     H[count + 1, r + TH] = -GRAVITY_MS2
     return count + 3
+
+
+@kernel()
+def power(s: FloatArray) -> float:
+    """Return the spectral density of the motion acceleration where it is largest, (m/s²)² s."""
+    return float(max(s[POWER], s[POWER_UP]))

@@ -15,6 +15,7 @@ from processing.orientation.layout import (
     BIAS,
     FLOOR_A,
     FLOOR_W,
+    LE,
     LEAD,
     MG,
     N_ERROR,
@@ -22,6 +23,7 @@ from processing.orientation.layout import (
     OFFSET,
     PO,
     POWER,
+    POWER_UP,
     TH,
     VE,
 )
@@ -50,6 +52,10 @@ class SensorParams:
     acc_lead_s: float = 0.0
     """How much later than the middle of the rate's interval a specific force was taken, s, the
     delay of the gyroscope's low-pass included. Wrong by 1 ms at 4 rad/s and 10 m/s²: 0.04 m/s²."""
+    acc_lead_sigma_s: float = 0.001
+    """Its standard deviation, s. Low-passes of consumer gyroscopes delay by 0.5 to 3 ms more than
+    that of the accelerometer, and few data sheets say so. Small: a wrong delay tilts whoever turns
+    while accelerating; large: such motion says less about tilt."""
     gain_sigma: float = 0.003
     """Standard deviation of every entry of the gyroscope's scale and misalignment matrix. Typical
     of consumer sensors: scale 0.5 %, misalignment 0.3 %."""
@@ -76,10 +82,18 @@ class FilterParams:
     offset_walk_ms2: float = 0.0005
     """Random walk of accelerometer offset, m/s²/√s: temperature. 0.0001 to 0.002 change nothing
     measurable."""
-    gyro_share: float = 0.0006
+    gyro_share: float = 0.0002
     """Random part of gyroscope error in proportion to rate, 1/√Hz: what the constant matrix of
-    scale and misalignment does not explain (nonlinearity, g-sensitivity). Small: quick turns are
-    believed too long; large: gravity is followed into motion. 0.0003 to 0.001: equal on BROAD."""
+    scale and misalignment does not explain. Small: the matrix is believed before it is known;
+    large: it is never learnt. 0.0001 to 0.0004: equal on BROAD."""
+    gyro_shake_dps: float = 0.006
+    """The same in proportion to acceleration, °/s/√Hz per m/s²: g-sensitivity, vibration. Small:
+    turns under hard acceleration are believed too long; large: gravity is followed into motion.
+    0.003 to 0.012: equal on BROAD."""
+    blow_deg: float = 0.17
+    """Attitude error that a blow leaves, ° per m/s of velocity that it changes between two samples:
+    what the sensor's bandwidth or range cuts off. Small: blows tilt; large: at low rates every
+    quick motion passes for one. 0.1 to 0.3: equal on BROAD."""
     acc_density_ms2: float = 0.01
     """White part of the error of acceleration, m/s²/√Hz: noise and slow error of the sensor. Small:
     tilt follows every slow error at rest; large: tilt is slow to settle."""
@@ -156,6 +170,8 @@ def constants(sensor: SensorParams, shared: FilterParams) -> FloatArray:
     c[tuning.OFFSET_WALK] = shared.offset_walk_ms2
     c[tuning.GYRO_DENSITY] = np.radians(shared.gyro_density_dps)
     c[tuning.GYRO_SHARE] = shared.gyro_share
+    c[tuning.GYRO_SHAKE] = np.radians(shared.gyro_shake_dps)
+    c[tuning.BLOW] = np.radians(shared.blow_deg)
     c[tuning.ACC_DENSITY] = shared.acc_density_ms2
     c[tuning.ACC_SHARE] = shared.acc_share
     c[tuning.POLE] = shared.pole_rad
@@ -184,7 +200,7 @@ def initial_state(sensor: SensorParams, rate_hz: float) -> FloatArray:
     s[BIAS : BIAS + 3] = np.radians(sensor.bias_dps)
     s[OFFSET : OFFSET + 3] = sensor.offset_ms2
     s[LEAD] = sensor.acc_lead_s
-    s[POWER] = 1.0
+    s[POWER] = s[POWER_UP] = 1.0
     noise = sensor.gyro_noise_dps
     half_band = np.sqrt(0.5 * rate_hz)
     s[FLOOR_W] = np.radians(DEFAULT_GYRO_DENSITY_DPS * half_band if noise is None else noise)
@@ -200,6 +216,7 @@ def initial_variances(sensor: SensorParams, shared: FilterParams) -> FloatArray:
     v[BI : BI + 3] = np.radians(sensor.bias_sigma_dps) ** 2
     v[MG : MG + 9] = sensor.gain_sigma**2
     v[AO : AO + 3] = sensor.offset_sigma_ms2**2
+    v[LE] = sensor.acc_lead_sigma_s**2
     v[VE : VE + 3] = shared.velocity0_ms**2
     v[PO : PO + 3] = shared.position0_m**2
     return v

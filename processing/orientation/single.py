@@ -35,9 +35,11 @@ SETTLED_GAIN_SIGMA: Final = 1e-4
 """What the second pass leaves of `gain_sigma`."""
 HAND_WINDOW_S: Final = 0.25
 """Window for motion as quick as that of a hand, s."""
+HAND_COHERENCE_S: Final = 0.5
+"""A hand turns to and fro in less than this, s; see `FilterParams.coherence_s`."""
 GYRO_DELAY_S: Final = 0.00125
 """How much more a gyroscope's low-pass delays than the accelerometer's, s: consumer sensors with
-bandwidths of 100 to 250 Hz lie between 0.5 and 2 ms."""
+bandwidths of 100 to 250 Hz lie between 0.5 and 2 ms. Where the filter starts: it is a state."""
 
 
 def estimate(
@@ -93,9 +95,8 @@ def estimate(
         offset_sigma_ms2=CALIBRATED_OFFSET_MS2,
         acc_lead_s=GYRO_DELAY_S,
     )
-    return filtered(
-        gyr, acc, mag, sensor, FilterParams(window_s=HAND_WINDOW_S), rate_hz=rate_hz, mode=mode
-    )
+    shared = FilterParams(window_s=HAND_WINDOW_S, coherence_s=HAND_COHERENCE_S)
+    return filtered(gyr, acc, mag, sensor, shared, rate_hz=rate_hz, mode=mode)
 
 
 def filtered(

@@ -7,10 +7,13 @@ import numpy as np
 from processing._jit import kernel
 from processing.orientation.layout import (
     BIAS,
+    BLOCK_L,
     BLOCK_N,
     BLOCK_W,
     COUNT,
     GAIN,
+    LAST_A,
+    LAST_N,
     LEAD,
     MISSING,
     OFFSET,
@@ -20,7 +23,9 @@ from processing.orientation.layout import (
     STARTED,
     SUM_A,
     SUM_A2,
+    SUM_BLOW,
     SUM_F,
+    SUM_L,
     SUM_P,
     SUM_R,
     SUM_RW,
@@ -31,7 +36,7 @@ from processing.orientation.layout import (
 from processing.types import BoolArray, FloatArray
 
 BLOCK_S: Final = 0.02
-"""The sensitivities to bias and gyroscope matrix are summed over blocks of this length, s: at
+"""The sensitivities to bias, gyroscope matrix and lead are summed over blocks of this length, s: at
 200 °/s a block turns by 4°."""
 
 
@@ -59,11 +64,11 @@ def start_attitude(s: FloatArray, ax: float, ay: float, az: float) -> None:
 
 _PART: Final = 64
 """Samples of a part: what its loops hand on stays in the first cache."""
-_U, _T, _C, _E, _R, _F = 0, 3, 6, 7, 11, 20
+_U, _T, _C, _E, _R, _F, _L = 0, 3, 6, 7, 11, 20, 23
 """Rows of what is handed on: rotation vector of the sample (its column is one later, for the one
 before), rotation quaternion's vector and scalar, sum of the attitudes at both ends, matrix of the
-middle attitude, specific force in earth axes times dt."""
-_COLUMNS: Final = 23
+middle attitude, specific force in earth axes times dt, ω × f times dt in sensor axes."""
+_COLUMNS: Final = 26
 
 
 @kernel()
@@ -146,8 +151,10 @@ def _forces(
         b[_R + 3, i], b[_R + 4, i], b[_R + 5, i] = r10, r11, r12
         b[_R + 6, i], b[_R + 7, i], b[_R + 8, i] = r20, r21, r22
         vx, vy, vz = acc[start + i, 0] - ox, acc[start + i, 1] - oy, acc[start + i, 2] - oz
-        dx, dy, dz = lead * b[_U, i + 1], lead * b[_U + 1, i + 1], lead * b[_U + 2, i + 1]
-        ax, ay, az = vx + dy * vz - dz * vy, vy + dz * vx - dx * vz, vz + dx * vy - dy * vx
+        ux, uy, uz = b[_U, i + 1], b[_U + 1, i + 1], b[_U + 2, i + 1]
+        dx, dy, dz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        b[_L, i], b[_L + 1, i], b[_L + 2, i] = dx, dy, dz
+        ax, ay, az = vx + lead * dx, vy + lead * dy, vz + lead * dz
         b[_F, i] = (r00 * ax + r01 * ay + r02 * az) * dt
         b[_F + 1, i] = (r10 * ax + r11 * ay + r12 * az) * dt
         b[_F + 2, i] = (r20 * ax + r21 * ay + r22 * az) * dt
@@ -178,12 +185,17 @@ def _sums(
     _spread(s, gyr, start, stop, REF_W, SUM_W, SUM_W2)
     _spread(s, acc, start, stop, REF_A, SUM_A, SUM_A2)
     s[COUNT] += stop - start
+    _blows(s, acc, start, stop)
     qx, qy, qz, held = s[BLOCK_W], s[BLOCK_W + 1], s[BLOCK_W + 2], s[BLOCK_N]
+    ex, ey, ez = s[BLOCK_L], s[BLOCK_L + 1], s[BLOCK_L + 2]
     block = max(1.0, np.floor(BLOCK_S / dt))
     for i in range(stop - start):
         qx += b[_U, i + 1]
         qy += b[_U + 1, i + 1]
         qz += b[_U + 2, i + 1]
+        ex += b[_L, i]
+        ey += b[_L + 1, i]
+        ez += b[_L + 2, i]
         held += 1.0
         if held >= block:
             for j in range(9):
@@ -192,8 +204,32 @@ def _sums(
                 s[SUM_RW + 3 * j] += r * qx
                 s[SUM_RW + 3 * j + 1] += r * qy
                 s[SUM_RW + 3 * j + 2] += r * qz
-            qx = qy = qz = held = 0.0
+            for j in range(3):
+                s[SUM_L + j] += (
+                    b[_R + 3 * j, i] * ex + b[_R + 3 * j + 1, i] * ey + b[_R + 3 * j + 2, i] * ez
+                )
+            qx = qy = qz = ex = ey = ez = held = 0.0
     s[BLOCK_W], s[BLOCK_W + 1], s[BLOCK_W + 2], s[BLOCK_N] = qx, qy, qz, held
+    s[BLOCK_L], s[BLOCK_L + 1], s[BLOCK_L + 2] = ex, ey, ez
+
+
+@kernel()
+def _blows(s: FloatArray, acc: FloatArray, start: int, stop: int) -> None:
+    """Add the part's squared second differences of the specific force."""
+    hx, hy, hz = s[LAST_A], s[LAST_A + 1], s[LAST_A + 2]
+    jx, jy, jz = s[LAST_A + 3], s[LAST_A + 4], s[LAST_A + 5]
+    blow, known = s[SUM_BLOW], s[LAST_N]
+    for i in range(start, stop):
+        dx, dy, dz = acc[i, 0] - hx, acc[i, 1] - hy, acc[i, 2] - hz
+        if known >= 2.0:
+            blow += (dx - jx) ** 2 + (dy - jy) ** 2 + (dz - jz) ** 2
+        else:
+            known += 1.0
+        hx, hy, hz = acc[i, 0], acc[i, 1], acc[i, 2]
+        jx, jy, jz = dx, dy, dz
+    s[LAST_A], s[LAST_A + 1], s[LAST_A + 2] = hx, hy, hz
+    s[LAST_A + 3], s[LAST_A + 4], s[LAST_A + 5] = jx, jy, jz
+    s[SUM_BLOW], s[LAST_N] = blow, known
 
 
 @kernel()
@@ -235,6 +271,7 @@ def integrate(
     while i < stop:
         if not valid[i]:
             s[MISSING] += 1.0
+            s[LAST_N] = 0.0
             for j in range(3):
                 s[PHI + j] = 0.0
             for j in range(4):

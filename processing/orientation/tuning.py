@@ -24,4 +24,6 @@ MAG_DIP: Final = 18
 MAG_MEMORY: Final = 19
 COHERENCE: Final = 20
 BIAS_SHARE: Final = 21
-N_TUNING: Final = 22
+GYRO_SHAKE: Final = 22
+BLOW: Final = 23
+N_TUNING: Final = 24

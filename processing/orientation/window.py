@@ -11,7 +11,7 @@ import numpy as np
 
 from processing._jit import kernel
 from processing.orientation.correction import apply_correction
-from processing.orientation.covariance import T_S, propagate, take_in
+from processing.orientation.covariance import GRAVITY_MS2, T_S, propagate, take_in
 from processing.orientation.heading import heading_sigma
 from processing.orientation.layout import (
     AO,
@@ -22,11 +22,15 @@ from processing.orientation.layout import (
     MISSING,
     N_ERROR,
     N_TRANSITION,
-    POWER,
+    OFFSET,
+    REF_A,
     REF_W,
     SLOW,
     SLOW_AGE,
     STARTED,
+    SUM_A,
+    SUM_A2,
+    SUM_BLOW,
     SUM_R,
     SUM_W,
     SUM_W2,
@@ -41,7 +45,7 @@ from processing.orientation.layout import (
     Q,
 )
 from processing.orientation.magnetometer import expect_north, sum_field
-from processing.orientation.motion import expect_still, forget, move
+from processing.orientation.motion import expect_still, forget, move, power
 from processing.orientation.rest import expect_bias
 from processing.orientation.strapdown import integrate
 from processing.orientation.tuning import (
@@ -49,9 +53,11 @@ from processing.orientation.tuning import (
     ACC_SHARE,
     BIAS_SHARE,
     BIAS_WALK,
+    BLOW,
     COHERENCE,
     GAP_RATE,
     GYRO_DENSITY,
+    GYRO_SHAKE,
     GYRO_SHARE,
     OFFSET_WALK,
 )
@@ -89,6 +95,18 @@ def rate_rms2(s: FloatArray) -> float:
 
 
 @kernel()
+def motion_ms2(s: FloatArray) -> float:
+    """Return the mean square of the window's specific force, offset removed, beyond gravity's."""
+    n = s[COUNT]
+    total = s[SUM_A2] / n
+    for j in range(3):
+        mean = s[SUM_A + j] / n
+        centred = mean + s[REF_A + j] - s[OFFSET + j]
+        total += centred * centred - mean * mean
+    return float(max(total - GRAVITY_MS2 * GRAVITY_MS2, 0.0))
+
+
+@kernel()
 def predict(
     x: FloatArray, P: FloatArray, c: FloatArray, dt: float, work: FloatArray, log: FloatArray
 ) -> None:
@@ -116,11 +134,14 @@ def predict(
         turn = k[GAP_RATE] ** 2 * s[MISSING] * dt
         if T > 0.0:
             turn += (k[GYRO_DENSITY] ** 2 + k[GYRO_SHARE] ** 2 * rate_rms2(s)) * T
+            turn += k[GYRO_SHAKE] ** 2 * motion_ms2(s) * T
+            turn += k[BLOW] ** 2 * s[SUM_BLOW] * dt * dt
+        density = power(s)
         for j in range(3):
             P[r + TH + j, r + TH + j] += turn
-            P[r + BI + j, r + BI + j] += (k[BIAS_WALK] ** 2 + k[BIAS_SHARE] ** 2 * s[POWER]) * span
+            P[r + BI + j, r + BI + j] += (k[BIAS_WALK] ** 2 + k[BIAS_SHARE] ** 2 * density) * span
             P[r + AO + j, r + AO + j] += k[OFFSET_WALK] ** 2 * span
-            P[r + VE + j, r + VE + j] += (k[ACC_DENSITY] ** 2 + k[ACC_SHARE] ** 2 * s[POWER]) * T
+            P[r + VE + j, r + VE + j] += (k[ACC_DENSITY] ** 2 + k[ACC_SHARE] ** 2 * density) * T
         move(s, T)
         if s[MISSING] > 0.0:
             forget(s, P, r, k)

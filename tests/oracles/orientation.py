@@ -18,9 +18,10 @@ from processing.orientation.params import (
 from processing.types import FloatArray
 
 G = 9.81
-TH, BI, MG, AO, VE, PO = (slice(0, 3), slice(3, 6), slice(6, 15), slice(15, 18), slice(18, 21),
-                          slice(21, 24))  # fmt: skip
-N = 24
+TH, BI, MG, AO, VE, PO = (slice(0, 3), slice(3, 6), slice(6, 15), slice(15, 18), slice(19, 22),
+                          slice(22, 25))  # fmt: skip
+LE = 18
+N = 25
 
 
 @dataclass
@@ -38,12 +39,14 @@ class Sensor:
     pos: FloatArray = field(default_factory=lambda: np.zeros(3))
     last: FloatArray = field(default_factory=lambda: np.zeros(3))
     block: list[FloatArray] = field(default_factory=list)
-    power: float = 1.0
+    block_lead: FloatArray = field(default_factory=lambda: np.zeros(3))
+    power: FloatArray = field(default_factory=lambda: np.ones(2))
+    forces: list[FloatArray] = field(default_factory=list)
     still_s: float = 0.0
     still_w: FloatArray = field(default_factory=lambda: np.zeros(3))
     age_s: float = 0.0
     quiet: FloatArray = field(default_factory=lambda: np.zeros(2))
-    slow: FloatArray = field(default_factory=lambda: np.zeros((3, 12)))
+    slow: FloatArray = field(default_factory=lambda: np.zeros((3, 13)))
     slow_age: float = 0.0
 
     def __post_init__(self) -> None:
@@ -62,10 +65,10 @@ def up_attitude(acc: FloatArray) -> FloatArray:
 def strapdown(
     s: Sensor, gyr: FloatArray, acc: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """One window: attitudes, ∫[R, R ω] dt (3, 12), ∫f dt and ∫∫f dt²."""
+    """One window: attitudes, ∫[R, R ω, R (ω × f)] dt (3, 13), ∫f dt and ∫∫f dt²."""
     dt = 1.0 / s.rate_hz
     attitudes = []
-    J, F, D = np.zeros((3, 12)), np.zeros(3), np.zeros(3)
+    J, F, D = np.zeros((3, 13)), np.zeros(3), np.zeros(3)
     block = max(1, int(0.02 / dt))
     for w, a in zip(gyr, acc, strict=True):
         if s.q is None:
@@ -82,10 +85,12 @@ def strapdown(
         F += R @ (f + np.cross(s.lead_s / dt * phi, f)) * dt
         D += F * dt
         s.block.append(phi)
+        s.block_lead += np.cross(phi, f)
         if len(s.block) == block:
             J[:, :3] += R * block * dt
-            J[:, 3:] += np.einsum("ij,k->ijk", R, np.sum(s.block, axis=0)).reshape(3, 9)
-            s.block = []
+            J[:, 3:12] += np.einsum("ij,k->ijk", R, np.sum(s.block, axis=0)).reshape(3, 9)
+            J[:, 12] += R @ s.block_lead
+            s.block, s.block_lead = [], np.zeros(3)
     return np.array(attitudes), J, F, D
 
 
@@ -94,11 +99,12 @@ def transition(J: FloatArray, T: float) -> FloatArray:
     half = np.eye(N)
     half[PO, VE] = 0.5 * T * np.eye(3)
     half[TH, BI] = -0.5 * J[:, :3]
-    half[TH, MG] = 0.5 * J[:, 3:]
+    half[TH, MG] = 0.5 * J[:, 3:12]
     middle = np.eye(N)
     middle[VE, AO] = -J[:, :3]
-    middle[18, 1] = G * T
-    middle[19, 0] = -G * T
+    middle[VE, LE] = J[:, 12]
+    middle[19, 1] = G * T
+    middle[20, 0] = -G * T
     F: FloatArray = half @ middle @ half
     return F
 
@@ -129,6 +135,7 @@ def single(
     P[BI, BI] = np.radians(params.bias_sigma_dps) ** 2 * np.eye(3)
     P[MG, MG] = params.gain_sigma**2 * np.eye(9)
     P[AO, AO] = params.offset_sigma_ms2**2 * np.eye(3)
+    P[LE, LE] = params.acc_lead_sigma_s**2
     P[VE, VE] = shared.velocity0_ms**2 * np.eye(3)
     P[PO, PO] = shared.position0_m**2 * np.eye(3)
     window = round(shared.window_s * rate_hz)
@@ -136,21 +143,28 @@ def single(
     rows, passed = [], []
     for k in range(0, gyr.shape[0] - window + 1, window):
         w, a = gyr[k : k + window], acc[k : k + window]
-        bias = s.bias.copy()
+        bias, offset = s.bias.copy(), s.offset.copy()
         attitudes, J, S, D = strapdown(s, w, a)
         assert s.q is not None
         s.slow_age += T
         s.slow += min(1.0, T / min(s.slow_age, shared.coherence_s)) * (J / T - s.slow)
         F = transition(s.slow * T, T)
         mean_square = np.mean(np.sum((w - bias) ** 2, axis=1))
+        beyond = np.mean(np.sum((a - offset) ** 2, axis=1)) - G**2
         Q = np.zeros((N, N))
         Q[TH, TH] = (
-            np.radians(shared.gyro_density_dps) ** 2 + shared.gyro_share**2 * mean_square
+            np.radians(shared.gyro_density_dps) ** 2
+            + shared.gyro_share**2 * mean_square
+            + np.radians(shared.gyro_shake_dps) ** 2 * max(beyond, 0.0)
         ) * T * np.eye(3)  # fmt: skip
+        s.forces = [*s.forces[-2:], *a]
+        blows = np.sum(np.diff(s.forces, n=2, axis=0) ** 2) / rate_hz**2
+        Q[TH, TH] += np.radians(shared.blow_deg) ** 2 * blows * np.eye(3)
+        power = s.power.max()
         walk = np.radians(shared.bias_walk_dps) ** 2
-        Q[BI, BI] = (walk + np.radians(shared.bias_share_dps) ** 2 * s.power) * T * np.eye(3)
+        Q[BI, BI] = (walk + np.radians(shared.bias_share_dps) ** 2 * power) * T * np.eye(3)
         Q[AO, AO] = shared.offset_walk_ms2**2 * T * np.eye(3)
-        Q[VE, VE] = (shared.acc_density_ms2**2 + shared.acc_share**2 * s.power) * T * np.eye(3)
+        Q[VE, VE] = (shared.acc_density_ms2**2 + shared.acc_share**2 * power) * T * np.eye(3)
         P = F @ P @ F.T + Q
         predicted = P.copy()
         g = np.array([0.0, 0.0, G])
@@ -167,6 +181,7 @@ def single(
         s.bias += dx[BI]
         s.gain += dx[MG].reshape(3, 3)
         s.offset += dx[AO]
+        s.lead_s += dx[LE]
         s.vel += dx[VE]
         s.pos += dx[PO]
         attitudes[-1] = s.q
@@ -180,14 +195,16 @@ def _motion(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     p = shared.pole_rad
     w = S / T - np.array([0.0, 0.0, G]) + 2.0 * p * s.vel + p * p * s.pos
-    power = float(w @ w) * T / 3.0
-    s.power = max(power, s.power + min(1.0, T / shared.power_memory_s) * (power - s.power))
+    power = np.array([(w[0] ** 2 + w[1] ** 2) / 2.0, w[2] ** 2]) * T
+    faded = s.power + min(1.0, T / shared.power_memory_s) * (power - s.power)
+    s.power = np.maximum(power, faded)
     H = np.zeros((3, N))
     H[0, 1], H[1, 0] = G, -G
     H[:, AO] = -s.slow[:, :3]
+    H[:, LE] = s.slow[:, 12]
     H[:, VE] = 2.0 * p * np.eye(3)
     H[:, PO] = p * p * np.eye(3)
-    return H, -w, np.full(3, max(s.power, shared.power_floor) / T)
+    return H, -w, np.maximum(s.power[[0, 0, 1]], shared.power_floor) / T
 
 
 def _rest(
