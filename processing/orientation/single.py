@@ -36,7 +36,7 @@ SETTLED_GAIN_SIGMA: Final = 1e-4
 HAND_WINDOW_S: Final = 0.25
 """Window for motion as quick as that of a hand, s."""
 HAND_COHERENCE_S: Final = 0.5
-"""A hand turns to and fro in less than this, s; see `FilterParams.coherence_s`."""
+"""A hand turns there and back in less than this, s; see `FilterParams.coherence_s`."""
 GYRO_DELAY_S: Final = 0.00125
 """How much more a gyroscope's low-pass delays than the accelerometer's, s: consumer sensors with
 bandwidths of 100 to 250 Hz lie between 0.5 and 2 ms. Where the filter starts: it is a state."""
