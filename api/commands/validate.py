@@ -19,6 +19,12 @@ import click
     help="Angles, honesty of sigma and drift on the simulated patients.",
 )
 @click.option("--patients", default=6, show_default=True, help="Simulated patients per sensor.")
+@click.option(
+    "--hours",
+    default=0.0,
+    show_default=True,
+    help="Also a day of so many hours with a torticollis and resets at M; 8 takes minutes.",
+)
 @click.option("--report", type=click.Path(path_type=Path), help="Write a self-contained HTML page.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def command(
@@ -26,17 +32,22 @@ def command(
     broad: Path | None,
     simulated: bool,
     patients: int,
+    hours: float,
     report: Path | None,
     as_json: bool,
 ) -> None:
     """Measure accuracy: BROAD's trials against optics, simulated patients against their truth."""
-    if broad is None and not simulated:
-        raise click.UsageError("Say what to validate on: --broad FOLDER, --simulated, or both.")
+    if broad is None and not simulated and not hours > 0.0:
+        raise click.UsageError(
+            "Say what to validate on: --broad FOLDER, --simulated, --hours N, or several of them."
+        )
     result: dict[str, Any] = {}
     if broad is not None:
         result["broad"] = _broad(broad, quiet=as_json)
     if simulated:
         result["simulated"] = _simulated(patients, quiet=as_json)
+    if hours > 0.0:
+        result["day"] = _day(hours, quiet=as_json)
     if report is not None:
         from api.validation.report import write_report
 
@@ -112,3 +123,12 @@ def _simulated(patients: int, *, quiet: bool) -> dict[str, Any]:
     if not quiet:
         print_table(result, click.echo)
     return result
+
+
+def _day(hours: float, *, quiet: bool) -> list[dict[str, Any]]:
+    from api.validation.day import print_hours, validate_day
+
+    found = validate_day(hours)
+    if not quiet:
+        print_hours(found, click.echo)
+    return found

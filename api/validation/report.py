@@ -34,6 +34,8 @@ def write_report(path: Path, result: dict[str, Any]) -> None:
         parts.extend(_broad(result["broad"]))
     if "simulated" in result:
         parts.extend(_simulated(result["simulated"]))
+    if "day" in result:
+        parts.extend(_day(result["day"]))
     parts.append(
         "<h2>Limits</h2><p>BROAD moves one sensor by hand, on a table at rest and with optics as "
         "truth; it says nothing about necks. Simulated patients are as good as the simulator. "
@@ -115,6 +117,49 @@ def _simulated(result: dict[str, Any]) -> list[str]:
     ]
     for example in result["examples"]:
         parts.extend(_example(example))
+    return parts
+
+
+def _day(hours: list[dict[str, Any]]) -> list[str]:
+    """Return table and curves of error, sigma and what is left of the torticollis by the hour."""
+    rows = [
+        [
+            h["sensor"],
+            h["mode"],
+            str(h["hour"]),
+            *(f"{h[key]:.2f}" for key in ("rmse", "mean_sigma")),
+            *(f"{h[key]:.0%}" for key in ("within_1_sigma", "within_2_sigma")),
+            f"{h['median_shown']:.1f} ({h['median_true']:.1f})",
+        ]
+        for h in hours
+    ]
+    parts = [
+        "<h2>A day with a constant torticollis</h2>",
+        "<p>One simulated patient whose D lies 40° to the right of N. N is held once, with help; "
+        "from then on only M, 15° to the right, every ten minutes.</p>",
+        _table(
+            ["sensor", "mode", "hour", "rotation", "σ", "in 1σ", "in 2σ", "median shown (true)"],
+            rows,
+        ),
+    ]
+    last = float(max(h["hour"] for h in hours))
+    for sensor in dict.fromkeys(h["sensor"] for h in hours):
+        mine = [h for h in hours if h["sensor"] == sensor]
+        top = float(np.ceil(max(max(h["rmse"], h["mean_sigma"]) for h in mine))) + 1.0
+        curves = Frame(
+            (0.0, last), (0.0, top), "hour", "degrees", f"sensor {sensor}: error and sigma by hour"
+        )
+        for number, (mode, key, name) in enumerate(
+            (
+                ("online", "rmse", "error online"),
+                ("online", "mean_sigma", "sigma online"),
+                ("offline", "rmse", "error offline"),
+                ("offline", "mean_sigma", "sigma offline"),
+            )
+        ):
+            points = [(h["hour"] - 0.5, h[key]) for h in mine if h["mode"] == mode]
+            curves.line(points, number, name)
+        parts.append(curves.svg())
     return parts
 
 

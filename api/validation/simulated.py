@@ -62,7 +62,7 @@ def validate_simulated(patients: int) -> dict[str, Any]:
     modes: tuple[Mode, ...] = ("online", "offline")
     examples = [_example(SCENARIOS[0].spec, mode) for mode in modes]
     for sensor, kind in SENSORS.items():
-        for scenario in SCENARIOS if sensor == "A" else SCENARIOS[:1]:
+        for scenario in SCENARIOS:
             spec = replace(scenario.spec, head_sensor=kind, trunk_sensor=kind)
             for patient in range(patients):
                 scores.extend(score_patient(spec, sensor, scenario.name, patient))

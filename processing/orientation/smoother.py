@@ -97,6 +97,17 @@ def sweep_back(
                 for i in range(sensors):
                     apply_adjoint(L, i * N_ERROR, log[w, i, LOG_TRANSITION:LOG_FORGOT])
                 transpose(L)
+            symmetrise(L)
+
+
+@kernel()
+def symmetrise(L: FloatArray) -> None:
+    """Remove the antisymmetric part: nothing corrects it, and over hours it grows without bound."""
+    for m in range(L.shape[0]):
+        for j in range(m):
+            mean = 0.5 * (L[m, j] + L[j, m])
+            L[m, j] = mean
+            L[j, m] = mean
 
 
 @kernel()

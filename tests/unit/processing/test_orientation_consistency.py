@@ -13,6 +13,7 @@ from processing.orientation.consistency import (
 )
 from processing.orientation.grade import LEAST, MOST, walk_factor
 from processing.orientation.layout import BI, BIAS, N_ERROR, N_PAIR, N_STATE, VE
+from processing.orientation.smoother import symmetrise
 from processing.types import FloatArray
 
 
@@ -73,3 +74,10 @@ def test_a_large_bias_says_that_it_wanders(bias_dps: float, low: float, high: fl
             P[i * N_ERROR + BI + j, i * N_ERROR + BI + j] = variances[i, j]
     assert walk_factor(x, P, np.zeros((2, 3)), variances) == pytest.approx(1.0)
     assert LEAST < 1.0 < MOST
+
+
+def test_what_rounding_left_of_antisymmetry_is_removed() -> None:
+    L = np.random.default_rng(5).standard_normal((6, 6))
+    expected = 0.5 * (L + L.T)
+    symmetrise(L)
+    assert np.array_equal(L, expected)
