@@ -25,12 +25,17 @@ CLINICAL: Final = "clinical"
 """Judging episodes, entering treatments, setting what counts. No token has it."""
 
 CONSENT: Final = "consent"
-"""Saying yes or no for the patient, who may share their data, and erasing it. No token has it."""
+"""Saying yes or no for the patient, and who may see their data. No token has it."""
+
+ERASE: Final = "erase"
+"""Deleting a record for good: the person's to do, not that of who treats them. No token has it."""
 
 ROLE_RIGHTS: Final[dict[Role, frozenset[str]]] = {
-    "patient": frozenset({"read:summary", "read:raw", "write:annotations", "forward", CONSENT}),
+    "patient": frozenset(
+        {"read:summary", "read:raw", "write:annotations", "forward", CONSENT, ERASE}
+    ),
     "carer": frozenset({"read:summary", "write:annotations"}),
     "clinician": frozenset({"read:summary", "read:raw", "write:annotations", CLINICAL, CONSENT}),
     "researcher": frozenset({"read:summary", "read:raw"}),
-    "admin": frozenset({"read:summary", "read:raw", "write:annotations", CLINICAL, "admin"}),
+    "admin": frozenset({"read:summary", "read:raw", "write:annotations", CLINICAL, ERASE, "admin"}),
 }

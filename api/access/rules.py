@@ -13,9 +13,10 @@ from starlette.routing import compile_path
 
 from api.access.rights import Right
 
-Need = Right | Literal["public", "signed-in", "account", "clinical", "consent"]
+Need = Right | Literal["public", "signed-in", "account", "clinical", "consent", "erase"]
 """`public`: anybody; `signed-in`: whoever has a login or a token; `account`: a login, no token;
-`clinical`: who treats the patient; `consent`: the patient, or who treats them."""
+`clinical`: who treats the patient; `consent`: the patient, or who treats them; `erase`: the
+patient, or an administrator who was granted them."""
 
 Subject = Literal["none", "path", "shown", "recorded"]
 """Whose data: nobody's; the patient in the path; one that a page or list chooses among those the
@@ -75,7 +76,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", f"{_V1}/patients", "signed-in", "shown", "masked"),
     _rule("GET", f"{_V1}/cohort", "read:summary", "shown", "masked"),
     _rule("GET", _P, "read:summary", "path", "masked"),
-    _rule("DELETE", _P, "consent", "path", "refused"),
+    _rule("DELETE", _P, "erase", "path", "refused"),
     _rule("GET", f"{_P}/audit", "consent", "path", "refused"),
     _rule("GET POST DELETE", f"{_P}/grants", "consent", "path", "refused"),
     _rule("DELETE", f"{_P}/grants/{{grant_id}}", "consent", "path", "refused"),
@@ -140,7 +141,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", "/mine", "consent", "shown", "refused"),
     _rule("POST", "/mine/stop-sharing", "consent", "shown", "refused"),
     _rule("POST", "/mine/consent", "consent", "shown", "refused"),
-    _rule("POST", "/mine/delete", "consent", "shown", "refused"),
+    _rule("POST", "/mine/delete", "erase", "shown", "refused"),
     _rule("GET", "/exercises", "read:summary", "shown", "refused"),
     _rule("POST", "/exercises/plan", "write:annotations", "shown", "refused"),
     _rule("POST", "/exercises/start", "write:annotations", "recorded", "refused"),
