@@ -120,7 +120,7 @@ def _cycle(
         return ()
     since_d = (today - held[-1].day).days
     found = cycles_of(days, held, FIGURES["deviation"], thresholds)
-    lines = [t("cycle.since", weeks=since_d // 7, days=since_d % 7)]
+    lines = [t("cycle.since", day=since_d)]
     if not found:
         return (*lines, t("cycle.cannot.no_baseline"))
     latest = found[-1]
