@@ -4,7 +4,7 @@ import re
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, ViewportSize, expect
 
 from tests.browser.conftest import AXE, Demo, Watched
 from tests.browser.test_pages import axe_violations
@@ -12,7 +12,7 @@ from tests.browser.test_pages import axe_violations
 pytestmark = pytest.mark.browser
 
 PAGES = ["/setup", "/exercises", "/week", "/mine"]
-PHONE = {"width": 320, "height": 700}
+PHONE: ViewportSize = {"width": 320, "height": 700}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
