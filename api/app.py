@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from api.access.arrival import trusted_proxy
 from api.access.guard import Guard
 from api.clinic import views as clinic
-from api.conditional import Conditional
+from api.conditional import NOT_MODIFIED, Conditional
 from api.gate import Gate
 from api.problems import MEDIA_TYPE, PROBLEMS, Problem, install_problems
 from api.routes import ROUTERS
@@ -32,29 +32,50 @@ Head and neck posture from two wearable sensors.
 """
 
 
-def _problem_answers() -> dict[int | str, dict[str, object]]:
-    """Return the error answers that every operation may give, for OpenAPI."""
-    texts: dict[int, list[str]] = {}
-    for slug, (status, meaning) in PROBLEMS.items():
-        texts.setdefault(status, []).append(f"`{slug}`: {meaning}")
+EVERYWHERE = (400, 401, 403, 404, 413, 422, 500, 503)
+"""Error answers that any operation may give."""
+CONFLICT = 409
+"""The one more of what changes something, and of the live stream, which needs a recording."""
+
+
+def _problem_answer(status: int) -> dict[str, Any]:
+    """Return one error answer for OpenAPI."""
+    texts = [
+        f"`{slug}`: {meaning}" for slug, (known, meaning) in PROBLEMS.items() if known == status
+    ]
     return {
-        status: {
-            "description": " ".join(texts[status]),
-            "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
-        }
-        for status in (400, 401, 403, 404, 413, 422, 500, 503)
+        "description": " ".join(texts),
+        "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
     }
 
 
+class _Described(FastAPI):
+    """FastAPI whose description also has the answers that depend on the kind of operation."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description: what changes may conflict, JSON that is read may be known."""
+        description = super().openapi()
+        for operations in description["paths"].values():
+            for method, operation in operations.items():
+                answers = operation["responses"]
+                content = answers.get("200", {}).get("content", {})
+                if method != "get" or "text/event-stream" in content:
+                    answers.setdefault(str(CONFLICT), _problem_answer(CONFLICT))
+                elif any(media.endswith("json") for media in content):
+                    for status, answer in NOT_MODIFIED.items():
+                        answers.setdefault(str(status), answer)
+        return description
+
+
 def _bare_app() -> FastAPI:
-    return FastAPI(
+    return _Described(
         title="necktrace",
         version=version("necktrace"),
         description=DESCRIPTION,
         openapi_url=f"{API_PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
-        responses=_problem_answers(),
+        responses={status: _problem_answer(status) for status in EVERYWHERE},
     )
 
 
