@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.types import CervicalAngles, FloatArray
-from storage.results import ANGLE_FIELDS, AXES, SECOND_NS, AngleSeries, FullRate
+from storage.results import ANGLE_FIELDS, SECOND_NS, AngleSeries, FullRate
+from storage.slots import slots_of
+from storage.whole_numbers import EMPTY, to_whole
 
 _WIDTH = len(ANGLE_FIELDS)
 _VALID = ANGLE_FIELDS.index("valid")
-_EMPTY = np.int16(-32768)
 _UNITS = np.array([0.01] * (_WIDTH - 1) + [0.0001])
 """Whole centidegrees, and ten-thousandths for the valid fraction."""
 
@@ -87,13 +88,12 @@ def pack_minute(second: NDArray[np.int64], values: FloatArray) -> bytes:
     values : (n, 16) float64
         One column per `ANGLE_FIELDS`.
     """
-    grid = np.full((60, _WIDTH), _EMPTY)
-    scaled = np.rint(values / _UNITS)
-    known = np.isfinite(scaled)
-    grid[second] = np.where(known, np.clip(np.where(known, scaled, 0), -32767, 32767), _EMPTY)
-    column_major = grid.T.astype("<i2")
-    deltas = np.diff(column_major, axis=1, prepend=np.zeros((_WIDTH, 1), "<i2"))
-    return zlib.compress(deltas.astype("<i2").tobytes(), 1)
+    whole = np.empty((_WIDTH, len(second)), np.int16)
+    to_whole(values, _UNITS, whole)
+    deltas = np.full((_WIDTH, 60), EMPTY)
+    deltas[:, second] = whole
+    deltas[:, 1:] -= deltas[:, :-1].copy()
+    return zlib.compress(deltas.astype("<i2", copy=False).tobytes(), 1)
 
 
 def unpack_minutes(rows: Iterable[tuple[int, bytes]]) -> AngleSeries:
@@ -106,9 +106,9 @@ def unpack_minutes(rows: Iterable[tuple[int, bytes]]) -> AngleSeries:
     grid = np.cumsum(deltas, axis=2, dtype=np.int16).transpose(0, 2, 1).reshape(-1, _WIDTH)
     minutes = np.array([minute for minute, _ in listed], dtype=np.int64)
     t = ((minutes[:, None] * 60 + np.arange(60)) * SECOND_NS).ravel()
-    present = grid[:, _VALID] != _EMPTY
+    present = grid[:, _VALID] != EMPTY
     kept = grid[present]
-    values = np.where(kept == _EMPTY, np.nan, kept * _UNITS)
+    values = np.where(kept == EMPTY, np.nan, kept * _UNITS)
     return AngleSeries(t[present], 1, values)
 
 
@@ -173,54 +173,6 @@ def _reduced(rows: FullRate, rate_hz: float) -> AngleSeries:
         return AngleSeries.empty()
     t_ns, values = slots_of(rows, SECOND_NS, rate_hz)
     return AngleSeries(t_ns, 1, values)
-
-
-def slots_of(rows: FullRate, slot_ns: int, rate_hz: float) -> tuple[NDArray[np.int64], FloatArray]:
-    """Return rows, at least one, as slots of any length with the columns of the 1 Hz grid.
-
-    Parameters
-    ----------
-    slot_ns : int
-        Slots lie on multiples of it since 1970.
-    rate_hz : float
-        Nominal rate of the rows; a slot with fewer valid ones is valid in part.
-
-    Returns
-    -------
-    t_ns : (n,) int64
-        Beginning of each slot that holds a row.
-    values : (n, 16) float64
-        One column per name in `ANGLE_FIELDS`.
-    """
-    slots = rows.t_ns // slot_ns
-    starts = np.flatnonzero(np.diff(slots, prepend=slots[0] - 1))
-    out = np.empty((len(starts), _WIDTH))
-    for axis in range(len(AXES)):
-        column = rows.angles_deg[:, axis]
-        known = rows.valid & np.isfinite(column)
-        out[:, 3 * axis] = _means(column, known, starts)
-        low = np.minimum.reduceat(np.where(known, column, np.inf), starts)
-        high = np.maximum.reduceat(np.where(known, column, -np.inf), starts)
-        out[:, 3 * axis + 1] = np.where(np.isinf(low), np.nan, low)
-        out[:, 3 * axis + 2] = np.where(np.isinf(high), np.nan, high)
-    sigma = rows.heading_sigma_deg
-    out[:, 12] = _means(sigma, rows.valid & np.isfinite(sigma), starts)
-    for k in (0, 1):
-        if rows.head_deg is None:
-            out[:, 13 + k] = np.nan
-        else:
-            column = rows.head_deg[:, k]
-            out[:, 13 + k] = _means(column, rows.valid & np.isfinite(column), starts)
-    counted = np.add.reduceat(rows.valid.astype(np.float64), starts)
-    out[:, _VALID] = np.minimum(counted / (rate_hz * slot_ns * 1e-9), 1.0)
-    return slots[starts] * slot_ns, out
-
-
-def _means(column: FloatArray, known: NDArray[np.bool_], starts: NDArray[np.intp]) -> FloatArray:
-    count = np.add.reduceat(known.astype(np.float64), starts)
-    total = np.add.reduceat(np.where(known, column, 0.0), starts)
-    means: FloatArray = np.divide(total, count, out=np.full(len(starts), np.nan), where=count > 0)
-    return means
 
 
 def _rows(rows: FullRate, a: int, b: int) -> FullRate:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from processing.types import FloatArray
 from storage.results import FullRate
+from storage.whole_numbers import EMPTY, to_whole
 
 HOUR_NS = 3_600_000_000_000
 _ANGLES = ("flexion_cdeg", "lateral_right_cdeg", "rotation_right_cdeg", "deviation_cdeg")
@@ -22,7 +23,6 @@ _COLUMNS = (*_ANGLES, "heading_sigma_cdeg", *_QUATERNION, *_HEAD)
 FULL_RATE_COLUMNS = ("t_ns", *_COLUMNS, "valid")
 """Columns of a file: whole centidegrees and quaternion components x 32767, null where unknown."""
 _UNITS = np.array([0.01] * 5 + [1.0 / 32767.0] * 4 + [0.01] * 2)
-_EMPTY = np.int16(-32768)
 _BLOB_HEAD = struct.Struct("<iq")
 """Rows, and time of the first one."""
 
@@ -72,23 +72,21 @@ class EncodedHour:
 
 def pack(rows: FullRate) -> PackedRows:
     """Return rows in time order and whole centidegrees; what does not fit is cut to what does."""
-    n = len(rows.t_ns)
-    columns = np.empty((len(_COLUMNS), n), np.int16)
-    head = np.full((n, 2), np.nan) if rows.head_deg is None else rows.head_deg
+    columns = np.empty((len(_COLUMNS), len(rows.t_ns)), np.int16)
     at = 0
-    for part in (rows.angles_deg, rows.heading_sigma_deg[:, None], rows.q_rel, head):
-        width = part.shape[1]
-        scaled = np.rint(part.T / _UNITS[at : at + width, None])
-        known = np.isfinite(scaled)
-        columns[at : at + width] = np.where(known, np.clip(scaled, -32767, 32767), _EMPTY)
-        at += width
+    for part in (rows.angles_deg, rows.heading_sigma_deg[:, None], rows.q_rel, rows.head_deg):
+        if part is None:
+            columns[at:] = EMPTY
+            continue
+        to_whole(part, _UNITS[at : at + part.shape[1]], columns[at : at + part.shape[1]])
+        at += part.shape[1]
     return merged([PackedRows(rows.t_ns, columns, rows.valid)])
 
 
 def unpack(packed: PackedRows) -> FullRate:
     """Return rows in degrees, NaN where unknown."""
     values: FloatArray = packed.columns * _UNITS[:, None]
-    values[packed.columns == _EMPTY] = np.nan
+    values[packed.columns == EMPTY] = np.nan
     head = np.ascontiguousarray(values[9:].T)
     return FullRate(
         t_ns=packed.t_ns,
@@ -144,7 +142,7 @@ def to_parquet(rows: PackedRows) -> bytes:
     """Return the bytes of a file."""
     columns: dict[str, pa.Array] = {"t_ns": pa.array(rows.t_ns)}
     for name, column in zip(_COLUMNS, rows.columns, strict=True):
-        columns[name] = pa.array(column, mask=column == _EMPTY)
+        columns[name] = pa.array(column, mask=column == EMPTY)
     columns["valid"] = pa.array(rows.valid)
     sink = pa.BufferOutputStream()
     pq.write_table(
@@ -171,7 +169,7 @@ def from_parquet(body: bytes) -> PackedRows:
     """
     table = pq.read_table(io.BytesIO(body))
     columns = [
-        np.asarray(table.column(name).combine_chunks().fill_null(int(_EMPTY)), dtype=np.int16)
+        np.asarray(table.column(name).combine_chunks().fill_null(int(EMPTY)), dtype=np.int16)
         for name in _COLUMNS
     ]
     return PackedRows(

@@ -10,9 +10,10 @@ import numpy as np
 from api.runtime import Runtime
 from api.web import texts
 from processing.types import Episode, FloatArray, IntArray
-from storage.angle_grid import joined, slots_of
+from storage.angle_grid import joined
 from storage.catalog import Patient
 from storage.results import ANGLE_FIELDS
+from storage.slots import slots_of
 
 AROUND_NS: Final = 15_000_000_000
 CLOSE_NS: Final = 4_000_000_000

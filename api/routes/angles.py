@@ -18,9 +18,10 @@ from api.routes.parameters import PatientDep, RangeDep, VersionDep
 from api.runtime import Runtime, RuntimeDep
 from api.web.texts import iso
 from processing.grid import GridParams
-from storage.angle_grid import joined, slots_of
+from storage.angle_grid import joined
 from storage.catalog import Patient
 from storage.results import ANGLE_FIELDS
+from storage.slots import slots_of
 
 router = APIRouter(tags=["results"])
 
