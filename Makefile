@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 JOBS ?= 2
-# pytest ends with 5 where no test was chosen; with ARGS one of the two halves may well be empty
+# pytest ends with 5 where no test was chosen; with ARGS a part may well be empty
 NONE_IS_FINE = $(if $(ARGS),|| [ $$? -eq 5 ])
 INFLUXD := .cache/influxd
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -28,8 +28,10 @@ test: install-dev influxd ## linters, type checks, import contracts and every te
 	@$(MAKE) --no-print-directory lint
 	@echo "tests, side by side:"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not realtime" -q $(ARGS) $(NONE_IS_FINE)
-	@echo "tests that work in real time, one after the other:"
-	@$(BIN)/python -m pytest -m realtime -q $(ARGS) $(NONE_IS_FINE)
+	@echo "tests that work in real time and mostly wait, side by side:"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "realtime and not browser" -q $(ARGS) $(NONE_IS_FINE)
+	@echo "tests in a browser, one after the other:"
+	@$(BIN)/python -m pytest -m "realtime and browser" -q $(ARGS) $(NONE_IS_FINE)
 
 test-fast: install-dev ## what a change is tried with every minute
 	@$(BIN)/python -m pytest -m "not slow and not browser and not influx and not ble" -q $(ARGS)

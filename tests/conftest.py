@@ -73,8 +73,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Choose short or long forms, mark what the clock of the wall decides, browser tests last.
 
-    Links, collectors and pages work in real time; beside a busy neighbour they would be late. They
-    run one after the other (`make test`). Playwright's own event loop runs until the session ends.
+    Links, collectors and pages work in real time; beside a busy neighbour they would be late. Links
+    and collectors mostly wait, so `make test` runs two of them at once, but no page beside them.
+    Playwright's own event loop runs until the session ends.
     """
     soak = bool(config.getoption("--soak"))
     left_out = [i for i in items if (i.get_closest_marker("soak") is not None) != soak]
