@@ -184,7 +184,10 @@ async def _serve(
                 say(f"No head sensor is paired yet: {page}setup leads through it.")
             if browser:
                 await asyncio.to_thread(webbrowser.open, page)
-            await _either(desk.chosen, stop)
+            try:
+                await _either(desk.chosen, stop)
+            finally:
+                await desk.end()
             if stop.is_set():
                 return
             patient = catalog.patient(patient_id)

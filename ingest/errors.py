@@ -12,6 +12,7 @@ IngestError
 │   ├── PairingRequiredError       encryption is needed and nobody confirmed the pairing
 │   ├── PairingRefusedError        the sensor refuses, or does not know this computer any more
 │   └── GattError                  the sensor or the system refused one read, write or subscription
+├── NodUnclearError                a nod did not tell which sensor is on the head
 ├── ReprocessError                 results cannot be made again as asked
 └── SensorError                    the link is fine, the device is not
     ├── UnknownSensorError         no driver knows this device
@@ -23,6 +24,8 @@ IngestError
     └── MalformedAnswerError       an answer that its own protocol does not allow
 """
 
+from typing import ClassVar
+
 
 class IngestError(Exception):
     """Root of all errors raised by `ingest`; the text is a sentence, `remedy` the next step."""
@@ -33,6 +36,21 @@ class IngestError(Exception):
         super().__init__(message)
         if remedy is not None:
             self.remedy = remedy
+
+
+class NodUnclearError(IngestError):
+    """Which of two sensors is on the head could not be told by a nod."""
+
+    remedy = "Say it yourself: `necktrace pair ADDRESS --role head`, and --role trunk."
+    _WHY: ClassVar = {
+        "still": "Neither sensor saw a nod.",
+        "both": "Both sensors moved alike: is one on the head and one on the trunk?",
+        "silent": "One of the sensors sent nothing to judge by.",
+    }
+
+    def __init__(self, verdict: str) -> None:
+        super().__init__(self._WHY[verdict])
+        self.verdict = verdict
 
 
 class ReprocessError(IngestError):

@@ -1,4 +1,4 @@
-"""Pairing: make a sensor known to this computer, and find out which of two is on the head.
+"""Pairing: make a sensor known to this computer.
 
 Who is paired is remembered by the caller as a `SensorWish`; what makes a pairing safe is that only
 the sensor a person chose is connected, identified and, where it has one, bonded.
@@ -6,29 +6,19 @@ the sensor a person chose is connected, identified and, where it has one, bonded
 
 import asyncio
 import contextlib
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-import numpy as np
-
 from ingest.candidates import SensorWish
-from ingest.drivers.driver import SensorIdentity, SensorPacket, StreamStarted
+from ingest.drivers.driver import SensorIdentity
 from ingest.drivers.inbox import Inbox, MonotonicNs
 from ingest.drivers.registry import Registry
 from ingest.errors import PairingRequiredError, SensorNotFoundError, UnknownSensorError
-from ingest.link import LinkOutput
 from ingest.transport import Advertisement, Connection, Transport
 
 PairingWindow = Callable[[str], AbstractAsyncContextManager[None]]
 """Makes the computer accept the pairing of one address; `ingest.sources.ble.pairing_window`."""
-
-NOD_RATIO = 3.0
-"""How much more the nodding sensor must have turned. Smaller confuses a nod with the trunk's own
-sway, larger asks for violent nods."""
-NOD_LEAST_DPS = 20.0
-"""Least mean rate of a nod; a person sitting still stays below 5 deg/s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,52 +105,3 @@ async def pair_sensor(
 
 async def _connected(transport: Transport, found: Advertisement) -> Connection:
     return await transport.connect(found, timeout_s=20.0, on_disconnect=lambda: None)
-
-
-class NodWatch:
-    """Tells which sensor nodded; give it the events of both links while the person nods."""
-
-    def __init__(self) -> None:
-        self._scales: dict[str, tuple[list[int], float]] = {}
-        self._sums: defaultdict[str, float] = defaultdict(float)
-        self._samples: defaultdict[str, int] = defaultdict(int)
-
-    def __call__(self, outputs: Sequence[LinkOutput]) -> None:
-        """Take events, as a link's `emit`."""
-        for event in outputs:
-            if isinstance(event, StreamStarted):
-                self._begin(event)
-            elif isinstance(event, SensorPacket):
-                self._add(event)
-
-    def begin_watch(self) -> None:
-        """Forget what moved so far: now the person is asked to nod."""
-        self._sums.clear()
-        self._samples.clear()
-
-    def mean_rates_dps(self) -> Mapping[str, float]:
-        """Return the mean angular rate of each sensor, gyroscope offset included, deg/s."""
-        return {device: self._sums[device] / n for device, n in self._samples.items() if n > 0}
-
-    def nodded(self) -> str | None:
-        """Return the device that clearly moved more, None where no one did."""
-        rates = sorted(self.mean_rates_dps().items(), key=lambda item: -item[1])
-        if len(rates) < 2 or rates[0][1] < NOD_LEAST_DPS:
-            return None
-        return rates[0][0] if rates[0][1] >= NOD_RATIO * rates[1][1] else None
-
-    def _begin(self, started: StreamStarted) -> None:
-        for stream in started.streams:
-            columns = [i for i, c in enumerate(stream.channels) if c.name.startswith("gyr_")]
-            if columns:
-                scale_dps = float(np.degrees(stream.channels[columns[0]].scale))
-                self._scales[f"{started.device_id}/{stream.stream}"] = (columns, scale_dps)
-
-    def _add(self, packet: SensorPacket) -> None:
-        known = self._scales.get(f"{packet.device_id}/{packet.stream}")
-        if known is None:
-            return
-        columns, scale_dps = known
-        rates = packet.samples[:, columns].astype(np.float64) * scale_dps
-        self._sums[packet.device_id] += float(np.linalg.norm(rates, axis=1).sum())
-        self._samples[packet.device_id] += packet.n

@@ -130,6 +130,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", "/setup", "read:summary", "recorded", "refused"),
     _rule("POST", "/setup/scan", "write:annotations", "recorded", "refused"),
     _rule("POST", "/setup/pair", "write:annotations", "recorded", "refused"),
+    _rule("POST", "/setup/nod", "write:annotations", "recorded", "refused"),
     _rule("POST", "/setup/simulate", "write:annotations", "recorded", "refused"),
     _rule("POST", "/setup/begin", "write:annotations", "recorded", "refused"),
     _rule("POST", "/setup/guide", "write:annotations", "recorded", "refused"),

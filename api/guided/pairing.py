@@ -1,27 +1,45 @@
 """The first run: which sensors to record from, chosen on a page before recording begins."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 from ingest.discovery import FoundSensor, scan_sensors
 from ingest.drivers.catalogue import SUPPORTED
+from ingest.errors import IngestError, NodUnclearError
 from ingest.live import Role
-from ingest.pairing import pair_sensor
+from ingest.nod import NOD_S, Assigned, NodVerdict, assign_by_nod
+from ingest.pairing import PairedSensor, pair_sensor
 from ingest.sources.virtual_body import ROLES, device_id
 from ingest.transport import Transport
 from storage.catalog import Catalog, Device, Patient
 
+_log = logging.getLogger(__name__)
+
 SCAN_S: Final = 6.0
 """Most sensors are heard within 2 s; a person waits."""
+READY_S: Final = 3.0
+"""Time to see the sentence before the nod is watched; a page that reloads needs two."""
 VIRTUAL: Final = "virtual"
 """Model of simulated sensors."""
 SIMULATED: Final = "simulated"
 """Setting of a patient who is none: everything recorded in this folder is made up."""
 SEED: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class NodView:
+    """How far finding out by a nod is, for the page."""
+
+    state: Literal["connecting", "get_ready", "now", "failed"]
+    before: str = ""
+    """What the last try amounted to (`NodVerdict`), empty before the first."""
+    trouble: str = ""
+    """Why it failed, where it was not for the nod."""
 
 
 def is_simulated(patient: Patient) -> bool:
@@ -40,6 +58,8 @@ class PairingDesk:
         The radio, used by nobody else until `chosen` is set.
     window : callable
         Makes the computer accept the pairing of one address.
+    nod_s : float
+        How long a nod is watched.
     """
 
     def __init__(
@@ -48,12 +68,18 @@ class PairingDesk:
         patient: str,
         transport: Transport,
         window: Callable[[str], AbstractAsyncContextManager[None]] | None,
+        *,
+        nod_s: float = NOD_S,
     ) -> None:
         self._catalog = catalog
         self._patient = patient
         self._transport = transport
         self._window = window
         self._radio = asyncio.Lock()
+        self._nod_s = nod_s
+        self._nodding: asyncio.Task[None] | None = None
+        self.nod: NodView | None = None
+        """How far finding out by a nod is; None where nothing is under way or it is done."""
         self.chosen = asyncio.Event()
         """Set when recording may begin."""
 
@@ -82,23 +108,58 @@ class PairingDesk:
             It was not heard, is not supported, or refuses.
         """
         async with self._radio:
-            found = await pair_sensor(
-                self._transport,
-                SUPPORTED,
-                address,
-                monotonic_ns=time.monotonic_ns,
-                window=self._window,
-            )
-        return keep_paired(
-            self._catalog,
-            Device(
-                id=found.identity.device_id,
-                patient=self._patient,
-                role=role,
-                address=found.address,
-                model=found.identity.model,
-            ),
+            found = await self._paired(address)
+        return keep_paired(self._catalog, as_device(found, self._patient, role))
+
+    async def _paired(self, address: str) -> PairedSensor:
+        return await pair_sensor(
+            self._transport,
+            SUPPORTED,
+            address,
+            monotonic_ns=time.monotonic_ns,
+            window=self._window,
         )
+
+    def start_nod(self, addresses: tuple[str, str]) -> bool:
+        """Begin to find out by a nod which of two sensors is worn on the head; False while busy.
+
+        `nod` tells how far it is.
+        """
+        if self._nodding is not None and not self._nodding.done():
+            return False
+        self.nod = NodView("connecting")
+        self._nodding = asyncio.create_task(self._by_nod(addresses))
+        return True
+
+    async def _by_nod(self, addresses: tuple[str, str]) -> None:
+        async def ask(_number: int, before: NodVerdict | None) -> None:
+            self.nod = NodView("get_ready", before or "")
+            await asyncio.sleep(READY_S)
+            self.nod = NodView("now", before or "")
+
+        try:
+            async with self._radio:
+                first, second = addresses
+                sensors = (await self._paired(first), await self._paired(second))
+                assigned = await assign_by_nod(
+                    self._transport, SUPPORTED, sensors, ask, watch_s=self._nod_s
+                )
+            keep_assigned(self._catalog, self._patient, assigned)
+            self.nod = None
+        except IngestError as error:
+            verdict = error.verdict if isinstance(error, NodUnclearError) else ""
+            trouble = str(error) if verdict else f"{error} {error.remedy}".strip()
+            self.nod = NodView("failed", verdict, trouble)
+        except Exception:
+            _log.exception("finding out by a nod ended in an unforeseen way")
+            self.nod = NodView("failed")
+            raise
+
+    async def end(self) -> None:
+        """Let go of the sensors; whatever was under way ends."""
+        if self._nodding is not None:
+            self._nodding.cancel()
+            await asyncio.gather(self._nodding, return_exceptions=True)
 
     def simulate(self) -> None:
         """Record a simulated person from now on; only where nothing real was recorded."""
@@ -117,6 +178,23 @@ class PairingDesk:
             return False
         self.chosen.set()
         return True
+
+
+def as_device(paired: PairedSensor, patient: str, role: str) -> Device:
+    """Return a paired sensor as the catalogue keeps it."""
+    identity = paired.identity
+    return Device(
+        id=identity.device_id, patient=patient, role=role, address=paired.address,
+        model=identity.model,
+    )  # fmt: skip
+
+
+def keep_assigned(catalog: Catalog, patient: str, assigned: Assigned) -> tuple[Device, Device]:
+    """Keep both sensors of a person; return head, then trunk."""
+    return (
+        keep_paired(catalog, as_device(assigned.head, patient, "head")),
+        keep_paired(catalog, as_device(assigned.trunk, patient, "trunk")),
+    )
 
 
 def keep_paired(catalog: Catalog, device: Device) -> Device:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.guided.guide import Guide
@@ -86,6 +86,20 @@ async def pair(
     except IngestError as error:
         return _page(runtime, trouble=f"{error} {error.remedy}".strip(), status=409)
     return _page(runtime)
+
+
+@router.post("/setup/nod")
+async def nod(
+    runtime: RuntimeDep, address: Annotated[list[str] | None, Form(max_length=20)] = None
+) -> Response:
+    """Begin to find out by a nod which of two sensors is worn on the head."""
+    desk = _desk(runtime)
+    chosen = list(dict.fromkeys(each for each in address or () if 0 < len(each) <= 100))
+    if len(chosen) != 2:
+        return _page(runtime, trouble=texts.text("setup.nod.two"), status=409)
+    if not desk.start_nod((chosen[0], chosen[1])):
+        raise problem("conflict", texts.text("setup.nod.busy"))
+    return RedirectResponse("/setup", 303)
 
 
 @router.post("/setup/simulate")

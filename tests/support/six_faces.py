@@ -16,7 +16,7 @@ GYR_ERROR = np.array([[0.006, 0.002, -0.003], [-0.002, -0.005, 0.001], [0.003, 0
 
 
 def recording(
-    faces: int = 6, *, extra_tilts: int = 6, seed: int = 5
+    faces: int = 6, *, extra_tilts: int = 6, seed: int = 5, rate_hz: float = RATE_HZ
 ) -> tuple[FloatArray, FloatArray]:
     """Lay a sensor on its faces, turning it by hand in between (about 2 s a turn)."""
     rng = np.random.default_rng(seed)
@@ -27,14 +27,14 @@ def recording(
         )[:faces]
     ]  # fmt: skip
     poses += [Rotation.random(random_state=rng) for _ in range(extra_tilts if faces == 6 else 0)]
-    n_still, n_turn = round(4 * RATE_HZ), round(2 * RATE_HZ)
+    n_still, n_turn = round(4 * rate_hz), round(2 * rate_hz)
     attitude = [poses[0]] * n_still
     for before, after in pairwise(poses):
         ease = 0.5 - 0.5 * np.cos(np.linspace(0, np.pi, n_turn))
         attitude += list(Slerp([0, 1], Rotation.concatenate([before, after]))(ease))
         attitude += [after] * n_still
     r = Rotation.concatenate(attitude)
-    step = (r[:-1].inv() * r[1:]).as_rotvec() * RATE_HZ
+    step = (r[:-1].inv() * r[1:]).as_rotvec() * rate_hz
     true_gyr = np.vstack([np.zeros(3), step])
     true_acc = r.inv().apply([0.0, 0.0, G])
     gyr = true_gyr @ np.linalg.inv(np.eye(3) + GYR_ERROR).T + GYR_OFFSET

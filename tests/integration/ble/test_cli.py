@@ -35,6 +35,35 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
+def refused(*arguments: str) -> str:
+    """Run a command that must say why it cannot, without a traceback; return what it says."""
+    done = subprocess.run(
+        [*NECKTRACE, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode in {1, 2}, done.stdout
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_pairing_never_takes_a_neighbours_sensor_unasked(bluez: Bluez, tmp_path: Path) -> None:
+    data = ["--data-dir", str(tmp_path / "data")]
+    bluez(v1(HEAD), v1(TRUNK))
+    assert "add --yes if both of these are yours" in refused("pair", "--seconds", "1", *data)
+    third = "C0:00:00:00:00:03"
+    bluez(v1(HEAD), v1(TRUNK), v1(third))
+    said = refused("pair", "--yes", "--seconds", "1", *data)
+    assert "3 usable sensors were heard" in said
+    assert third in said
+    assert "say where" in refused("pair", HEAD, *data)
+    assert "two different addresses" in refused("pair", HEAD, HEAD, *data)
+    assert not (tmp_path / "data" / "catalog.sqlite").exists()
+
+
 @pytest.mark.slow
 def test_scan_pair_record_and_verify(bluez: Bluez, tmp_path: Path) -> None:
     needs = {"needs_pairing": True}
@@ -42,8 +71,11 @@ def test_scan_pair_record_and_verify(bluez: Bluez, tmp_path: Path) -> None:
     found = necktrace("scan", "--seconds", "1")
     assert {each["address"] for each in found["sensors"]} == {HEAD, TRUNK}
     data = ["--data-dir", str(tmp_path / "data")]
-    necktrace("pair", HEAD, "--role", "head", *data)
-    necktrace("pair", TRUNK, "--role", "trunk", *data)
+    daemon.command("move", address=HEAD, kind="nod")
+    daemon.command("move", address=TRUNK, kind="still")
+    quick = ("--seconds", "1", "--nod-seconds", "1")
+    paired = necktrace("pair", "--yes", *quick, *data)
+    assert (paired["head"]["address"], paired["trunk"]["address"]) == (HEAD, TRUNK)
     log = tmp_path / "up.log"
     with log.open("w") as out:
         up = subprocess.Popen(

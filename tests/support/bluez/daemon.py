@@ -16,6 +16,7 @@ from typing import Any
 from dbus_fast import BusType, Message, MessageType
 from dbus_fast.aio import MessageBus
 
+from tests.support.bluez.motion import CLOCK, Motion
 from tests.support.bluez.peripheral import Peripheral
 from tests.support.bluez.table import BluezError, is_call
 from tests.support.bluez.world import DEVICE, World
@@ -63,6 +64,7 @@ class Daemon:
     def populate(self, devices: list[dict[str, Any]]) -> None:
         """Begin a new world with these devices; the old one is gone without a word."""
         self.world.end()
+        CLOCK.run(1.0)
         self.world = World(self.bus)
         for device in devices:
             spec = dict(device)
@@ -89,7 +91,13 @@ class Daemon:
         if name == "temporary":
             world.temporary_s = arguments["seconds"]
             return None
+        if name == "speed":
+            CLOCK.run(arguments["factor"])
+            return None
         device = world.devices[arguments.pop("address")]
+        if name == "move":
+            device.peripheral.motion = Motion(**arguments)
+            return device.peripheral.motion.seconds
         if name == "faults":
             for key, value in arguments.items():
                 setattr(device.faults, key, value)

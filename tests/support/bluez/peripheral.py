@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tests.support.bluez.motion import Motion
+
 Notifications = list[tuple[str, bytes]]
 
 
@@ -49,6 +51,8 @@ class Peripheral(Protocol):
     advert: Advert
     services: tuple[Service, ...]
     battery_percent: int | None
+    motion: Motion | None
+    """What it is put through; None while its samples count."""
 
     def connected(self, mtu: int) -> None: ...
 

@@ -8,7 +8,10 @@ import { bindVoice, say } from "./speech.js";
 loadCatalogue();
 
 const PREPARING_MS = 2000;
-if (document.querySelector("[data-preparing]")) setTimeout(() => location.reload(), PREPARING_MS);
+const preparing = document.querySelector("[data-preparing]");
+if (preparing !== null) {
+  setTimeout(() => location.replace("/setup"), Number(preparing.getAttribute("data-preparing")) || PREPARING_MS);
+}
 
 for (const form of document.querySelectorAll("form[data-busy]")) {
   form.addEventListener("submit", (event) => {

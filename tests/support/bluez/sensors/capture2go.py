@@ -1,13 +1,13 @@
 """A Capture2Go as it behaves: found streaming, frames cut at notification ends, a gap flag."""
 
 import struct
-import time
 
 import numpy as np
 
 from firmware_protocol.devices import capture2go as c2g
 from firmware_protocol.devices import capture2go_layouts as wire
 from firmware_protocol.devices.capture2go_frames import FrameStream, encode_message
+from tests.support.bluez.motion import CLOCK, Motion
 from tests.support.bluez.peripheral import Advert, Char, Notifications, Service
 
 
@@ -29,15 +29,16 @@ class Capture2Go:
         )
         self._serial = serial
         self._rate = 100.0
-        self._since: float | None = time.monotonic() if left_streaming else None
+        self._since: float | None = CLOCK.now() if left_streaming else None
         self._packets = 0
         self._out = b""
-        self._began = time.monotonic() - 50.0
+        self._began = CLOCK.now() - 50.0
         self._lose = 0
         self._gap = False
+        self.motion: Motion | None = None
 
     def _now_ns(self) -> int:
-        return int((time.monotonic() - self._began) * 1e9)
+        return int((CLOCK.now() - self._began) * 1e9)
 
     def connected(self, mtu: int) -> None:
         del mtu
@@ -68,7 +69,7 @@ class Capture2Go:
             number = wire.MODE.unpack(payload)[3]
             self._rate = wire.RATES_HZ[number - 1]
         elif kind == wire.ID_START:
-            self._since, self._packets = time.monotonic(), 0
+            self._since, self._packets = CLOCK.now(), 0
             self._out += encode_message(wire.ID_STARTED)
         elif kind == wire.ID_STOP:
             self._since = None
@@ -83,7 +84,7 @@ class Capture2Go:
 
     def poll(self) -> Notifications:
         if self._since is not None:
-            due = int((time.monotonic() - self._since) * self._rate / wire.PACKED_N)
+            due = int((CLOCK.now() - self._since) * self._rate / wire.PACKED_N)
             while self._packets < due:
                 self._sample()
                 self._packets += 1
@@ -105,6 +106,10 @@ class Capture2Go:
         gyr = np.zeros((wire.PACKED_N, 3), np.int16)
         gyr[:, 0] = np.arange(first, first + wire.PACKED_N)
         acc = np.tile(np.array([0, 0, 2048], np.int16), (wire.PACKED_N, 1))
+        if self.motion is not None:
+            moved = self.motion.at(self._since + (first + np.arange(wire.PACKED_N)) / self._rate)
+            acc = np.rint(moved[0] / wire.ACC_SCALE_MS2).astype(np.int16)
+            gyr = np.rint(moved[1] / wire.GYR_SCALE_RADS).astype(np.int16)
         payload = struct.pack("<q", t_ns) + gyr.tobytes() + acc.tobytes()
         payload += struct.pack("<QhB", 0, 0, wire.FLAG_GAP if self._gap else 0)
         self._gap = False

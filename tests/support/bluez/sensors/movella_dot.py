@@ -1,9 +1,11 @@
 """A Movella DOT as it behaves: one padded sample per notification, 60 Hz, a clock about to wrap."""
 
 import struct
-import time
+
+import numpy as np
 
 from firmware_protocol.devices import movella_dot as dot
+from tests.support.bluez.motion import CLOCK, Motion
 from tests.support.bluez.peripheral import Advert, AttError, Char, Notifications, Service
 
 _MODE = dot.Mode.RATE_QUANTITIES
@@ -35,6 +37,7 @@ class Dot:
         self._since: float | None = None
         self._sent = 0
         self._on: set[str] = set()
+        self.motion: Motion | None = None
 
     def connected(self, mtu: int) -> None:
         del mtu
@@ -49,7 +52,7 @@ class Dot:
         del uuid
         if data[0] != 1 or len(data) != 3:
             raise AttError(0x80)
-        self._since = time.monotonic() if data[1] else None
+        self._since = CLOCK.now() if data[1] else None
         self._sent = 0
         return []
 
@@ -61,10 +64,14 @@ class Dot:
         out: Notifications = []
         if self._since is None or dot.characteristic_of(_MODE) not in self._on:
             return out
-        due = int((time.monotonic() - self._since) * 60)
+        due = int((CLOCK.now() - self._since) * 60)
         while self._sent < due:
             stamp = (self._clock_us + int(self._sent * 1e6 / 60)) % 2**32
-            payload = struct.pack("<I6f", stamp, 0, 0, 9.81, self._sent, -2, 0.5)
+            values = (0.0, 0.0, 9.81, float(self._sent), -2.0, 0.5)
+            if self.motion is not None:
+                acc, gyr = self.motion.at(np.array([self._since + self._sent / 60]))
+                values = (*acc[0], *np.degrees(gyr[0]))
+            payload = struct.pack("<I6f", stamp, *values)
             out.append((dot.characteristic_of(_MODE), payload.ljust(40, b"\0")))
             self._sent += 1
         return out

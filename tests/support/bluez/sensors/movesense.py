@@ -1,9 +1,11 @@
 """A Movesense as it behaves: forgets subscriptions, 507 in big endian, loses answers."""
 
 import struct
-import time
+
+import numpy as np
 
 from firmware_protocol.devices import movesense as gsp
+from tests.support.bluez.motion import CLOCK, Motion
 from tests.support.bluez.peripheral import Advert, Char, Notifications, Service
 
 _TRUE_RATE = 1.012
@@ -33,8 +35,9 @@ class Movesense:
         self._busy = busy
         self._subscribed: dict[int, tuple[str, float]] = {}
         self._sampled = 0
-        self._began = time.monotonic() - 100.0
+        self._began = CLOCK.now() - 100.0
         self._lose_parts = 0
+        self.motion: Motion | None = None
 
     def connected(self, mtu: int) -> None:
         del mtu
@@ -70,7 +73,7 @@ class Movesense:
         elif op == gsp.Command.SUBSCRIBE and self._busy:
             answer = b"\x01\xfb"
         elif op == gsp.Command.SUBSCRIBE:
-            self._subscribed[reference] = (body.decode(), time.monotonic())
+            self._subscribed[reference] = (body.decode(), CLOCK.now())
             self._sampled = 0
             answer = struct.pack("<H", 200)
         else:
@@ -86,7 +89,7 @@ class Movesense:
         for reference, (path, since) in self._subscribed.items():
             rate = float(path.rsplit("/", 1)[1])
             n = 4 if rate <= 52 else 8
-            due = int((time.monotonic() - since) * rate * _TRUE_RATE / n)
+            due = int((CLOCK.now() - since) * rate * _TRUE_RATE / n)
             while self._sampled < due:
                 out += self._packet(reference, since, rate, n)
                 self._sampled += 1
@@ -97,6 +100,9 @@ class Movesense:
         stamp_ms = int((since - self._began + first / (rate * _TRUE_RATE)) * 1e3)
         acc = [v for _ in range(n) for v in (0.0, 0.0, 9.8125)]
         gyr = [v for i in range(n) for v in (float(first + i), -2.0, 0.5)]
+        if self.motion is not None:
+            moved = self.motion.at(since + (first + np.arange(n)) / (rate * _TRUE_RATE))
+            acc, gyr = moved[0].ravel().tolist(), np.degrees(moved[1]).ravel().tolist()
         payload = struct.pack(f"<I{6 * n}f", stamp_ms % 2**32, *acc, *gyr)
         out = [(gsp.NOTIFY_UUID, bytes((2, reference)) + payload[:150])]
         if len(payload) > 150 and self._lose_parts > 0:

@@ -1,10 +1,12 @@
 """A Polar as it behaves: stamps the last sample, compresses, stops by itself; H10: no gyroscope."""
 
 import struct
-import time
+
+import numpy as np
 
 from firmware_protocol.devices import polar as pmd
 from firmware_protocol.gatt import SERIAL_UUID
+from tests.support.bluez.motion import CLOCK, Motion
 from tests.support.bluez.peripheral import Advert, Char, Notifications, Service
 
 _N = 13
@@ -36,9 +38,10 @@ class Polar:
         self._rate = 52 if gyroscope else 50
         self._since: dict[pmd.Measurement, float] = {}
         if running:
-            self._since[pmd.Measurement.ACC] = time.monotonic()
+            self._since[pmd.Measurement.ACC] = CLOCK.now()
         self._sent: dict[pmd.Measurement, int] = {}
         self._pending: Notifications = []
+        self.motion: Motion | None = None
 
     def connected(self, mtu: int) -> None:
         del mtu
@@ -69,7 +72,7 @@ class Polar:
             status = 6
         elif op == 2:
             self._rate = int.from_bytes(data[4:6], "little")
-            self._since[kind], self._sent[kind] = time.monotonic(), 0
+            self._since[kind], self._sent[kind] = CLOCK.now(), 0
             more = bytes((5, 1)) + struct.pack("<f", _FACTOR[kind])
         else:
             self._since.pop(kind, None)
@@ -78,7 +81,7 @@ class Polar:
     def poll(self) -> Notifications:
         out, self._pending = self._pending, []
         for kind, since in self._since.items():
-            due = int((time.monotonic() - since) * self._rate / _N)
+            due = int((CLOCK.now() - since) * self._rate / _N)
             while self._sent.get(kind, 0) < due:
                 out.append((pmd.DATA_UUID, self._frame(kind, since)))
                 self._sent[kind] = self._sent.get(kind, 0) + 1
@@ -91,6 +94,13 @@ class Polar:
         # one block of 8-bit deltas: x rises by one, y and z stay
         deltas = struct.pack("<3b", 1, 0, 0) * (_N - 1)
         head = bytes((kind,)) + struct.pack("<Q", last_ns) + bytes((_FRAME[kind],))
+        if self.motion is not None:
+            acc, gyr = self.motion.at(since + (first + np.arange(_N)) / self._rate)
+            values = acc / 9.80665e-3 if kind is pmd.Measurement.ACC else np.degrees(gyr) / 0.0625
+            counts = np.rint(values).astype(np.int16)
+            reference = struct.pack("<3h", *counts[0])
+            moves = struct.pack(f"<{3 * (_N - 1)}h", *np.diff(counts, axis=0).ravel())
+            return head + reference + bytes((16, _N - 1)) + moves
         return head + reference + bytes((8, _N - 1)) + deltas
 
     def command(self, name: str, **arguments: object) -> object:

@@ -1,5 +1,6 @@
 """Somebody else's device: advertises, but is no sensor."""
 
+from tests.support.bluez.motion import Motion
 from tests.support.bluez.peripheral import Advert, AttError, Notifications, Service
 
 
@@ -8,6 +9,7 @@ class Stranger:
 
     services: tuple[Service, ...] = ()
     battery_percent: int | None = None
+    motion: Motion | None = None
 
     def __init__(self, name: str) -> None:
         self.advert = Advert(name, ("0000fe95-0000-1000-8000-00805f9b34fb",))

@@ -1,7 +1,5 @@
 """Our own sensor behind the emulated daemon: the protocol's virtual sensor with a clock."""
 
-import time
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +14,7 @@ from firmware_protocol.gatt import (
     SERIAL_UUID,
     SERVICE_UUID,
 )
+from tests.support.bluez.motion import CLOCK, Motion
 from tests.support.bluez.peripheral import Advert, AttError, Char, Notifications, Service
 
 _FLAGS = {
@@ -69,11 +68,12 @@ class V1Peripheral:
         self.sensor.next_index = index
         self._major = major
         self._rate_error = rate_error
-        self._begun = time.monotonic()
+        self._begun = CLOCK.now()
         self._flags = FrameFlag(0)
         self._sampled_us = 0
         self._first_us = 0
         self.wrong_seq: int | None = None
+        self.motion: Motion | None = None
         self.advert = Advert(f"{name} {device_id[-4:]}", (SERVICE_UUID,))
         self.battery_percent: int | None = 77
         self._strings = {
@@ -99,7 +99,7 @@ class V1Peripheral:
         )
 
     def _now_us(self) -> int:
-        return int((time.monotonic() - self._begun) * 1e6)
+        return int((CLOCK.now() - self._begun) * 1e6)
 
     def _sample(self) -> int:
         """Take the samples that are due; return the device time."""
@@ -109,6 +109,10 @@ class V1Peripheral:
         if n > 0:
             times = self._sampled_us + (period_us * np.arange(1, n + 1)).astype(np.int64)
             counts = counts_of(self.sensor.boot_counter, self.sensor.next_index, n)
+            if self.motion is not None:
+                acc, gyr = self.motion.at(self._begun + times / 1e6)
+                values = np.hstack((acc / 9.80665 * 2048, np.degrees(gyr) * 16.384))
+                counts = np.rint(values).astype(np.int16)
             self.sensor.push_samples(counts, times.astype(np.uint64), flags=self._flags)
             self._flags = FrameFlag(0)
             self._sampled_us = int(times[-1])
@@ -153,7 +157,7 @@ class V1Peripheral:
         if name == "reboot":
             self._sample()
             self.sensor.reboot()
-            self._begun = time.monotonic()
+            self._begun = CLOCK.now()
             self._sampled_us = 0
         elif name == "pass_time":
             self._begun -= float(str(arguments["seconds"]))

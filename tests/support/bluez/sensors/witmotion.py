@@ -1,9 +1,11 @@
 """A WitMotion as it behaves: streams once notifications are on, frames cut anywhere, no stop."""
 
 import struct
-import time
+
+import numpy as np
 
 from firmware_protocol.devices import witmotion
+from tests.support.bluez.motion import CLOCK, Motion
 from tests.support.bluez.peripheral import Advert, Char, Notifications, Service
 
 _RATES = {number: rate for rate, number in witmotion.RATE_NUMBERS.items()}
@@ -30,6 +32,7 @@ class WitMotion:
         self._since: float | None = None
         self._sent = 0
         self._rest = b""
+        self.motion: Motion | None = None
 
     def connected(self, mtu: int) -> None:
         del mtu
@@ -51,7 +54,7 @@ class WitMotion:
 
     def subscribed(self, uuid: str, *, on: bool) -> Notifications:
         del uuid
-        self._since = time.monotonic() if on else None
+        self._since = CLOCK.now() if on else None
         self._sent = 0
         # what was left in its buffer from before: half a frame
         self._rest = bytes.fromhex("0000000000081000") if on else b""
@@ -60,10 +63,17 @@ class WitMotion:
     def poll(self) -> Notifications:
         if self._since is None:
             return []
-        due = int((time.monotonic() - self._since) * self._rate)
+        due = int((CLOCK.now() - self._since) * self._rate)
         stream = self._rest
         while self._sent < due:
-            stream += struct.pack("<2B9h", 0x55, 0x61, 0, 0, 2048, self._sent, -16, 0, 0, 0, 0)
+            counts = (0, 0, 2048, self._sent, -16, 0)
+            if self.motion is not None:
+                acc, gyr = self.motion.at(np.array([self._since + self._sent / self._rate]))
+                counts = (
+                    *np.rint(acc[0] / 9.80665 * 2048).astype(int),
+                    *np.rint(np.degrees(gyr[0]) * 16.384).astype(int),
+                )
+            stream += struct.pack("<2B9h", 0x55, 0x61, *counts, 0, 0, 0)
             self._sent += 1
         # notifications of 33 bytes cut frames wherever they end
         whole = len(stream) - len(stream) % 33

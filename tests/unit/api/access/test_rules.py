@@ -167,6 +167,7 @@ WHO = {
     "GET /setup": "PCDA",
     "POST /setup/scan": "PCDA",
     "POST /setup/pair": "PCDA",
+    "POST /setup/nod": "PCDA",
     "POST /setup/simulate": "PCDA",
     "POST /setup/begin": "PCDA",
     "POST /setup/guide": "PCDA",
