@@ -21,7 +21,7 @@ from ingest.radio import Radio
 from ingest.transport import Transport
 
 NOD_RATIO = 3.0
-"""How much more the nodding sensor must have turned to and fro. Smaller confuses a nod with the
+"""How much more the nodding sensor must have turned back and forth. Smaller confuses a nod with the
 trunk's own sway, larger asks for violent nods."""
 NOD_LEAST_DPS = 8.0
 """Least unrest of a nod, deg/s. A person sitting still stays below 3 deg/s; two nods of 10 deg
@@ -87,7 +87,7 @@ class NodWatch:
         self._rates.clear()
 
     def unrest_dps(self) -> Mapping[str, float]:
-        """Return how much each sensor turned to and fro, deg/s; its offset does not count."""
+        """Return how much each sensor turned back and forth, deg/s; its offset does not count."""
         return {device: sums.dps for device, sums in self._rates.items()}
 
     def verdict(self) -> tuple[NodVerdict, str]:
