@@ -15,7 +15,15 @@ from api.gate import Gate
 from api.problems import MEDIA_TYPE, PROBLEMS, Problem, install_problems
 from api.routes import ROUTERS
 from api.runtime import Runtime
-from api.web import access_pages, exercise_pages, mine_pages, setup_pages, views
+from api.web import (
+    access_pages,
+    exercise_pages,
+    looked_pages,
+    mine_pages,
+    people_pages,
+    setup_pages,
+    views,
+)
 
 API_PREFIX = "/api/v1"
 STATIC = Path(__file__).parent / "web" / "static"
@@ -109,6 +117,8 @@ def create_app(runtime: Runtime, lan_hosts: frozenset[str] = frozenset()) -> Fas
     app.include_router(views.router, include_in_schema=False)
     app.include_router(clinic.router, include_in_schema=False)
     app.include_router(access_pages.router, include_in_schema=False)
+    app.include_router(people_pages.router, include_in_schema=False)
+    app.include_router(looked_pages.router, include_in_schema=False)
     app.include_router(setup_pages.router, include_in_schema=False)
     app.include_router(mine_pages.router, include_in_schema=False)
     app.include_router(exercise_pages.router, include_in_schema=False)

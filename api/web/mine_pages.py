@@ -1,6 +1,5 @@
 """How it is going, and what belongs to the patient: sharing, downloading, deleting."""
 
-import asyncio
 import time
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -9,15 +8,16 @@ from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.access.principals import current
+from api.access.rights import ERASE
 from api.problems import problem
+from api.routes.sharing import erase
 from api.runtime import Runtime, RuntimeDep
 from api.web.pages import first_patient, render
 from api.web.progress import progress_of
 from storage.access import account_by_id, all_grants, withdraw_grants
 from storage.catalog import Patient
 from storage.consent import PURPOSES, WORDING, Purpose, latest_consent, record_consent
-from storage.erasure import erase_patient
-from storage.errors import StorageError, WriterLockedError
+from storage.errors import StorageError
 
 router = APIRouter(default_response_class=HTMLResponse)
 
@@ -76,6 +76,7 @@ def _mine(runtime: Runtime, trouble: str = "", status: int = 200) -> HTMLRespons
         shared=_shared(runtime, patient),
         consents=[(purpose, said[purpose]) for purpose in PURPOSES],
         recording=runtime.guide is not None,
+        may_erase=current().may(ERASE, patient.id),
         confirmation=CONFIRMATION,
         trouble=trouble,
     )
@@ -114,23 +115,13 @@ def consent(
 
 
 @router.post("/mine/delete")
-async def delete(
-    runtime: RuntimeDep, confirm: Annotated[str, Form(max_length=20)] = ""
-) -> HTMLResponse:
+def delete(runtime: RuntimeDep, confirm: Annotated[str, Form(max_length=20)] = "") -> HTMLResponse:
     """Delete everything about the patient, once that was typed."""
     patient = first_patient(runtime)
     if confirm.strip() != CONFIRMATION:
         return _mine(runtime, trouble="confirm", status=422)
     try:
-        await asyncio.to_thread(
-            erase_patient,
-            runtime.settings.data_dir,
-            patient.id,
-            actor=current().name,
-            results=runtime.results,
-        )
-    except WriterLockedError:
-        return _mine(runtime, trouble="recording", status=409)
+        erase(runtime, patient)
     except StorageError as error:
         raise problem("storage", str(error)) from None
     return render(runtime, "deleted.html", "", zone=runtime.settings.zone_name)
