@@ -30,11 +30,17 @@ class PostureParams:
     flexion_on_deg: float = 25.0
     """Onset for bending forward alone, which is how people read."""
     duration_min_s: float = 5.0
-    """Least duration; above most voluntary gazes."""
+    """Least time for which the head is held still away from N; above most voluntary gazes. Turning
+    away and back does not count: a stiff neck takes 2 s each way, so that every look over the
+    shoulder would last 5 s. Smaller takes looks for postures, larger loses short pulls."""
+    still_break_s: float = 1.0
+    """Interruptions of stillness up to this, which is what is left of a jerk after the low-pass,
+    do not begin the hold anew. Smaller loses postures with jerks, larger bridges quick turns."""
     gap_merge_s: float = 2.0
     """Episodes closer than this are one; longer stretches that cannot be judged end an episode."""
     rate_median_max_dps: float = 10.0
-    """Largest median relative rate (low-passed, so tremor does not count) of a posture."""
+    """Largest median relative rate (low-passed, so tremor does not count) of a posture, and the
+    rate below which the head is held still."""
     direction_cos_min: float = 0.8
     """Least cosine between the median deviation and d for the label `dystonic`."""
     sigma_max_deg: float = 10.0
@@ -67,7 +73,8 @@ class PostureState:
     k_point: int
     """Number of the first waiting point; point p has rows 10 p .. 10 p + 9."""
     counters: IntArray
-    """(5,): mode, first, last and peak point of the open episode, points gathered."""
+    """(8,): mode, first, last and peak point of the open episode, points gathered; still points of
+    the hold under way, its last one, and the still points of the longest hold."""
     sums: FloatArray
     """(6,): largest deviation; sums of deviation, flexion, lateral, rotation, sigma."""
     histograms: IntArray
@@ -106,6 +113,8 @@ def follow(
     theta_off: float,
     flexion_on: float,
     gap_points: int,
+    still_dps: float,
+    still_gap_points: int,
     counters: IntArray,
     sums: FloatArray,
     histograms: IntArray,
@@ -149,6 +158,9 @@ def follow(
             if mode == _IDLE:
                 counters[1] = p
                 counters[4] = 0
+                counters[5] = 0
+                counters[6] = p
+                counters[7] = 0
                 for j in range(sums.shape[0]):
                     sums[j] = 0.0
                 for j in range(histograms.shape[0]):
@@ -166,6 +178,12 @@ def follow(
             sums[4] += value[2]
             sums[5] += value[4]
             rate = np.sqrt(value[5] * value[5] + value[6] * value[6] + value[7] * value[7])
+            if rate < still_dps:
+                if p - counters[6] > still_gap_points:
+                    counters[5] = 0
+                counters[5] += 1
+                counters[6] = p
+                counters[7] = max(counters[7], counters[5])
             for j in range(3):
                 b = min(_BINS - 1, max(0, int((value[j] - _AXES_LOW) / _WIDTH)))
                 histograms[j, b] += 1
@@ -186,7 +204,7 @@ def start() -> PostureState:
         points=np.zeros((HALF_TAPS, COLUMNS)),
         judged=np.zeros(HALF_TAPS, dtype=np.bool_),
         k_point=-HALF_TAPS,
-        counters=np.zeros(5, dtype=np.int64),
+        counters=np.zeros(8, dtype=np.int64),
         sums=np.zeros(6),
         histograms=np.zeros((5, _BINS), dtype=np.int64),
     )
@@ -203,12 +221,12 @@ def report(
     *,
     estimated: bool,
 ) -> Episode | None:
-    """Return the episode, or None where it is too short or not still enough."""
+    """Return the episode, or None where it was not held long enough or not still enough."""
     first, last, peak, n = (int(c) for c in counters[1:5])
     point_s = POINT_ROWS / rate_hz
     rate = histogram_quantile(histograms[4], 0.5, 0.0, _WIDTH)
-    duration_s = (last + 1 - first) * point_s
-    if duration_s < params.duration_min_s or rate is None or rate >= params.rate_median_max_dps:
+    held_s = int(counters[7]) * point_s
+    if held_s < params.duration_min_s or rate is None or rate >= params.rate_median_max_dps:
         return None
     medians = [histogram_quantile(histograms[j], 0.5, _AXES_LOW, _WIDTH) or 0.0 for j in range(3)]
     median = np.array(medians)
@@ -235,6 +253,7 @@ def report(
         "lateral_right_median_deg": medians[1],
         "rotation_right_median_deg": medians[2],
         "dose_deg_min": mean * n * point_s / 60.0,
+        "held_still_s": held_s,
         "relative_rate_median_dps": rate,
         "heading_sigma_mean_deg": sigma,
     }
@@ -270,6 +289,7 @@ def advance(
     """Feed block means; return the episodes that ended, with the deciding row of each."""
     taps = gaussian_taps(params.lowpass_hz, rate_hz / POINT_ROWS, HALF_TAPS)
     gap_points = round(params.gap_merge_s * rate_hz / POINT_ROWS)
+    still_gap_points = round(params.still_break_s * rate_hz / POINT_ROWS)
     all_points = np.concatenate((state.points, points))
     all_judged = np.concatenate((state.judged, judged))
     counters, sums = state.counters.copy(), state.sums.copy()
@@ -287,6 +307,8 @@ def advance(
             params.theta_off_deg,
             params.flexion_on_deg,
             gap_points,
+            params.rate_median_max_dps,
+            still_gap_points,
             counters,
             sums,
             histograms,

@@ -7,7 +7,7 @@ import numpy as np
 
 from processing.types import Episode, FloatArray
 
-DETECTOR_VERSION = "1"
+DETECTOR_VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,35 @@ def test_five_seconds_are_needed() -> None:
     assert len(postures(turned(held(10.0, 16.5, 20.0)))) == 1
 
 
+def looked(hold_s: float) -> tuple[CervicalAngles, FloatArray]:
+    """A stiff neck's look over the shoulder: 55° in 2 s, a hold, and back; with its rates."""
+    rotation = ramp((10.0, 0.0), (12.0, 55.0), (12.0 + hold_s, 55.0), (14.0 + hold_s, 0.0))
+    w = quiet(60.0, sd_dps=1.0)
+    w[:, 1] -= np.gradient(rotation, 0.01)
+    return turned(rotation), w
+
+
+def test_turning_away_and_back_is_no_holding() -> None:
+    block, w = looked(3.5)
+    assert postures(block, w=w) == []
+    block, w = looked(5.5)
+    (episode,) = postures(block, w=w)
+    assert episode.features["held_still_s"] == pytest.approx(5.5, abs=0.4)
+    assert (episode.end_ns - episode.start_ns) * 1e-9 > 8.0, "bounds stay where they were"
+
+
+def test_a_jerk_does_not_begin_the_hold_anew_and_a_turn_does() -> None:
+    for way_s, way_deg, found in ((0.4, 8.0, 1), (2.0, 40.0, 0)):
+        then_s, then = 14.5 + way_s, 30.0 + way_deg
+        rotation = ramp(
+            (10.0, 0.0), (11.0, 30.0), (14.5, 30.0), (then_s, then), (then_s + 3.5, then),
+            (then_s + 4.5, 0.0),
+        )  # fmt: skip
+        w = quiet(60.0, sd_dps=1.0)
+        w[:, 1] -= np.gradient(rotation, 0.01)
+        assert len(postures(turned(rotation), w=w)) == found
+
+
 def test_short_returns_are_bridged_and_long_ones_are_not() -> None:
     def with_break(seconds: float) -> FloatArray:
         return np.maximum(held(5.0, 20.0, 20.0), held(20.0 + seconds, 40.0, 20.0))
