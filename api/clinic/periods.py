@@ -14,8 +14,8 @@ from api.clinic.trust import TrustShare, trust_share
 from api.problems import problem
 from api.runtime import Runtime
 from api.thresholds import Thresholds
+from processing.shift import Shift, shift
 from processing.summary.types import PLANES, Plane
-from processing.trend import Shift, shift
 from storage.catalog import Patient
 
 FORTNIGHT = timedelta(days=13)

@@ -13,7 +13,8 @@ from api.clinic.trust import TrustShare, trust_share
 from api.clinic.words import interval, turn_words
 from api.thresholds import Thresholds
 from api.web import texts
-from processing.trend import Cycle, Shift, shift
+from processing.shift import Shift, shift
+from processing.trend import Cycle
 
 Code = Literal["no_data", "worse", "wearing_off", "poor_trust"]
 ORDER: Final[tuple[Code, ...]] = ("no_data", "worse", "wearing_off", "poor_trust")

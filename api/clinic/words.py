@@ -4,7 +4,8 @@ from datetime import date
 
 from api.clinic.figures import Figure
 from api.web import texts
-from processing.trend import Cycle, Shift, Turn
+from processing.shift import Shift
+from processing.trend import Cycle, Turn
 
 
 def interval(figure: Figure, change: Shift) -> str:

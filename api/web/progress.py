@@ -22,7 +22,8 @@ from api.queries import today_in
 from api.runtime import Runtime
 from api.thresholds import Thresholds, thresholds_of
 from api.web import texts
-from processing.trend import Turn, shift
+from processing.shift import shift
+from processing.trend import Turn
 from storage.catalog import Patient
 
 WEEK_D: Final = 7

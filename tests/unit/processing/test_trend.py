@@ -5,15 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from processing.shift import median_interval, shift
 from processing.synthesis.spec import botulinum_factor
 from processing.trend import (
     Cycle,
     TrendDay,
     TrendParams,
     cycles,
-    median_interval,
     running_median,
-    shift,
 )
 from tests.oracles import trend as oracle
 
