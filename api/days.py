@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from processing.summary import DaySummary, MinuteSummary, summarise_day
 from storage.catalog import Patient
-from storage.results import ResultBatch, ResultStore, restore
+from storage.results import MINUTE_NS, ResultBatch, ResultStore, restore
 
 MARGIN_NS = 3600 * 10**9
 """Minutes around the day that help to judge wear at its edges."""
@@ -17,20 +17,30 @@ def local_midnight(day: date, zone: str) -> datetime:
 
 
 def summarise_stored_day(
-    store: ResultStore, patient: Patient, day: date, *, algo: str | None = None
+    store: ResultStore,
+    patient: Patient,
+    day: date,
+    *,
+    algo: str | None = None,
+    before_ns: int | None = None,
 ) -> DaySummary | None:
-    """Return the summary of a local day as the stored minutes stand; None where there are none."""
+    """Return the summary of a local day as the stored minutes stand; None where there are none.
+
+    With `before_ns` only minutes that were over by then count, and episodes that had begun.
+    """
     start = local_midnight(day, patient.zone)
     end = local_midnight(day + timedelta(days=1), patient.zone)
     t0_ns, t1_ns = int(start.timestamp()) * 10**9, int(end.timestamp()) * 10**9
     rows = store.minutes(patient.id, t0_ns - MARGIN_NS, t1_ns + MARGIN_NS, algo=algo)
-    minutes = [restore(MinuteSummary, row) for row in rows]
+    known_ns = t1_ns + MARGIN_NS if before_ns is None else before_ns
+    over = [row for row in rows if row.t_ns + MINUTE_NS <= known_ns]
+    minutes = [restore(MinuteSummary, row) for row in over]
     if not any(t0_ns <= minute.t_ns < t1_ns for minute in minutes):
         return None
     episodes = [
         episode
         for episode in store.episodes(patient.id, t0_ns - MARGIN_NS, t1_ns, algo=algo)
-        if episode.end_ns > t0_ns
+        if episode.end_ns > t0_ns and episode.start_ns < known_ns
     ]
     return summarise_day(minutes, episodes, day_start=start, day_end=end)
 

@@ -43,10 +43,12 @@ def episode_counts(summary: DaySummary | None) -> dict[str, int | None]:
     }
 
 
-def today_so_far(runtime: Runtime, patient: Patient) -> TodayCounters | None:
-    """Return what of today's results was stored before this start."""
+def today_so_far(
+    runtime: Runtime, patient: Patient, before_ns: int | None = None
+) -> TodayCounters | None:
+    """Return what of today's results was stored before this start, or is of before a time."""
     today = local_today(patient)
-    summary = summarise_stored_day(runtime.results, patient, today)
+    summary = summarise_stored_day(runtime.results, patient, today, before_ns=before_ns)
     if summary is None:
         return None
     return TodayCounters(

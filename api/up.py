@@ -26,6 +26,7 @@ from api.recording import (
     register_algorithm,
     today_so_far,
 )
+from api.resumption import session_so_far
 from api.runtime import Runtime
 from api.server import address, bind, serving, stop_on_signals
 from api.settings import Settings
@@ -256,16 +257,25 @@ def _collector(runtime: Runtime, patient: Patient, worn: _Worn) -> tuple[Collect
     """Return a collector for the sensors that are paired."""
     catalog = runtime.catalog
     wishes = paired_wishes(catalog, patient)
+    params = params_in_force(runtime.results, catalog, patient.id)
+    setup, resume = session_so_far(
+        catalog,
+        runtime.record,
+        runtime.results,
+        patient.id,
+        params,
+        head_only="trunk" not in wishes,
+        now_ns=time.time_ns(),
+    )
     spec = CollectorSpec(
         folder=runtime.settings.data_dir,
         patient=patient.id,
         zone=ZoneInfo(patient.zone),
-        setup=Setup(
-            alignment=latest_alignment(catalog, patient.id), head_only="trunk" not in wishes
-        ),
+        setup=setup,
         wishes=wishes,
-        params=params_in_force(runtime.results, catalog, patient.id),
-        today=today_so_far(runtime, patient),
+        params=params,
+        today=today_so_far(runtime, patient, None if resume is None else resume.wear.since_ns),
+        resume=resume,
     )
     late = LateSamples(runtime, patient.id)
     assert runtime.hub is not None

@@ -1,5 +1,6 @@
 """The account of one stream: which samples came, came twice, came late, or are missing."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ingest.drivers.driver import PacketKind, SensorPacket
@@ -38,6 +39,12 @@ class SampleAccount:
             if (first := ranges.first) is not None
         )
         return replace(self._counts, missing=missing)
+
+    def know(self, held: Mapping[int, Sequence[tuple[int, int]]]) -> None:
+        """Note index ranges [a, b) that came to an earlier start, by boot; they are not counted."""
+        for boot, ranges in held.items():
+            for a, b in ranges:
+                self._held.setdefault(boot, IndexRanges()).add(a, b)
 
     def begin(self, boot: int) -> None:
         """Note that the sensor runs in this boot now; samples of earlier ones are late."""

@@ -9,6 +9,7 @@ from typing import Any
 from ingest.account import SampleAccount, SampleCounts
 from ingest.assemble import (
     ARRIVAL_CLOCK,
+    Layout,
     Piece,
     Timeline,
     UnitCalibration,
@@ -63,6 +64,7 @@ class Intake:
         self._timeline: Timeline | None = None
         self._account = SampleAccount()
         self._kept: deque[Piece] = deque()
+        self._earlier: tuple[str, Timeline] | None = None
 
     @property
     def facts(self) -> SensorFacts:
@@ -70,6 +72,25 @@ class Intake:
         if self._timeline is None:
             return SensorFacts(self._account.counts)
         return SensorFacts(self._account.counts, self._timeline.newest_t_ns, self._timeline.report)
+
+    def go_on_with(
+        self, device_id: str, timeline: Timeline, held: Mapping[int, Sequence[tuple[int, int]]]
+    ) -> None:
+        """Take over what an earlier start reached: the clock, and which samples came.
+
+        Parameters
+        ----------
+        device_id : str
+            Another sensor begins afresh.
+        timeline : Timeline
+            At the newest sample of the record.
+        held : mapping
+            Index ranges [a, b) that came, by boot.
+        """
+        self._earlier = device_id, timeline
+        self._device_id = device_id
+        self._account = SampleAccount()
+        self._account.know(held)
 
     def take(self, events: Sequence[SensorEvent]) -> list[Piece]:
         """Return the blocks that events add; repeats and late samples add none."""
@@ -126,8 +147,19 @@ class Intake:
                 params = ARRIVAL_CLOCK if stream.time_source == "arrival" else None
                 after_ns = None if self._timeline is None else self._timeline.last_t_ns
                 self._description = stream
-                self._timeline = Timeline(layout, params, after_ns=after_ns)
+                self._timeline = self._taken_over(layout) or Timeline(
+                    layout, params, after_ns=after_ns
+                )
             return
+
+    def _taken_over(self, layout: Layout) -> Timeline | None:
+        """Return the clock of the same sensor at an earlier start, once."""
+        earlier, self._earlier = self._earlier, None
+        if earlier is None or earlier[0] != self._device_id:
+            return None
+        timeline = earlier[1]
+        timeline.layout = layout
+        return timeline
 
     def _packet(self, packet: SensorPacket) -> list[Piece]:
         if (

@@ -60,6 +60,10 @@ class IndexRanges:
         """One past the largest member; 0 when empty."""
         return self._stops[-1] if self._stops else 0
 
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Yield the half-open ranges in order."""
+        return zip(self._starts, self._stops, strict=True)
+
     def __len__(self) -> int:
         return sum(self._stops) - sum(self._starts)
 
@@ -105,6 +109,13 @@ class SampleLedger:
     def held(self, device_id: str, boot: int) -> IndexRanges:
         """Return the held ranges of a boot."""
         return self._held.setdefault((device_id, boot), IndexRanges())
+
+    def all_held(self) -> dict[str, dict[int, list[tuple[int, int]]]]:
+        """Return the held ranges as they are now, by device and boot."""
+        found: dict[str, dict[int, list[tuple[int, int]]]] = {}
+        for (device_id, boot), ranges in self._held.items():
+            found.setdefault(device_id, {})[boot] = list(ranges)
+        return found
 
     def knows(self, device_id: str) -> bool:
         """Return whether any sample of the device was ever held."""

@@ -126,6 +126,11 @@ class Processor:
         return self._setup
 
     @property
+    def patient(self) -> str:
+        """Whose samples they are."""
+        return self._patient
+
+    @property
     def newest_ns(self) -> int | None:
         """Time of the newest sample of any sensor."""
         known = [t for t in self._newest.values() if t is not None]

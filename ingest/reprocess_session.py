@@ -15,7 +15,7 @@ import numpy as np
 
 from ingest.assemble import Piece
 from ingest.live import Role
-from ingest.processor import MAX_BREAK_S, PoseReset, Processor, merged
+from ingest.processor import MAX_BREAK_S, PoseReset, Processed, Processor, merged
 from ingest.reprocess_wear import Wear
 from ingest.sources import replay
 from processing.pipeline import PipelineParams
@@ -36,6 +36,11 @@ class Slice:
 
     until_ns: int
     pieces: dict[Role, list[Piece]]
+
+    @property
+    def samples(self) -> int:
+        """Samples of all sensors."""
+        return sum(p.block.t_ns.shape[0] for pieces in self.pieces.values() for p in pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,46 +76,97 @@ def process_wear(
     on_progress : callable, optional
         Told the UTC nanoseconds up to which it is done.
     """
-    roles: tuple[Role, ...] = ("head",) if wear.setup.head_only else ("head", "trunk")
     processor = Processor(params, wear.setup, patient=patient, zone=ZoneInfo(zone))
-    processor.exclude(wear.excluded)
-    later = deque(sorted(wear.resets, key=lambda reset: reset.start_ns))
-    first = wear.first_resets
     batches: list[ResultBatch] = []
     hours = HourCollector()
     samples = 0
     first_ns: int | None = None
     with RecordReader(folder) as reader:
-        for part in slices(reader, patient, roles, wear.since_ns, wear.until_ns):
-            if first:
-                known = _first_resets(params, first, part)
-                for reset in known:
-                    processor.add_reset(reset)
-                first = () if known else first
-            # a reset announced before a break is forgotten at it, so each comes with its slice
-            while later and later[0].start_ns < part.until_ns:
-                processor.add_reset(later.popleft())
-            for role, pieces in part.pieces.items():
-                processor.add(role, pieces)
-                samples += sum(piece.block.t_ns.shape[0] for piece in pieces)
+        for part, processed in feed(processor, reader, patient, params, wear):
             if first_ns is None:
                 starts = [p.block.t_ns[0] for pieces in part.pieces.values() for p in pieces]
                 first_ns = int(min(starts))
-            # while both are silent nothing is given out: the record may end here
-            now_ns = min(part.until_ns, processor.newest_ns or part.until_ns)
-            _keep(batches, hours, processor.step(now_ns, live=False).results, algo)
+            samples += part.samples
+            _keep(batches, hours, processed.results, algo)
             if on_progress is not None:
                 on_progress(part.until_ns)
     _keep(batches, hours, processor.step(None, final=True, live=False).results, algo)
     return SessionResult(tuple(batches), hours.finish(), samples, first_ns, processor.newest_ns)
 
 
+def feed(
+    processor: Processor,
+    reader: RecordReader,
+    patient: str,
+    params: PipelineParams,
+    wear: Wear,
+    *,
+    as_of_ns: int | None = None,
+    on_reached: replay.Reached | None = None,
+) -> Iterator[tuple[Slice, Processed]]:
+    """Take a processor through a wear session, slice by slice; its end is left open.
+
+    Parameters
+    ----------
+    processor : Processor
+        At its start, with the session's setup.
+    as_of_ns, on_reached
+        As in `ingest.sources.replay.blocks`.
+
+    Yields
+    ------
+    (Slice, Processed)
+    """
+    roles: tuple[Role, ...] = ("head",) if wear.setup.head_only else ("head", "trunk")
+    processor.exclude(wear.excluded)
+    later = deque(sorted(wear.resets, key=lambda reset: reset.start_ns))
+    first = wear.first_resets
+    parts = slices(
+        reader,
+        patient,
+        roles,
+        wear.since_ns,
+        wear.until_ns,
+        as_of_ns=as_of_ns,
+        on_reached=on_reached,
+    )
+    for part in parts:
+        if first:
+            known = _first_resets(params, first, part)
+            for reset in known:
+                processor.add_reset(reset)
+            first = () if known else first
+        # a reset announced before a break is forgotten at it, so each comes with its slice
+        while later and later[0].start_ns < part.until_ns:
+            processor.add_reset(later.popleft())
+        for role, pieces in part.pieces.items():
+            processor.add(role, pieces)
+        # while both are silent nothing is given out: the record may end here
+        now_ns = min(part.until_ns, processor.newest_ns or part.until_ns)
+        yield part, processor.step(now_ns, live=False)
+
+
 def slices(
-    reader: RecordReader, patient: str, roles: Sequence[Role], t0_ns: int, t1_ns: int
+    reader: RecordReader,
+    patient: str,
+    roles: Sequence[Role],
+    t0_ns: int,
+    t1_ns: int,
+    *,
+    as_of_ns: int | None = None,
+    on_reached: replay.Reached | None = None,
 ) -> Iterator[Slice]:
     """Yield all roles side by side; a slice ends before a long silence and before a broken axis."""
     sources = {
-        role: replay.blocks(reader, patient=patient, role=role, t0_ns=t0_ns, t1_ns=t1_ns)
+        role: replay.blocks(
+            reader,
+            patient=patient,
+            role=role,
+            t0_ns=t0_ns,
+            t1_ns=t1_ns,
+            as_of_ns=as_of_ns,
+            on_reached=on_reached,
+        )
         for role in roles
     }
     waiting: dict[Role, deque[Piece]] = {role: deque() for role in roles}

@@ -11,9 +11,9 @@ hands on: disks and numerics have threads. Stopping writes everything that was r
 
 After a crash the next start finds the record whole up to the last commit (at most a second before
 the crash). With `CollectorSpec.resume` the chain first goes through what the wear session has
-recorded since, so that heading, open episodes and the interrupted minute go on as if it had only
-lost sight of the sensors. Without it a new stretch begins: the filter converges again, episodes
-open at the end are not reported, and the interrupted minute holds what the new stretch adds.
+recorded so far, so that heading, learnt bias, open episodes, the minute under way and the sensors'
+clocks go on as if it had only lost sight of the sensors (`ingest.resume`). Without it a new stretch
+begins: the filter converges again, and episodes open at the end are not reported.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ from ingest.live import LiveHub, Role, TodayCounters
 from ingest.processor import LiveAngles, PoseReset, Processor
 from ingest.radio import Radio
 from ingest.recorder import Recorder, RecorderHealth
-from ingest.sources import replay
+from ingest.resume import Held, Resume
 from ingest.transport import Transport
 from ingest.worker import ProcessingWorker, WorkerHealth
 from processing.alignment import StepCheck, StoredReference
@@ -78,16 +78,6 @@ def steady_offset_ns(monotonic_ns: MonotonicNs = host_clock_ns) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Resume:
-    """A wear session of an earlier start."""
-
-    since_ns: int
-    """UTC at which the session (its calibration) began; `CollectorSpec.setup` is its setup."""
-    resets: tuple[PoseReset, ...] = ()
-    """Reference poses held in it so far."""
-
-
-@dataclass(frozen=True, slots=True)
 class CollectorSpec:
     """What a collector needs to know."""
 
@@ -103,8 +93,8 @@ class CollectorSpec:
     limits: LinkLimits = field(default_factory=LinkLimits)
     today: TodayCounters | None = None
     """What of today's results was stored before; with `resume`, before its time only."""
-    resume: "Resume | None" = None
-    """The wear session that an earlier start began, to go on with."""
+    resume: Resume | None = None
+    """The wear session that an earlier start left, to go on with; `setup` is its setup."""
     frame_every_s: float = FRAME_EVERY_S
 
 
@@ -272,7 +262,7 @@ class Collector:
             raise
         self._worker, self._recorder = worker, recorder
         worker.start()
-        resumed = self._resume(worker)
+        resumed = self._resume(worker, held.all_held())
         recorder.start()
         try:
             await self._collect(ledger)
@@ -283,20 +273,12 @@ class Collector:
             self._publish()
             self.hub.close()
 
-    def _resume(self, worker: ProcessingWorker) -> RecordReader | None:
+    def _resume(self, worker: ProcessingWorker, held: Held) -> RecordReader | None:
         """Let the worker begin with the wear session so far; live data wait behind it."""
-        resume = self.spec.resume
-        if resume is None:
+        if self.spec.resume is None:
             return None
         reader = RecordReader(self.spec.folder)
-        slices = replay.slices(
-            reader,
-            patient=self.spec.patient,
-            roles=tuple(self.spec.wishes),
-            t0_ns=resume.since_ns,
-            t1_ns=self.now_utc_ns(),
-        )
-        worker.resume(slices, resume.resets).add_done_callback(_tell_resumed)
+        worker.resume(reader, self.spec.resume, held).add_done_callback(_tell_resumed)
         return reader
 
     async def _collect(self, ledger: SampleLedger) -> None:

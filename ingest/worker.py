@@ -10,23 +10,26 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
-from ingest.assemble import Piece
+from ingest.assemble import Timeline
 from ingest.drivers.driver import SensorEvent
 from ingest.intake import Intake, SensorFacts
 from ingest.live import Role
 from ingest.processor import LiveAngles, PoseReset, Processed, Processor, joined
+from ingest.reprocess_session import feed
+from ingest.resume import Held, Resume
 from processing import grid, session
 from processing.alignment import StepCheck, StoredReference, check_step
 from processing.errors import AlignmentError
 from processing.pipeline import PipelineParams, Setup
 from processing.session import Plan, movements_of
 from processing.types import ImuBlock, PairBlock, Span
+from storage.record import RecordReader, StreamInfo
 from storage.results import ResultBatch, ResultStore
 
 _log = logging.getLogger("ingest.processor")
@@ -139,15 +142,19 @@ class ProcessingWorker:
         """Begin a wear session with another setup, from `since_ns` on if that is in memory."""
         return self._command(lambda: self._apply(setup, resets, since_ns))
 
-    def resume(
-        self, slices: Iterable[Mapping[Role, Sequence[Piece]]], resets: Sequence[PoseReset] = ()
-    ) -> "Future[None]":
-        """Go through what an earlier start recorded of this wear session, then on with live data.
+    def resume(self, reader: RecordReader, resume: Resume, held: Held) -> "Future[None]":
+        """Go through what an earlier start recorded of a wear session, then on with live data.
 
-        Results come out as they did then, so storing them again changes nothing but what the end
-        of that start left unfinished.
+        Parameters
+        ----------
+        reader : RecordReader
+            What comes to it from now on is left to the live data.
+        resume : Resume
+        held : mapping
+            Index ranges that are recorded, by device and boot.
         """
-        return self._command(lambda: self._resume(slices, resets))
+        as_of_ns = self._now_utc_ns()
+        return self._command(lambda: self._resume(reader, resume, held, as_of_ns))
 
     def add_reset(self, reset: PoseReset) -> "Future[bool]":
         """Announce a reference pose, best before it begins; False where it overlaps another."""
@@ -303,17 +310,35 @@ class ProcessingWorker:
         until = since_ns if newest is None else newest + 1
         self._keep(again, (since_ns, until))
 
-    def _resume(
-        self, slices: Iterable[Mapping[Role, Sequence[Piece]]], resets: Sequence[PoseReset]
-    ) -> None:
-        self._processor.restart(self._processor.setup, resets)
-        for pieces in slices:
+    def _resume(self, reader: RecordReader, resume: Resume, held: Held, as_of_ns: int) -> None:
+        wear = resume.wear
+        self._processor.restart(wear.setup)
+        reached: dict[Role, tuple[str, Timeline]] = {}
+
+        def on_reached(info: StreamInfo, timeline: Timeline) -> None:
+            reached[cast("Role", info.role)] = info.device_id.split("/", 1)[0], timeline
+
+        since_ns = wear.since_ns
+        patient = self._processor.patient
+        fed = feed(
+            self._processor,
+            reader,
+            patient,
+            self._params,
+            wear,
+            as_of_ns=as_of_ns,
+            on_reached=on_reached,
+        )
+        for part, processed in fed:
             if self._hurry:
                 return
-            for role, some in pieces.items():
-                self._processor.add(role, some)
-            self._keep(self._processor.step(None))
-            self._store_due()
+            if part.until_ns > resume.stored_until_ns:
+                # the end of the earlier start is unfinished, or was finished for want of more
+                self._keep(processed, (max(since_ns, resume.stored_until_ns), part.until_ns))
+                self._store_due()
+            since_ns = part.until_ns
+        for role, (device_id, timeline) in reached.items():
+            self._intakes[role].go_on_with(device_id, timeline, held.get(device_id, {}))
 
     def _check_step(self, span: Span, enough: int) -> StepCheck:
         try:

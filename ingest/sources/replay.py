@@ -6,7 +6,7 @@ fetched later stand in their place.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -30,6 +30,9 @@ from storage.record import Chunk, RecordReader, Stream, StreamInfo
 
 Samples = NDArray[np.int16] | NDArray[np.int32] | NDArray[np.float32]
 
+Reached = Callable[[StreamInfo, Timeline], None]
+"""Told a stream and its clock when all that was asked for of it has been given."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
@@ -43,6 +46,8 @@ class _Facts:
     trips: tuple[clock.RoundTrip, ...]
     stepped: IntArray
     """Device times of packets at which the clock was stepped."""
+    end_index: int | None
+    """First sample that is not asked for; None: all are."""
 
 
 def blocks(
@@ -53,6 +58,8 @@ def blocks(
     t0_ns: int = 0,
     t1_ns: int = 2**62,
     params: clock.ClockParams | None = None,
+    as_of_ns: int | None = None,
+    on_reached: Reached | None = None,
 ) -> Iterator[Piece]:
     """Yield the samples of one role with times in [t0, t1), in order of time.
 
@@ -65,6 +72,9 @@ def blocks(
         UTC; the clock is fitted from each boot's beginning whatever the range.
     params : ClockParams, optional
         Of the live collector where times shall be the same.
+    as_of_ns : int, optional
+        Leave out what arrived live from this UTC on: the record may be growing.
+    on_reached : callable, optional
 
     Yields
     ------
@@ -85,7 +95,10 @@ def blocks(
         timeline = Timeline(
             layout, params if has_clock else params or ARRIVAL_CLOCK, after_ns=after_ns
         )
-        for piece in _boot(reader, stream, timeline):
+        facts = _facts(reader, stream, layout, as_of_ns)
+        if facts.end_index is not None and facts.end_index <= (stream.first_index or 0):
+            continue
+        for piece in _boot(reader, stream, timeline, facts):
             # stored samples of a boot's end may overlap the next boot's beginning by milliseconds
             floor = t0_ns if piece.new_axis or given_ns is None else max(t0_ns, given_ns + 1)
             cut = _within(piece, floor, t1_ns)
@@ -93,48 +106,17 @@ def blocks(
                 given_ns = int(cut.block.t_ns[-1])
                 yield cut
         after_ns = timeline.last_t_ns
-
-
-def slices(
-    reader: RecordReader,
-    *,
-    patient: str,
-    roles: Sequence[Role],
-    t0_ns: int = 0,
-    t1_ns: int = 2**62,
-    slice_s: float = 60.0,
-) -> Iterator[dict[Role, list[Piece]]]:
-    """Yield all roles side by side, about `slice_s` at a time, in bounded memory."""
-    step_ns = round(slice_s * 1e9)
-    waiting = {role: deque[Piece]() for role in roles}
-    sources = {
-        role: blocks(reader, patient=patient, role=role, t0_ns=t0_ns, t1_ns=t1_ns) for role in roles
-    }
-    until_ns = 0
-    while True:
-        for role, source in sources.items():
-            while not waiting[role] or int(waiting[role][-1].block.t_ns[-1]) < until_ns:
-                piece = next(source, None)
-                if piece is None:
-                    break
-                waiting[role].append(piece)
-        firsts = [int(pieces[0].block.t_ns[0]) for pieces in waiting.values() if pieces]
-        if not firsts:
-            return
-        until_ns = max(until_ns, min(firsts)) + step_ns
-        given: dict[Role, list[Piece]] = {role: [] for role in roles}
-        for role, pieces in waiting.items():
-            while pieces and int(pieces[0].block.t_ns[0]) < until_ns:
-                given[role].append(pieces.popleft())
-        yield given
+        if on_reached is not None and after_ns is not None:
+            on_reached(stream.info, timeline)
 
 
 _LATEST_NS = 3_600_000_000_000
 """A boot whose first sample arrived so long after a range holds nothing of it."""
 
 
-def _boot(reader: RecordReader, stream: Stream, timeline: Timeline) -> Iterator[Piece]:
-    facts = _facts(reader, stream, timeline.layout)
+def _boot(
+    reader: RecordReader, stream: Stream, timeline: Timeline, facts: _Facts
+) -> Iterator[Piece]:
     trips = deque(facts.trips)
     boot = stream.info.boot
     early: list[Run] = []
@@ -163,9 +145,14 @@ def _boot(reader: RecordReader, stream: Stream, timeline: Timeline) -> Iterator[
                 begin = due
             if due < end:
                 timeline.observe(boot, trips.popleft())
+    if started:  # they act on the packets of a collector that goes on from here
+        for trip in trips:
+            timeline.observe(boot, trip)
 
 
-def _facts(reader: RecordReader, stream: Stream, layout: Layout) -> _Facts:
+def _facts(
+    reader: RecordReader, stream: Stream, layout: Layout, as_of_ns: int | None = None
+) -> _Facts:
     anchors = reader.anchors(stream.id)
     index, host_ns = anchors.index, anchors.host_ns
     nominal_us = 1e6 / layout.rate_hz
@@ -176,14 +163,13 @@ def _facts(reader: RecordReader, stream: Stream, layout: Layout) -> _Facts:
             np.int64
         )
     live = clock.in_order(host_ns)
-    return _Facts(
-        index,
-        device_us,
-        host_ns,
-        live,
-        _trips(reader, stream.info),
-        _stepped(reader, stream.info),
-    )
+    trips = _trips(reader, stream.info)
+    end_index: int | None = None
+    if as_of_ns is not None:
+        later = np.flatnonzero(live & (host_ns >= as_of_ns))
+        end_index = int(index[later[0]]) if later.size else None
+        trips = tuple(trip for trip in trips if trip.host_received_ns < as_of_ns)
+    return _Facts(index, device_us, host_ns, live, trips, _stepped(reader, stream.info), end_index)
 
 
 _Batch = tuple[clock.Anchors, Samples]
@@ -193,7 +179,7 @@ def _batches(reader: RecordReader, stream: Stream, facts: _Facts) -> Iterator[_B
     """Yield the samples of a boot in order of index, with the packets they came in."""
     held: tuple[IntArray, Samples] | None = None
     period_us = 1e6 / stream.info.rate_hz
-    for chunk in reader.samples(stream.id):
+    for chunk in reader.samples(stream.id, None, facts.end_index):
         index, data = _with_held(held, chunk)
         # the last packet may go on in the next chunk
         last = int(np.searchsorted(facts.first, index[-1], side="right")) - 1

@@ -12,7 +12,8 @@ import numpy as np
 from ingest.candidates import SensorWish
 from ingest.link_state import LinkLimits
 from ingest.live import LiveFrame, LiveHub, Role
-from ingest.service import Collector, CollectorSpec, Resume
+from ingest.resume import Resume
+from ingest.service import Collector, CollectorSpec
 from ingest.sources.simulated import RadioSpec, SimulatedTransport
 from ingest.sources.virtual_body import BodySpec, ScaledClock, VirtualBody
 from processing.pipeline import Setup

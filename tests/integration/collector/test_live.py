@@ -10,7 +10,8 @@ import pytest
 
 from ingest.live import LiveFrame, Role
 from ingest.processor import Processed, Processor
-from ingest.service import Resume
+from ingest.reprocess_wear import END_NS, Wear
+from ingest.resume import Resume
 from ingest.sources import replay
 from ingest.sources.simulated import RadioSpec
 from ingest.sources.virtual_body import BodySpec
@@ -19,7 +20,7 @@ from processing.types import IntArray, Span
 from storage.embedded import EmbeddedStore
 from storage.record import RecordReader
 from storage.results import ResultBatch
-from tests.support.collecting import Rig, collecting, recorded
+from tests.support.collecting import Rig, collecting, plain_setup, recorded
 
 ROLES: tuple[Role, Role] = ("head", "trunk")
 SECOND_NS = 1_000_000_000
@@ -253,7 +254,8 @@ async def test_a_restart_goes_on_with_the_wear_session(tmp_path: Path) -> None:
         since_ns = (rig.body.began_ns or 0) + rig.collector.utc_offset_ns - SECOND_NS
     before = store.angles("p1", 0, 2**62)
     recorded_before = sum(m.values["recorded_s"] or 0.0 for m in store.minutes("p1", 0, 2**62))
-    async with collecting(tmp_path, store=store, boots=(2, 2), resume=Resume(since_ns)) as again:
+    so_far = Resume(Wear(since_ns, END_NS, plain_setup()))
+    async with collecting(tmp_path, store=store, boots=(2, 2), resume=so_far) as again:
         await again.frame_where(streaming)
         await again.until_taken(300)
     after = store.angles("p1", 0, 2**62)

@@ -2,13 +2,16 @@
 
 import asyncio
 import dataclasses
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from api.alignments import alignment_body
 from api.calibration import keep_calibration
 from api.demo.live import HOLD_NS
+from api.resumption import session_so_far
 from ingest.processor import PoseReset
 from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.sources.virtual_body import BodySpec
@@ -16,8 +19,10 @@ from ingest.worker import MARGIN_S
 from processing.alignment.references import sensor_rotation
 from processing.pipeline import PipelineParams
 from processing.types import Span
-from storage.catalog import Catalog, Patient
+from storage.catalog import Catalog, Patient, StoredAlignment
 from storage.embedded import EmbeddedStore
+from storage.record import RecordReader
+from tests.integration.collector.test_kill import run_and_kill
 from tests.support.collecting import collecting, plain_setup
 from tests.support.reprocessing import again, results
 from tests.support.worn_record import PATIENT, ZONE
@@ -48,6 +53,45 @@ async def test_the_same_samples_give_the_same_bits(
     assert len(live["t_ns"]) >= 20
     assert len(live["minutes"]) >= 1
     assert live["full_rate"]
+    for kind in ("t_ns", "angles", "full_rate", "minutes", "episodes", "cells"):
+        assert made[kind] == live[kind], kind
+
+
+@pytest.mark.slow
+async def test_a_killed_collector_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.processor.HORIZON_S", 60.0)
+    begin_wear(tmp_path)
+    with Catalog(tmp_path) as catalog:
+        plain = plain_setup().alignment
+        catalog.save_alignment(
+            StoredAlignment(PATIENT, plain.id, plain.n_id, 0, alignment_body(plain))
+        )
+    await asyncio.to_thread(run_and_kill, tmp_path, committed_at_least=1500)
+    store = EmbeddedStore(tmp_path)
+    before = store.angles(PATIENT, 0, 2**62)
+    with Catalog(tmp_path) as catalog, RecordReader(tmp_path) as record:
+        setup, resume = session_so_far(
+            catalog,
+            record,
+            store,
+            PATIENT,
+            PipelineParams(),
+            head_only=False,
+            now_ns=time.time_ns(),
+        )
+    assert resume is not None
+    assert setup is resume.wear.setup
+    assert setup.alignment.id == plain_setup().alignment.id
+    async with collecting(tmp_path, store=store, boots=(2, 2), resume=resume) as rig:
+        await rig.until_taken(700)
+    store.close()
+    report = await asyncio.to_thread(again, tmp_path)
+    assert report["sessions"] == 1
+    live, made = results(tmp_path, ALGO), results(tmp_path, report["version"])
+    assert set(before.t_ns) <= set(live["t_ns"])
+    assert live["t_ns"][-1] >= before.t_ns[-1] + 5 * SECOND_NS
     for kind in ("t_ns", "angles", "full_rate", "minutes", "episodes", "cells"):
         assert made[kind] == live[kind], kind
 

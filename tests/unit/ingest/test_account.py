@@ -69,3 +69,12 @@ def test_the_end_of_the_last_boot_is_late_once_the_next_has_begun() -> None:
     assert account.enter(packet(10)) is None
     assert account.enter(packet(0, boot=2)) == 0
     assert account.counts.reboots == 1
+
+
+def test_what_an_earlier_start_got_is_known_and_not_counted() -> None:
+    account = SampleAccount()
+    account.know({1: [(0, 40), (60, 100)]})
+    assert account.enter(packet(90, 10)) is None, "it came before"
+    assert account.enter(packet(98, 4)) == 2
+    counts = account.counts
+    assert (counts.samples, counts.duplicates, counts.missing) == (2, 12, 20)
