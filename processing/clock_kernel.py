@@ -51,7 +51,13 @@ S_PERIOD = 19
 """Sample period on the device's clock, s; 0 before it is known."""
 S_ANEW = 20
 """1 from the beginning of a fit to its first packet."""
-N_SCALARS = 21
+S_EDGE_A, S_EDGE_B = 21, 22
+"""Rows of the hull's edge that the line goes through."""
+S_HAS_EDGE = 23
+"""1 while that edge still is one of the points in the window."""
+S_SUM_X = 24
+"""Sum of x of the complete buckets, while there is an edge."""
+N_SCALARS = 25
 
 LIVE = 0
 BACKFILLED = 1
@@ -66,40 +72,58 @@ _MIN_STEP_NS = 1000
 
 
 @kernel()
-def _lower_line(buckets: FloatArray, n: int) -> tuple[float, float]:
-    """Return (h, s) of the lower hull's edge under the centroid of the points' x."""
+def _find_edge(s: FloatArray, buckets: FloatArray, n: int) -> None:
+    """Find the lower hull's edge under the centroid of the points' x; none for points in line."""
     hull = np.empty(n, dtype=np.int64)
     m = 0
-    centre = 0.0
+    total = 0.0
     for i in range(n):
-        centre += buckets[i, 0]
-        while m >= 2:
-            a, b = hull[m - 2], hull[m - 1]
-            cross = (buckets[b, 0] - buckets[a, 0]) * (buckets[i, 1] - buckets[a, 1]) - (
-                buckets[b, 1] - buckets[a, 1]
-            ) * (buckets[i, 0] - buckets[a, 0])
-            if cross > 0.0:
-                break
+        total += buckets[i, 0]
+        while m >= 2 and not _above(buckets, hull[m - 2], hull[m - 1], i):
             m -= 1
         hull[m] = i
         m += 1
-    centre /= n
+    s[S_SUM_X] = total
+    s[S_HAS_EDGE] = 0.0
     for j in range(m - 1):
         a, b = hull[j], hull[j + 1]
-        if buckets[b, 0] >= centre and buckets[b, 0] > buckets[a, 0]:
-            s = (buckets[b, 1] - buckets[a, 1]) / (buckets[b, 0] - buckets[a, 0])
-            return buckets[a, 1] - s * buckets[a, 0], s
-    return buckets[hull[0], 1], 0.0
+        if buckets[b, 0] >= total / n and buckets[b, 0] > buckets[a, 0]:
+            s[S_EDGE_A], s[S_EDGE_B], s[S_HAS_EDGE] = a, b, 1.0
+            return
+    s[S_LINE], s[S_SLOPE] = buckets[hull[0], 1], 0.0
+
+
+@kernel()
+def _above(buckets: FloatArray, a: int, b: int, i: int) -> bool:
+    """Return whether point i, right of a and b, lies above their line."""
+    dx, dy = buckets[b, 0] - buckets[a, 0], buckets[b, 1] - buckets[a, 1]
+    cross = dx * (buckets[i, 1] - buckets[a, 1]) - dy * (buckets[i, 0] - buckets[a, 0])
+    return bool(cross > 0.0)
 
 
 @kernel()
 def _refit(s: FloatArray, buckets: FloatArray) -> None:
-    """Put the upper line through the complete buckets."""
+    """Put the upper line through the complete buckets, of which the last one is new.
+
+    The edge in use stays one of the hull unless the new point lies below it, and stays the one to
+    use until the centroid has passed it: seldom anything has to be searched.
+    """
     n = int(s[S_BUCKETS])
     if n < 3:
         return
-    h, slope = _lower_line(buckets, n)
-    s[S_LINE] = h
+    a, b = int(s[S_EDGE_A]), int(s[S_EDGE_B])
+    found = s[S_HAS_EDGE] == 1.0
+    if found:
+        s[S_SUM_X] += buckets[n - 1, 0]
+        centre = s[S_SUM_X] / n
+        found = buckets[a, 0] < centre <= buckets[b, 0] and _above(buckets, a, b, n - 1)
+    if not found:
+        _find_edge(s, buckets, n)
+        if s[S_HAS_EDGE] == 0.0:
+            return
+        a, b = int(s[S_EDGE_A]), int(s[S_EDGE_B])
+    slope = (buckets[b, 1] - buckets[a, 1]) / (buckets[b, 0] - buckets[a, 0])
+    s[S_LINE] = buckets[a, 1] - slope * buckets[a, 0]
     s[S_SLOPE] = slope
 
 
@@ -155,6 +179,12 @@ def _store(p: FloatArray, s: FloatArray, buckets: FloatArray, x: float, d: float
     while old < n and (buckets[old, 0] < x - p[P_WINDOW] or n - old >= buckets.shape[0]):
         old += 1
     if old > 0:
+        for row in range(old):
+            s[S_SUM_X] -= buckets[row, 0]
+        s[S_EDGE_A] -= old
+        s[S_EDGE_B] -= old
+        if s[S_EDGE_A] < 0.0:
+            s[S_HAS_EDGE] = 0.0
         for row in range(n - old):
             for column in range(buckets.shape[1]):
                 buckets[row, column] = buckets[row + old, column]
@@ -196,6 +226,7 @@ def _begin(s: FloatArray, syncs: FloatArray, x: float, d: float) -> None:
     s[S_STARTED] = 1.0
     s[S_ANEW] = 1.0
     s[S_BUCKETS] = 0.0
+    s[S_HAS_EDGE] = 0.0
     s[S_POINTS] = 0.0
     s[S_FIRST_X] = x
     s[S_LATE_X] = np.nan

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
 from processing import clock
-from processing.clock_kernel import S_BEST, S_LINE, S_SLOPE, _lower_line
+from processing.clock_kernel import (
+    N_SCALARS,
+    P_WINDOW,
+    S_BEST,
+    S_BUCKETS,
+    S_FIRST_X,
+    S_LINE,
+    S_SLOPE,
+    _refit,
+    _store,
+)
 from processing.errors import InputError
 from processing.types import BoolArray, FloatArray, IntArray
 
@@ -349,24 +359,50 @@ def test_report_is_none_before_data_and_slew_is_checked() -> None:
         clock.start(clock.ClockParams(max_slew=1.0), device_us=0, host_ns=0)
 
 
+def hull_line(points: FloatArray) -> tuple[float, float]:
+    """Height at x = 0 and slope of the lower hull's edge under the centroid, searched anew."""
+    centre = points[:, 0].mean()
+    at_centre, slope = min(
+        (float(-eq[2] - eq[0] * centre) / float(eq[1]), float(-eq[0] / eq[1]))
+        for eq in ConvexHull(points).equations
+        if eq[1] < 0.0 and _spans(points, eq, centre)
+    )
+    return at_centre - slope * centre, slope
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(3, 60), st.integers(0, 10_000))
-def test_lower_line_is_the_hull_edge_under_the_centroid(n: int, seed: int) -> None:
+def test_the_line_is_the_hull_edge_under_the_centroid(n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    points = np.zeros((n, 3))
+    points = np.zeros((n, 4))
     points[:, 0] = np.sort(rng.uniform(0.0, 600.0, n))
     points[:, 1] = rng.exponential(0.02, n) - 2e-5 * points[:, 0]
-    h, s = _lower_line(points, n)
-    above = points[:, 1] - h - s * points[:, 0]
-    assert above.min() > -1e-12
-    centre = points[:, 0].mean()
-    lowest = min(
-        (float(-eq[2] - eq[0] * centre) / float(eq[1]), float(-eq[0] / eq[1]))
-        for eq in ConvexHull(points[:, :2]).equations
-        if eq[1] < 0.0 and _spans(points[:, :2], eq, centre)
-    )
-    assert h + s * centre == pytest.approx(lowest[0], abs=1e-9)
-    assert s == pytest.approx(lowest[1], abs=1e-9)
+    s = np.zeros(N_SCALARS)
+    s[S_BUCKETS] = n
+    _refit(s, points)
+    h, slope = s[S_LINE], s[S_SLOPE]
+    assert (points[:, 1] - h - slope * points[:, 0]).min() > -1e-12
+    assert (h, slope) == pytest.approx(hull_line(points[:, :2]), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_edge_in_use_is_the_one_a_new_search_finds(seed: int) -> None:
+    """Points come one a second and leave after 20; every line is compared with a new hull."""
+    rng = np.random.default_rng(seed)
+    p = clock._vector(PARAMS).copy()
+    p[P_WINDOW] = 20.0
+    s, buckets = np.zeros(N_SCALARS), np.zeros((22, 4))
+    s[S_FIRST_X] = -100.0
+    kept: list[list[float]] = []
+    for k in range(300):
+        x, d = k + rng.uniform(0.1, 0.9), rng.exponential(0.02) - 2e-5 * k
+        _store(p, s, buckets, x, d, float(k))
+        n = int(s[S_BUCKETS])
+        if n > 4:
+            # the line rests on the points before the new one, old ones not yet gone
+            expected = hull_line(np.array(kept))
+            assert (s[S_LINE], s[S_SLOPE]) == pytest.approx(expected, abs=1e-9), k
+        kept = buckets[:n, :2].tolist()
 
 
 def _spans(points: FloatArray, equation: FloatArray, centre: float) -> bool:
