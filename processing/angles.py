@@ -6,13 +6,14 @@ taken of ``R_rel N^-1``, never as differences of per-sensor Euler angles.
 """
 
 from dataclasses import dataclass
-from typing import Literal, overload
+from typing import Final, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from processing import quaternion
 from processing._jit import kernel
+from processing.arctangent import arctan2_deg
 from processing.frames import EARTH_UP
 from processing.types import Alignment, BoolArray, CervicalAngles, FloatArray, PairOrientation
 
@@ -22,6 +23,9 @@ GOOD_SIGMA_DEG = 5.0
 """Rotation is `good` up to this standard deviation, degrees."""
 FAIR_SIGMA_DEG = 10.0
 """Rotation is `fair` up to this standard deviation, degrees; beyond, `poor`."""
+
+_BLOCK_ROWS: Final = 256
+"""Rows between tangents and angles: what the one leaves is still in the first cache."""
 
 
 @kernel()
@@ -39,9 +43,50 @@ def _cervical(
 ) -> None:
     """Fill `q_rel` (n, 4) and the four angles (n,), degrees.
 
-    One pass, scalars only: three quaternion products and the decomposition per row.
+    Three quaternion products a row; the angles of a block follow at once from their tangents.
     """
-    deg = 180.0 / np.pi
+    n = q_head.shape[0]
+    across = np.empty((4, _BLOCK_ROWS))
+    for begin in range(0, n, _BLOCK_ROWS):
+        end = min(n, begin + _BLOCK_ROWS)
+        _tangents(
+            q_head[begin:end],
+            q_trunk[begin:end],
+            q_trunk_segment_sensor,
+            q_head_segment_sensor,
+            neutral_q,
+            q_rel[begin:end],
+            flexion[begin:end],
+            lateral[begin:end],
+            rotation[begin:end],
+            deviation[begin:end],
+            across,
+        )
+        arctan2_deg(flexion[begin:end], across[0], -1.0)
+        arctan2_deg(lateral[begin:end], across[1], 1.0)
+        arctan2_deg(rotation[begin:end], across[2], -1.0)
+        arctan2_deg(deviation[begin:end], across[3], 2.0)
+
+
+@kernel()
+def _tangents(
+    q_head: FloatArray,
+    q_trunk: FloatArray,
+    q_trunk_segment_sensor: FloatArray,
+    q_head_segment_sensor: FloatArray,
+    neutral_q: FloatArray,
+    q_rel: FloatArray,
+    flexion: FloatArray,
+    lateral: FloatArray,
+    rotation: FloatArray,
+    deviation: FloatArray,
+    across: FloatArray,
+) -> None:
+    """Fill `q_rel`, and of every angle's tangent the numerator in its place, the other in `across`.
+
+    The deviation's is that of half of it. Lateral is taken of its sine and the length of what is
+    its cosine, which is exact up to 90° where an arc sine is not.
+    """
     aw, ax, ay, az = (
         q_trunk_segment_sensor[0],
         q_trunk_segment_sensor[1],
@@ -81,16 +126,11 @@ def _cervical(
         x = rw * nx + rx * nw + ry * nz - rz * ny
         y = rw * ny - rx * nz + ry * nw + rz * nx
         z = rw * nz + rx * ny - ry * nx + rz * nw
-        # rounding only; written so that NaN passes
-        sin_lateral = 2.0 * (y * z + w * x)
-        if sin_lateral > 1.0:
-            sin_lateral = 1.0
-        elif sin_lateral < -1.0:
-            sin_lateral = -1.0
-        flexion[k] = -deg * np.arctan2(2.0 * (w * z - x * y), 1.0 - 2.0 * (x * x + z * z))
-        lateral[k] = deg * np.arcsin(sin_lateral)
-        rotation[k] = -deg * np.arctan2(2.0 * (w * y - x * z), 1.0 - 2.0 * (x * x + y * y))
-        deviation[k] = 2.0 * deg * np.arctan2(np.sqrt(x * x + y * y + z * z), abs(w))
+        flexion[k], across[0, k] = 2.0 * (w * z - x * y), 1.0 - 2.0 * (x * x + z * z)
+        lateral[k] = 2.0 * (y * z + w * x)
+        across[1, k] = np.sqrt(flexion[k] * flexion[k] + across[0, k] * across[0, k])
+        rotation[k], across[2, k] = 2.0 * (w * y - x * z), 1.0 - 2.0 * (x * x + y * y)
+        deviation[k], across[3, k] = np.sqrt(x * x + y * y + z * z), abs(w)
 
 
 def decompose(q: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
