@@ -195,8 +195,10 @@ class CommandTimeoutError(SensorError):
 class CommandRefusedError(SensorError):
     """The sensor answered a command with a status other than ok."""
 
-    def __init__(self, message: str, *, command: str, status: int) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, command: str, status: int, remedy: str | None = None
+    ) -> None:
+        super().__init__(message, remedy=remedy)
         self.command = command
         self.status = status
 

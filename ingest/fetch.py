@@ -22,6 +22,10 @@ CHUNK_SAMPLES = 30_000
 """Largest request: five minutes at 100 Hz. Larger ones lose more when the link breaks, smaller
 ones spend more time on round trips."""
 
+RELEASE_S = 600.0
+"""How long an ended boot is held before the sensor may forget it. Shorter risks samples that are
+not on disk yet, longer fills the sensor."""
+
 
 async def fetch_missing(
     driver: Driver,
@@ -40,10 +44,12 @@ async def fetch_missing(
     """
     device_id, boot = started.device_id, started.boot
     live_from = started.next_index or 0
+    held_since: dict[int, int] = {}
     while True:
         upto = max(live_from, ledger.held(device_id, boot).end)
-        wanted = next(ledger.to_fetch(device_id, boot, upto), None)
+        wanted = next(ledger.to_fetch(device_id, boot, upto, started.earlier), None)
         if wanted is None:
+            await _release(driver, ledger, started, held_since, now)
             await asyncio.sleep(limits.backfill_recheck_s)
             continue
         try:
@@ -55,6 +61,26 @@ async def fetch_missing(
         deliver([report])
         if report.outcome in {"interrupted", "refused"}:
             await asyncio.sleep(limits.backfill_retry_s)
+
+
+async def _release(
+    driver: Driver,
+    ledger: SampleLedger,
+    started: StreamStarted,
+    held_since: dict[int, int],
+    now: MonotonicNs,
+) -> None:
+    """Let the sensor forget ended boots that have been held for a while."""
+    for boot in started.earlier or ():
+        if not ledger.is_closed(started.device_id, boot):
+            continue
+        if now() - held_since.setdefault(boot, now()) < RELEASE_S * 1e9:
+            continue
+        held_since[boot] = 2**62
+        try:
+            await driver.release(boot)
+        except IngestError as error:
+            _log.warning("the sensor does not forget boot %d: %s", boot, error)
 
 
 async def _fetch(

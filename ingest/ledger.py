@@ -126,17 +126,21 @@ class SampleLedger:
         ranges = self._settled.setdefault((device_id, boot), IndexRanges())
         return list(ranges.missing(start, stop))
 
-    def waiting(self, device_id: str, boot: int, upto_index: int) -> int | None:
+    def waiting(
+        self, device_id: str, boot: int, upto_index: int, earlier: tuple[int, ...] | None = None
+    ) -> int | None:
         """Return how many samples are known to wait in the sensor's memory; None where none do.
 
         The end of an earlier boot is not known before it was fetched: it counts as none.
         """
-        wanted = list(self.to_fetch(device_id, boot, upto_index))
+        wanted = list(self.to_fetch(device_id, boot, upto_index, earlier))
         if not wanted:
             return None
         return sum(w.last_index + 1 - w.first_index for w in wanted if w.last_index is not None)
 
-    def to_fetch(self, device_id: str, boot: int, upto_index: int) -> Iterator[Wanted]:
+    def to_fetch(
+        self, device_id: str, boot: int, upto_index: int, earlier: tuple[int, ...] | None = None
+    ) -> Iterator[Wanted]:
         """Yield what to ask for, oldest first.
 
         Parameters
@@ -145,6 +149,8 @@ class SampleLedger:
             The sensor and its present boot.
         upto_index
             First index not to ask for: what is yet to come live.
+        earlier
+            Ended boots that the sensor lists; None: every number before the present boot.
 
         Notes
         -----
@@ -155,14 +161,15 @@ class SampleLedger:
         if not boots:
             return
         begin = boots[0]
-        for earlier in range(begin, boot):
-            if self.is_closed(device_id, earlier):
+        ended = range(begin, boot) if earlier is None else [b for b in earlier if b >= begin]
+        for each in ended:
+            if self.is_closed(device_id, each):
                 continue
-            ranges = self.held(device_id, earlier)
-            start = (ranges.first or 0) if earlier == begin else 0
-            for lo, hi in self.missing(device_id, earlier, start, ranges.end):
-                yield Wanted(earlier, lo, hi - 1)
-            yield Wanted(earlier, ranges.end if len(ranges) else start, None)
+            ranges = self.held(device_id, each)
+            start = (ranges.first or 0) if each == begin else 0
+            for lo, hi in self.missing(device_id, each, start, ranges.end):
+                yield Wanted(each, lo, hi - 1)
+            yield Wanted(each, ranges.end if len(ranges) else start, None)
         present = self.held(device_id, boot)
         start = (present.first or 0) if begin == boot else 0
         for lo, hi in self.missing(device_id, boot, start, upto_index):

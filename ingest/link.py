@@ -137,7 +137,7 @@ class SensorLink:
             return None
         end = self._ledger.held(started.device_id, started.boot).end
         upto = max(started.next_index or 0, end)
-        samples = self._ledger.waiting(started.device_id, started.boot, upto)
+        samples = self._ledger.waiting(started.device_id, started.boot, upto, started.earlier)
         return None if samples is None else samples / started.streams[0].rate_hz
 
     def stop(self) -> None:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_protocol.devices import capture2go_files as files
 from firmware_protocol.devices import capture2go_layouts as wire
 from firmware_protocol.devices.capture2go_frames import FrameStream, RawMessage, encode_message
 from firmware_protocol.devices.samples import SampleBlock, axes
@@ -211,6 +212,7 @@ Message: TypeAlias = (
     | Acknowledged
     | Refused
     | AbsoluteTime
+    | files.FileMessage
     | RawMessage
 )
 """`RawMessage` stands for every id that this program does not use."""
@@ -231,7 +233,7 @@ class Capture2GoDecoder:
         """Return the messages that this notification completes."""
         messages: list[Message] = []
         for raw in self._frames.feed(notification):
-            message = _decoded(raw)
+            message = decoded(raw)
             if message is None:
                 self._frames.counts["malformed"] += 1
             else:
@@ -262,7 +264,7 @@ def decode_quaternions(
     return q, rest, disturbed
 
 
-def _decoded(raw: RawMessage) -> Message | None:
+def decoded(raw: RawMessage) -> Message | None:
     """Return the message, None where the payload has a wrong size."""
     kind, payload = raw.id, raw.payload
     if wire.ID_FULL_PACKED <= kind < wire.ID_FULL_PACKED + len(wire.RATES_HZ):
@@ -275,8 +277,10 @@ def _decoded(raw: RawMessage) -> Message | None:
         return _orientations(payload, wire.QUAT_FIXED, wire.RATES_HZ[kind - wire.ID_QUAT_FIXED])
     if kind == wire.ID_QUAT_REAL_TIME:
         return _orientations(payload, wire.QUAT_FIXED, None)
-    if kind in wire.ACKNOWLEDGEMENTS:
+    if kind in wire.ACKNOWLEDGEMENTS | files.ACKNOWLEDGEMENTS:
         return Acknowledged(kind) if not payload else None
+    if kind in files.FILE_IDS:
+        return files.decode_file_message(kind, payload)
     decode = _BY_SIZE.get(kind)
     if decode is None:
         return raw

@@ -23,6 +23,7 @@ _HEAD = Layout(
         Field("id", "u16", "-", "message id"),
     ),
 )
+HEAD_SIZE = _HEAD.size
 _CRC_FROM = 6
 _NO_REAL_TIME = 0xFF
 
@@ -72,28 +73,34 @@ class FrameStream:
 
     def _feed_stream(self, data: bytes) -> list[RawMessage]:
         buffer = self._buffer + data
-        found: list[RawMessage] = []
-        at = 0
-        while at < len(buffer):
-            if buffer[at] != FRAME_START or _too_large(buffer, at):
-                self.counts["noise_bytes"] += 1
-                at += 1
-                continue
-            if _incomplete(buffer, at):
-                break
-            size = _whole_frame(buffer, at)
-            if size is None:
-                self.counts["crc_errors"] += 1
-                at += 1
-                continue
-            found.append(_message(buffer, at, size, real_time=False))
-            at += size
-        self._buffer = buffer[at:]
-        return found
+        found, used = scan(buffer, self.counts)
+        self._buffer = buffer[used:]
+        return [message for _, message in found]
 
     def clear(self) -> None:
         """Forget the partial frame: the sensor's buffer was cleared, or the link is new."""
         self._buffer = b""
+
+
+def scan(buffer: bytes, counts: Counter[str]) -> tuple[list[tuple[int, RawMessage]], int]:
+    """Return the whole frames of a byte stream with their places, and where the rest begins."""
+    found: list[tuple[int, RawMessage]] = []
+    at = 0
+    while at < len(buffer):
+        if buffer[at] != FRAME_START or _too_large(buffer, at):
+            counts["noise_bytes"] += 1
+            at += 1
+            continue
+        if _incomplete(buffer, at):
+            break
+        size = _whole_frame(buffer, at)
+        if size is None:
+            counts["crc_errors"] += 1
+            at += 1
+            continue
+        found.append((at, _message(buffer, at, size, real_time=False)))
+        at += size
+    return found, at
 
 
 def _too_large(buffer: bytes, at: int) -> bool:

@@ -146,7 +146,8 @@ CAPTURE2GO = DeviceDescription(
     has_sync=True,
     removes_gyr_bias=True,
     limits=(
-        "No sample counter: a loss shows as the gap flag and a step of time.",
+        "No sample counter: while it streams, a loss shows as the gap flag and a step of time.",
+        "It streams or records; what it recorded is read by place in its file.",
         "No pairing was seen: anybody near can connect.",
     ),
 )

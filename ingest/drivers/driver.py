@@ -122,6 +122,9 @@ class StreamStarted:
     streams: tuple[StreamInfo, ...]
     host_mono_ns: int
     identity: SensorIdentity
+    earlier: tuple[int, ...] | None = None
+    """Ended boots that the sensor may still hold samples of, where it lists them; None where any
+    number before the present one may be such a boot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +231,10 @@ class Driver(Protocol):
         Frames arrive through the inbox while this waits; returns the outcome as in
         `BackfillReport`. Only called where `SensorIdentity.has_backfill`.
         """
+        ...
+
+    async def release(self, boot: int) -> None:
+        """Let the sensor forget an ended boot that the host holds for good."""
         ...
 
     @property

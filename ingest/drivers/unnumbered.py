@@ -42,6 +42,10 @@ class UnnumberedDriver:
         del boot, first_index, last_index
         return "refused"
 
+    async def release(self, boot: int) -> None:
+        """Do nothing: nothing is kept."""
+        del boot
+
     def flush(self) -> list[SensorEvent]:
         """Return nothing: packets are complete when they come."""
         return []
@@ -60,6 +64,7 @@ class UnnumberedDriver:
         return self._identity
 
     def _started(self, *streams: StreamInfo) -> StreamStarted:
+        """Return that streams run which are numbered from 0 here."""
         identity = self._known()
         return StreamStarted(
             device_id=identity.device_id,

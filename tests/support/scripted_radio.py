@@ -56,6 +56,8 @@ class Sensor:
     index: int = 0
     connects: int = 0
     stops: int = 0
+    earlier: tuple[int, ...] | None = None
+    released: list[int] = field(default_factory=list)
     asked: list[tuple[int, int, int | None]] = field(default_factory=list)
     callback: NotifyCallback | None = None
     on_disconnect: DisconnectCallback | None = None
@@ -231,6 +233,7 @@ class ScriptedDriver:
             (info,),
             self._now(),
             await self.identify(),
+            self._sensor.earlier,
         )
 
     async def _send(self) -> None:
@@ -272,6 +275,9 @@ class ScriptedDriver:
 
     def flush(self) -> list[SensorEvent]:
         return []
+
+    async def release(self, boot: int) -> None:
+        self._sensor.released.append(boot)
 
     async def backfill(
         self, boot: int, first_index: int, last_index: int | None

@@ -107,7 +107,9 @@ async def test_dot_clock_wraps_unnoticed(bluez: Bluez, rig: Rig) -> None:
 
 
 async def test_capture2go_found_streaming_and_losing_packets(bluez: Bluez, rig: Rig) -> None:
-    daemon = bluez({"kind": "capture2go", "address": HEAD, "left_streaming": True})
+    daemon = bluez(
+        {"kind": "capture2go", "address": HEAD, "left_streaming": True, "memory_bytes": 0}
+    )
     rig.link("head", SensorWish(rate_hz=100.0, device_id="capture2go-a1b2c3"))
     await rig.streaming(packets=10)
     (started,) = rig.listener.of(StreamStarted)

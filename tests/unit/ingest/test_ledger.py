@@ -55,6 +55,19 @@ def test_earlier_boots_are_asked_to_their_end_until_closed() -> None:
     assert list(ledger.to_fetch("d", 6, 50)) == [Wanted(6, 0, 39)]
 
 
+def test_only_boots_that_the_sensor_lists_are_asked_for() -> None:
+    ledger = SampleLedger()
+    ledger.add("d", 1_795_000_000_000, 80, 8)
+    ledger.add("d", 1_795_000_900_000, 0, 8)
+    listed = (1_794_000_000_000, 1_795_000_000_000, 1_795_000_500_000)
+    assert list(ledger.to_fetch("d", 1_795_000_900_000, 16, listed)) == [
+        Wanted(1_795_000_000_000, 88, None),
+        Wanted(1_795_000_500_000, 0, None),
+        Wanted(1_795_000_900_000, 8, 15),
+    ], "one from before the sensor was first used here is not ours"
+    assert ledger.waiting("d", 1_795_000_900_000, 16, ()) == 8
+
+
 def test_devices_do_not_mix() -> None:
     ledger = SampleLedger()
     ledger.add("d", 1, 0, 10)

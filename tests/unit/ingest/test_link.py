@@ -489,6 +489,28 @@ def test_gaps_and_earlier_boots_are_fetched_once() -> None:
     assert [(r.outcome, r.gone) for r in reports if r.boot == 2] == [("gone", ((0, 300),))]
 
 
+def test_a_sensor_may_forget_what_was_held_for_ten_minutes() -> None:
+    sensor = Sensor("A", "s-1", has_backfill=True)
+
+    async def scenario(bench: Bench) -> None:
+        ledger = SampleLedger()
+        bench.link(ledger=ledger)
+        await asyncio.sleep(5)
+        sensor.lose_link()
+        # one from before the sensor was used here, one of ours, and the one it begins now
+        sensor.stored[1] = range(0, sensor.index + 50)
+        sensor.earlier, sensor.boot, sensor.index = (0, 1), 7, 0
+        await asyncio.sleep(590)
+        assert ledger.is_closed("s-1", 1)
+        assert sensor.released == []
+        await asyncio.sleep(60)
+        assert sensor.released == [1]
+        await asyncio.sleep(700)
+        assert sensor.released == [1]
+
+    on_bench([sensor], scenario)
+
+
 def test_a_stored_packet_that_got_lost_on_its_way_is_not_given_up() -> None:
     sensor = Sensor("A", "s-1", has_backfill=True)
 
