@@ -148,8 +148,7 @@ def to_parquet(rows: PackedRows) -> bytes:
     pq.write_table(
         pa.table(columns),
         sink,
-        compression="zstd",
-        compression_level=1,
+        compression="none",  # would take a quarter of the time to save a fifteenth of the bytes
         use_dictionary=False,
         column_encoding={n: "DELTA_BINARY_PACKED" for n in columns if n != "valid"},
         data_page_version="2.0",

@@ -179,7 +179,7 @@ def _batches(reader: RecordReader, stream: Stream, facts: _Facts) -> Iterator[_B
     """Yield the samples of a boot in order of index, with the packets they came in."""
     held: tuple[IntArray, Samples] | None = None
     period_us = 1e6 / stream.info.rate_hz
-    for chunk in reader.samples(stream.id, None, facts.end_index):
+    for chunk in reader.samples(stream.id, None, facts.end_index, packets=False):
         index, data = _with_held(held, chunk)
         # the last packet may go on in the next chunk
         last = int(np.searchsorted(facts.first, index[-1], side="right")) - 1

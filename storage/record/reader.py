@@ -50,6 +50,13 @@ class _Listed:
     i1: int
     samples: int
 
+    @property
+    def index(self) -> NDArray[np.int64] | None:
+        """Sample indices of a segment without a gap, None where only the file knows them."""
+        if self.samples != self.i1 - self.i0:
+            return None
+        return np.arange(self.i0, self.i1, dtype=np.int64)
+
 
 class RecordReader:
     """Reads a data folder; many may, in any process, while one writer records. Thread-safe."""
@@ -126,9 +133,11 @@ class RecordReader:
         i1: int | None = None,
         *,
         max_rows: int = MAX_ROWS,
+        packets: bool = True,
     ) -> Iterator[Chunk]:
         """Yield the samples of [i0, i1) in index order, at most `max_rows` at a time.
 
+        Without `packets` the anchors of the chunks may be missing, for who knows them already.
         What the manifest and the journal held when the iteration began is served; a damaged
         segment is quarantined, entered in `damaged`, and everything else is served.
 
@@ -150,7 +159,7 @@ class RecordReader:
                 _cut(chunk, a, b)
                 for segment in listed[first:]
                 if segment.i0 < b and segment.i1 > a
-                for chunk in (self._load(stream_id, segment, info, cache),)
+                for chunk in (self._load(stream_id, segment, info, cache, packets=packets),)
                 if chunk is not None
             ]
             parts.append(_cut(hot, a, b))
@@ -166,7 +175,9 @@ class RecordReader:
         found = [journal.chunk_of(rows, info).anchors]
         for segment in listed:
             try:
-                found.append(segments.load_anchors(self.folder, segment.path, segment.sha256))
+                found.append(
+                    segments.load_anchors(self.folder, segment.path, segment.sha256, segment.index)
+                )
             except CorruptSegmentError as error:
                 self._report(stream_id, segment, error)
         joined = _join_anchors(found)
@@ -272,11 +283,15 @@ class RecordReader:
         segment: _Listed,
         info: StreamInfo,
         cache: OrderedDict[str, Chunk | None] | None,
+        *,
+        packets: bool = True,
     ) -> Chunk | None:
         if cache is not None and segment.path in cache:
             return cache[segment.path]
         try:
-            chunk = segments.load(self.folder, segment.path, segment.sha256, info)
+            chunk = segments.load(
+                self.folder, segment.path, segment.sha256, info, segment.index, packets=packets
+            )
         except CorruptSegmentError as error:
             self._report(stream_id, segment, error)
             chunk = None

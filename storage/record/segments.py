@@ -30,6 +30,8 @@ RAW = "raw"
 QUARANTINE = "quarantine"
 FOOTER_KEY = b"necktrace"
 NO_TICKS = -1
+NO_ANCHORS = Anchors(*(np.empty(0, dtype=np.int64) for _ in range(3)))
+_PACKETS = ("device_ticks", "host_us")
 _ZSTD_LEVEL = 3
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -128,14 +130,28 @@ def encode(info: StreamInfo, chunk: Chunk) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def decode(body: bytes, info: StreamInfo) -> Chunk:
-    """Return the chunk that `encode` wrote."""
-    table = _columns(body, None)
-    index = table.column("index").to_numpy().astype(np.int64, copy=False)
-    data = np.empty((len(index), len(info.channels)), dtype=info.dtype)
+def decode(
+    body: bytes, info: StreamInfo, index: NDArray[np.int64] | None = None, *, packets: bool = True
+) -> Chunk:
+    """Return the chunk that `encode` wrote.
+
+    Parameters
+    ----------
+    index : (n,) int64, optional
+        The sample indices where they are known, which spares reading them.
+    packets : bool
+        False: without its anchors, which spares a third of the time.
+    """
+    names = [*(["index"] if index is None else []), *info.names, *(_PACKETS if packets else ())]
+    table = _columns(body, names)
+    if index is None:
+        index = _integers(table, "index")
+    data = np.empty((table.num_rows, len(info.channels)), dtype=info.dtype)
+    if len(index) != len(data):
+        raise ValueError(f"{len(data)} rows, where the manifest has {len(index)}")
     for k, channel in enumerate(info.channels):
         data[:, k] = table.column(channel.name).to_numpy()
-    return Chunk(index=index, data=data, anchors=_anchors(index, table))
+    return Chunk(index, data, _anchors(index, table) if packets else NO_ANCHORS)
 
 
 def _columns(body: bytes, names: list[str] | None) -> pa.Table:
@@ -143,13 +159,19 @@ def _columns(body: bytes, names: list[str] | None) -> pa.Table:
     return pq.ParquetFile(pa.BufferReader(body)).read(columns=names, use_threads=False)
 
 
+def _integers(table: pa.Table, name: str) -> NDArray[np.int64]:
+    numbers: NDArray[np.int64] = table.column(name).to_numpy().astype(np.int64, copy=False)
+    return numbers
+
+
 def _anchors(index: NDArray[np.int64], table: pa.Table) -> Anchors:
     host, present = _nullable(table.column("host_us"))
     ticks, known = _nullable(table.column("device_ticks"))
+    rows = np.flatnonzero(present)
     return Anchors(
-        index=index[present],
-        device_ticks=np.where(known, ticks, NO_TICKS)[present],
-        host_ns=host[present] * 1000,
+        index=index[rows],
+        device_ticks=np.where(known[rows], ticks[rows], NO_TICKS),
+        host_ns=host[rows] * 1000,
     )
 
 
@@ -200,23 +222,33 @@ def parse_info(body: bytes) -> StreamInfo:
         raise CorruptSegmentError("(bytes)", f"its description is wrong: {error!r}") from error
 
 
-def load(folder: Path, path: str, sha256: str, info: StreamInfo) -> Chunk:
-    """Read one segment, checked against the manifest's checksum.
+def load(
+    folder: Path,
+    path: str,
+    sha256: str,
+    info: StreamInfo,
+    index: NDArray[np.int64] | None = None,
+    *,
+    packets: bool = True,
+) -> Chunk:
+    """Read one segment, checked against the manifest's checksum; see `decode`.
 
     Raises
     ------
     CorruptSegmentError
         The file is missing, unreadable or not the one that was sealed.
     """
-    return _read(folder, path, sha256, lambda body: decode(body, info))
+    return _read(folder, path, sha256, lambda body: decode(body, info, index, packets=packets))
 
 
-def load_anchors(folder: Path, path: str, sha256: str) -> Anchors:
+def load_anchors(
+    folder: Path, path: str, sha256: str, index: NDArray[np.int64] | None = None
+) -> Anchors:
     """Read the packets of one segment, checked in the same way, without its samples."""
 
     def anchors(body: bytes) -> Anchors:
-        table = _columns(body, ["index", "device_ticks", "host_us"])
-        return _anchors(table.column("index").to_numpy().astype(np.int64, copy=False), table)
+        table = _columns(body, [*(["index"] if index is None else []), *_PACKETS])
+        return _anchors(_integers(table, "index") if index is None else index, table)
 
     return _read(folder, path, sha256, anchors)
 
