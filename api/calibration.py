@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.alignments import alignment_body
+from api.guided.references import KEY
 from ingest.reprocess_wear import wear_detail
 from ingest.service import Collector
 from ingest.worker import MARGIN_S
@@ -100,6 +101,7 @@ def keep_calibration(
     detail: Mapping[str, Any],
     *,
     poses_are_kept: bool = False,
+    references: Mapping[str, Any] | None = None,
 ) -> None:
     """Keep a calibration, the movements it rests on, and the wear session it begins.
 
@@ -109,6 +111,8 @@ def keep_calibration(
         What `wear_detail` says of the session, so that it can be processed again.
     poses_are_kept : bool
         The poses were written down when they were announced.
+    references : mapping, optional
+        What N, M and D stand for (`references_body`), for later re-dons and resets.
     """
     start_ns = min(span.start_ns for span in spans)
     catalog.save_alignment(
@@ -117,7 +121,7 @@ def keep_calibration(
             id=alignment.id,
             n_id=alignment.n_id,
             valid_from_ns=start_ns,
-            body=alignment_body(alignment),
+            body=alignment_body(alignment) | ({KEY: dict(references)} if references else {}),
         )
     )
     for span in spans:

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import signal
 import socket
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 
 from api.access.exposure import check_exposure
 from api.app import create_app
@@ -73,6 +75,8 @@ async def serving(
     AddressError
         Other computers could reach it, and a trusted proxy, TLS or a user is missing.
     """
+    # FastAPI hides this one itself, by a filter that a thread that compiles kernels may take away
+    warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
     check_exposure(runtime.settings, runtime.catalog)
     runtime.port = int(listener.getsockname()[1])
     async with contextlib.AsyncExitStack() as stack:

@@ -25,12 +25,14 @@ from numpy.typing import NDArray
 from api.calibration import keep_calibration
 from api.days import store_day
 from api.demo.person import PATIENT_ID, SEED, patient_spec
+from api.guided.references import references_body, stored_references
 from api.recording import register_algorithm
 from ingest.assemble import Piece, Run, Timeline, layout_of
 from ingest.processor import PoseReset, Processor, joined
 from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.sources.virtual_body import ROLES, Role, device_id
 from processing import grid, session, synthesis
+from processing.alignment import StoredReference, sensor_rotation
 from processing.pipeline import PipelineParams
 from processing.synthesis import SensorTruth
 from processing.types import Span
@@ -45,6 +47,8 @@ LONG_S = 8 * 3600.0
 START_HOUR = 9
 CHUNK_S = 300.0
 PER_PACKET = 10
+ALONE_SIGMA_DEG = 3.0
+"""Of a pose taken up at home (NUMBERS.md)."""
 CLOCK_PPM = {"head": 18.0, "trunk": -27.0}
 LATENCY_NS = 12_000_000
 JITTER_NS = 4_000_000
@@ -238,7 +242,11 @@ class _Chain:
         blocks = {role: joined([piece.block for piece in pieces[role]]) for role in ROLES}
         state = grid.start(params.grid, has_trunk=True)
         _, pair = grid.step(params.grid, state, blocks["head"], blocks["trunk"], final=True)
-        plan = session.plan(params, pair, spans)
+        stored = stored_references(catalog, patient.id)
+        plan = session.plan(params, pair, spans, stored=stored)
+        if stored is None and (stored := stored_references(catalog, patient.id)) is not None:
+            # the live calibration came first: the person has one N, and this is it
+            plan = session.plan(params, pair, spans, stored=stored)
         self._processor = Processor(
             params, plan.setup, patient=patient.id, zone=ZoneInfo(patient.zone)
         )
@@ -253,17 +261,25 @@ class _Chain:
                     reset.sigma_deg,
                 )
             )
-        self._q_th_ref = plan.resets[0].q_th_ref if plan.resets else None
-        self._reset_sigma_deg = plan.resets[0].sigma_deg if plan.resets else 3.0
+        self._alignment = plan.setup.alignment
+        self._known = stored or StoredReference(
+            self._alignment.n_id, plan.references.rotations, plan.references.sigma_deg
+        )
         since_ns = min(int(pieces[role][0].block.t_ns[0]) for role in ROLES)
         detail = wear_detail(plan.setup, plan.resets, since_ns)
-        keep_calibration(catalog, PATIENT_ID, plan.setup.alignment, spans, detail)
+        references = references_body(self._known)
+        keep_calibration(catalog, PATIENT_ID, self._alignment, spans, detail, references=references)
 
     def add_resets(self, spans: Sequence[Span]) -> None:
         """Take the reference poses held later in the day."""
         for span in spans:
-            if span.kind == "neutral_pose" and self._q_th_ref is not None:
-                reset = PoseReset(span.start_ns, span.end_ns, self._q_th_ref, self._reset_sigma_deg)
+            if span.kind in self._known.rotations:
+                reset = PoseReset(
+                    span.start_ns,
+                    span.end_ns,
+                    sensor_rotation(self._alignment, self._known.rotations[span.kind]),
+                    self._known.sigma_deg.get(span.kind, ALONE_SIGMA_DEG),
+                )
                 self._processor.add_reset(reset)
                 self._catalog.add_span(
                     PATIENT_ID,

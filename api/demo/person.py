@@ -22,6 +22,9 @@ INJECTED_DAYS_AGO = 11
 HEAD_WORN = SensorMounting(anterior="+z", up="+y")
 TRUNK_WORN = SensorMounting(anterior="+z", up="-x")
 """How the sensors are meant to be worn: what a person would read off a picture."""
+MIDLINE_DEG = (1.5, 3.0, 8.0)
+DYSTONIC_DEG = (6.0, 12.0, 30.0)
+"""M and D of this person: half way to the middle alone, and where the head ends up when let go."""
 _HEAD_TILT_DEG = (6.0, -4.0, 3.0)
 _TRUNK_TILT_DEG = (-5.0, 7.0, -2.0)
 """How crooked they really sit, which only the calibration finds out."""
@@ -50,6 +53,11 @@ def patient_spec(days_ago: int = 0) -> PatientSpec:
         tremor_gap_s=(120.0, 600.0),
         turns_per_min=3.0,
         glances_per_min=6.0,
+        # at home alone: M is the pose of later resets, and is measured with D at the calibration
+        midline_deg=MIDLINE_DEG,
+        dystonic_deg=DYSTONIC_DEG,
+        learn_poses=1,
+        reset_pose="midline_pose",
     )
     return scaled(spec, botulinum_factor(INJECTED_DAYS_AGO - days_ago))
 
@@ -66,10 +74,3 @@ def declared_alignment() -> Alignment:
         TRUNK_WORN,
         "The simulated patient is calibrating (about a minute): angles are rough until then.",
     )
-
-
-def reference_rotation(alignment: Alignment) -> FloatArray:
-    """Return the rotation from head sensor to trunk sensor that N stands for, (4,)."""
-    to_trunk = quaternion.conjugate(alignment.q_trunk_segment_sensor)
-    head = quaternion.multiply(alignment.neutral_q, alignment.q_head_segment_sensor)
-    return quaternion.multiply(to_trunk, head)

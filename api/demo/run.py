@@ -379,5 +379,5 @@ def _past_injection(catalog: Catalog, patient: Patient) -> None:
     add_injection(
         catalog, patient, day, product=product, units=150.0, muscles=muscles, actor="demo"
     )
-    wanted = Thresholds(least_worn_h=SHORT_DAY_H, across_neutrals=True)
+    wanted = Thresholds(least_worn_h=SHORT_DAY_H)
     save_thresholds(catalog, patient.id, wanted, "demo")

@@ -109,13 +109,18 @@ class Guide:
             last_ns=self._last_reset_ns,
             snoozed_until_ns=self._snoozed_until_ns,
         )
-        known: list[str] = []
-        if self._references is not None:
-            known = [kind for kind in self._references.rotations if kind != "dystonic_pose"]
+        stored = self._stored_references()
+        known = [] if stored is None else [k for k in stored.rotations if k != "dystonic_pose"]
         oldest = min((span.start_ns for span in self._spans if span is not None), default=0)
         fresh = view.task == "calibration" and now_ns - oldest < WINDOW_S * 1e9
         can_redo = fresh and view.state in {"done", "failed"} and None not in self._spans
         return view.model_copy(update={"reset_due": due, "poses": known, "can_redo": can_redo})
+
+    def _stored_references(self) -> StoredReference | None:
+        # until there are some, somebody else may calibrate: the terminal, or the demonstration
+        if self._references is None:
+            self._references = stored_references(self._catalog, self._patient)
+        return self._references
 
     @property
     def busy(self) -> bool:
@@ -138,7 +143,7 @@ class Guide:
         frame = self._collector.hub.latest
         if frame is None or frame.stale:
             return "silent"
-        stored = self._references
+        stored = self._stored_references()
         if task != "calibration" and (stored is None or pose not in stored.rotations):
             return "unknown_pose"
         self._stored = None if task == "calibration" else stored

@@ -12,7 +12,7 @@ KEY: Final = "references"
 """Entry of an alignment's body."""
 
 
-def references_body(found: ReferencePoses) -> dict[str, Any]:
+def references_body(found: ReferencePoses | StoredReference) -> dict[str, Any]:
     """Return references as plain values."""
     return {
         "rotations": {kind: q.tolist() for kind, q in found.rotations.items()},

@@ -12,6 +12,7 @@ from api.exercises.player import Player, Stopped
 from api.problems import problem
 from api.routes.exercises import FOREVER_NS, remove_session, write_plan
 from api.runtime import Runtime, RuntimeDep
+from api.web import texts
 from api.web.pages import first_patient, render
 from processing.exercise import EXERCISES
 from storage.exercise_plan import PlannedExercise, plan_at
@@ -26,7 +27,7 @@ SHOWN_SESSIONS = 20
 
 def _player(runtime: Runtime) -> Player:
     if runtime.player is None:
-        raise problem("not-live", "This process does not record; start `necktrace up`.")
+        raise problem("not-live", texts.text(f"exercise.cannot.{_cannot(runtime)}"))
     return runtime.player
 
 
@@ -50,7 +51,15 @@ def exercise_page(runtime: RuntimeDep) -> HTMLResponse:
         sessions=list(reversed(sessions))[:SHOWN_SESSIONS],
         listed=EXERCISES.values(),
         player=runtime.player.view if runtime.player else None,
+        cannot=_cannot(runtime),
     )
+
+
+def _cannot(runtime: Runtime) -> str:
+    """Return why nothing can be started here while there is no player."""
+    if runtime.desk is None:
+        return "starting" if runtime.hub is not None else "serve"
+    return "starting" if runtime.desk.chosen.is_set() else "unpaired"
 
 
 @router.post("/exercises/plan")

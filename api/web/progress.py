@@ -78,7 +78,8 @@ def _week(figure: Figure, days: Sequence[ClinicDay], thresholds: Thresholds, tod
     recent = [value for day, value in same if day > from_day]
     before = [value for day, value in same if day <= from_day]
     if len(recent) < LEAST_DAYS:
-        why = t("week.why.recent", n=len(recent), least=LEAST_DAYS)
+        hours = f"{thresholds.least_worn_h:g}"
+        why = t("week.why.recent", n=len(recent), least=LEAST_DAYS, hours=hours)
         return _said(figure, "unclear", why)
     if len(before) < LEAST_DAYS:
         neutral = any(row.n_id != newest for row in rows)
@@ -92,15 +93,26 @@ def _week(figure: Figure, days: Sequence[ClinicDay], thresholds: Thresholds, tod
     assert change.low is not None
     assert change.high is not None
     good = (change.estimate > 0) == (figure.better == "higher")
-    based = t(
-        "week.rests_on",
-        change=figure.signed(change.estimate),
-        low=figure.signed(change.low),
-        high=figure.signed(change.high),
-        recent=len(recent),
-        before=len(before),
+    way = "more" if change.estimate > 0 else "less"
+    low, high = sorted(abs(_told(figure, each)) for each in (change.low, change.high))
+    amount = t(
+        f"week.{way}.{figure.key}",
+        n=_amount(abs(_told(figure, change.estimate))),
+        low=_amount(low),
+        high=_amount(high),
     )
+    based = t("week.rests_on", change=amount, recent=len(recent), before=len(before))
     return _said(figure, "better" if good else "worse", based)
+
+
+def _told(figure: Figure, change: float) -> float:
+    """Return a change per hour: of a share in percent, minutes."""
+    return 0.6 * change if figure.unit.endswith("%") else change
+
+
+def _amount(value: float) -> str:
+    """Return a number as people say it: whole from 3 on, below with one decimal."""
+    return f"{value:.0f}" if value >= 3.0 else f"{value:.1f}"
 
 
 def _said(figure: Figure, verdict: Verdict, why: str) -> Said:

@@ -3,16 +3,14 @@
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from api.clinic.injections import injections
 from api.demo.history import DAYS, LONG_S, SHORT_S, planned_days
-from api.demo.person import INJECTED_DAYS_AGO, declared_alignment, patient_spec, reference_rotation
+from api.demo.person import INJECTED_DAYS_AGO, patient_spec
 from api.demo.run import demo_patient
 from api.errors import DemoError
 from api.recording import local_today
-from processing import quaternion
 from storage.catalog import Catalog, Patient
 
 TODAY = date(2026, 11, 23)
@@ -49,15 +47,6 @@ def test_the_same_person_comes_back(tmp_path: Path) -> None:
 def test_the_injection_eases_the_simulated_person() -> None:
     early, late = patient_spec(days_ago=13), patient_spec(days_ago=0)
     assert late.posture_offset_deg[2] < early.posture_offset_deg[2]
-
-
-def test_neutral_pose_turns_the_head_sensor_onto_the_trunk_sensor() -> None:
-    alignment = declared_alignment()
-    nose = np.array([1.0, 0.0, 0.0])
-    in_head_sensor = quaternion.rotate(quaternion.conjugate(alignment.q_head_segment_sensor), nose)
-    in_trunk_sensor = quaternion.rotate(reference_rotation(alignment), in_head_sensor)
-    chest = quaternion.rotate(alignment.q_trunk_segment_sensor, in_trunk_sensor)
-    np.testing.assert_allclose(chest, nose, atol=1e-12)
 
 
 def test_the_simulated_injection_is_written_down_once(tmp_path: Path) -> None:
