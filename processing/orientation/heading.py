@@ -6,6 +6,7 @@ from processing._jit import kernel
 from processing.orientation.correction import apply_correction
 from processing.orientation.covariance import take_in, transpose
 from processing.orientation.layout import (
+    BI,
     N_ERROR,
     PO,
     POS,
@@ -16,6 +17,7 @@ from processing.orientation.layout import (
     W_DX,
     W_G,
     W_H,
+    Q,
 )
 from processing.types import FloatArray, IntArray
 
@@ -44,13 +46,18 @@ def reset_heading(
     P: FloatArray,
     heading: float,
     variance: float,
+    lag_s: float,
     shares_reference: bool,
     work: FloatArray,
     turns: FloatArray,
     tape: FloatArray,
     used: IntArray,
 ) -> None:
-    """Take in that head minus trunk heading is too large by `heading`, rad.
+    """Take in that head minus trunk heading was too large by `heading`, rad, `lag_s` ago.
+
+    `heading` is a mean over what a window sees of a pose, hence its value in the middle of that. An
+    error of the bias has since turned heading further, by what it measures about the vertical:
+    without that a bias of 0.5 °/s that nobody has seen yet moves N for good.
 
     Heading is a symmetry of everything else, so the correction about the vertical is exact for any
     angle once velocity, position and their covariance turn along. `turns` (2,) receives how far
@@ -61,8 +68,13 @@ def reset_heading(
     """
     dx, H, G = work[W_DX], work[W_H : W_H + 1], work[W_G : W_G + 1]
     values = np.empty((1, 2))
-    H[0, TH + 2] = 1.0
-    H[0, N_ERROR + TH + 2] = -1.0
+    for i in range(2):
+        r, sign = i * N_ERROR, 1.0 - 2.0 * i
+        H[0, r + TH + 2] = sign
+        w, a, b, c = x[i, Q], x[i, Q + 1], x[i, Q + 2], x[i, Q + 3]
+        H[0, r + BI] = sign * lag_s * 2.0 * (a * c - w * b)
+        H[0, r + BI + 1] = sign * lag_s * 2.0 * (b * c + w * a)
+        H[0, r + BI + 2] = sign * lag_s * (1.0 - 2.0 * (a * a + b * b))
     if shares_reference:
         H[0, REFERENCE] = 1.0
     values[0, 0] = -heading

@@ -17,6 +17,7 @@ from processing.orientation import tuning
 from processing.orientation.consistency import (
     BLOCK_WINDOWS,
     N_EVIDENCE,
+    PRIOR,
     close_block,
     factor,
     gather,
@@ -25,6 +26,7 @@ from processing.orientation.grade import MOST, walk_factor
 from processing.orientation.heading import heading_sigma, reset_heading, sum_pose_error
 from processing.orientation.layout import (
     BATCH,
+    BI,
     BIAS,
     LEAD,
     N_PAIR,
@@ -39,7 +41,7 @@ from processing.orientation.recording import Recording, smooth_rows, swept
 from processing.orientation.window import LOG_TURN, log_attitude, run
 from processing.types import BoolArray, FloatArray, HeadingReset, PairBlock, PairOrientation
 
-STATE_VERSION = 4
+STATE_VERSION = 5
 HEADING_KNOWN_RAD = 1.5
 """A relative heading less certain than this has met no reset yet: the next one defines its zero."""
 SMOOTHED_WINDOWS = 40 * BLOCK_WINDOWS
@@ -58,9 +60,9 @@ class PairState:
     P: FloatArray
     """(`N_PAIR`, `N_PAIR`) joint covariance."""
     pose_start: int
-    """First grid index of the pose being summed, -1 for none."""
+    """First grid index of the pose being held, -1 for none."""
     pose: FloatArray
-    """(4,) sum of pose errors so far."""
+    """(4,) sum of pose errors in the window under way."""
     evidence: FloatArray
     """(`N_EVIDENCE`,) how well the innovations fit their variances; see `consistency`."""
     walk: float
@@ -74,11 +76,14 @@ def start(params: PairParams, rate_hz: float) -> PairState:
     sensors = (params.head, params.trunk)
     x = np.stack([initial_state(s, rate_hz) for s in sensors])
     x[:, LEAD] += 0.5 / rate_hz  # the grid's specific force is that at the row, not a mean
+    variances = [initial_variances(s, params.filter) for s in sensors]
+    for own, bias in zip(variances, _biases(params)[1], strict=True):
+        own[BI : BI + 3] = bias
     return PairState(
         k=0,
         rate_hz=rate_hz,
         x=x,
-        P=np.diag(np.concatenate([*(initial_variances(s, params.filter) for s in sensors), [0.0]])),
+        P=np.diag(np.concatenate([*variances, [0.0]])),
         pose_start=-1,
         pose=np.zeros(4),
         evidence=np.zeros(N_EVIDENCE),
@@ -95,8 +100,8 @@ def step(
     ----------
     resets : sequence of HeadingReset
         Every reset whose pose overlaps the block must be given with it; others, earlier or later,
-        may be given too and do nothing. A reset acts at the end of the window in which its pose
-        ends. Poses must not overlap each other.
+        may be given too and do nothing. A reset acts at the end of every window that its pose
+        overlaps, by its share of the pose. Poses must not overlap each other.
 
     Raises
     ------
@@ -174,10 +179,14 @@ def _constants(params: PairParams) -> FloatArray:
 
 @lru_cache(maxsize=16)
 def _biases(params: PairParams) -> tuple[FloatArray, FloatArray]:
-    """Return both sensors' bias from calibration (2, 3), rad/s, and its variance; kept as well."""
+    """Return both sensors' bias from calibration (2, 3), rad/s, and its variance; kept as well.
+
+    How well a sensor was calibrated is known by itself, as a pose is: its variance is divided by
+    the factor that the filter's variances begin with.
+    """
     sensors = (params.head, params.trunk)
     sigmas = np.radians([3 * (s.bias_sigma_dps,) for s in sensors])
-    return np.radians([s.bias_dps for s in sensors]), sigmas**2
+    return np.radians([s.bias_dps for s in sensors]), sigmas**2 / PRIOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,33 +294,41 @@ def _advance(
         acts = _acts_at(reset, work.window)
         if acts <= k or reset.k_start >= stop:
             continue
-        begin, end = max(k, reset.k_start), min(stop, acts)
+        filter_until(k, reset.k_start)
+        k = max(k, reset.k_start)
         if pose_start != reset.k_start:
             pose_start, pose = reset.k_start, np.zeros(4)
-        filter_until(k, end)
-        k = end
-        if x[0, STARTED] > 0.0 and x[1, STARTED] > 0.0:
-            last = min(end, reset.k_end) - k0
-            sum_pose_error(q[0], q[1], reset.q_th_ref, begin - k0, last, pose)
-        if end < acts:
-            continue
-        if np.any(pose):
-            heading = _wrapped(2.0 * np.arctan2(pose[3], pose[0]))
-            variance = np.radians(reset.sigma_deg) ** 2 / trusted()
-            known = bool(heading_sigma(P) < HEADING_KNOWN_RAD)
-            if known and P[REFERENCE, REFERENCE] == 0.0:
+            if heading_sigma(P) < HEADING_KNOWN_RAD and P[REFERENCE, REFERENCE] == 0.0:
                 P[REFERENCE, REFERENCE] = work.reference_variance / trusted()
-            reset_heading(x, P, heading, variance, known, scratch, turns, record.tape, record.used)
-            q[:, end - 1 - k0] = x[:, Q : Q + 4]
-            sigma[end - 1 - k0] = heading_sigma(P)
-            known_as(sigma[end - 1 - k0 : end - k0], trusted())
+        while k < min(stop, acts):
+            border = (k // work.window + 1) * work.window
+            begin, k = k, min(border, stop)
+            filter_until(begin, k)
+            if x[0, STARTED] > 0.0 and x[1, STARTED] > 0.0:
+                last = min(k, reset.k_end) - k0
+                sum_pose_error(q[0], q[1], reset.q_th_ref, begin - k0, last, pose)
+            if k < border or not np.any(pose):
+                continue
+            # every window has the weight of its share of the pose
+            first, last = max(border - work.window, reset.k_start), min(border, reset.k_end)
+            share = (last - first) / (reset.k_end - reset.k_start)
+            lag_s = (border - 0.5 * (first + last + 1)) * work.dt
+            heading = _wrapped(2.0 * np.arctan2(pose[3], pose[0]))
+            variance = np.radians(reset.sigma_deg) ** 2 / (share * trusted())
+            reset_heading(x, P, heading, variance, lag_s, P[REFERENCE, REFERENCE] > 0.0, scratch,
+                          turns, record.tape, record.used)  # fmt: skip
+            pose = np.zeros(4)
+            q[:, k - 1 - k0] = x[:, Q : Q + 4]
+            sigma[k - 1 - k0] = heading_sigma(P)
+            known_as(sigma[k - 1 - k0 : k - k0], trusted())
             if recording:
                 entry = record.log[record.used[1] - 1]
                 record.marks[record.used[1]] = record.used[0]
                 for i in range(2):
                     entry[i, LOG_TURN] = turns[i]
                     log_attitude(x[i], P, i, entry)
-        pose_start, pose = -1, np.zeros(4)
+        if k >= acts:
+            pose_start = -1
     filter_until(k, stop)
     return PairState(stop, state.rate_hz, x, P, pose_start, pose, evidence, walk), q, sigma
 

@@ -177,6 +177,20 @@ def test_true_error_lies_within_sigma() -> None:
     assert np.mean(inside_2) > 0.9
 
 
+def test_an_unknown_bias_does_not_move_what_a_pose_defines() -> None:
+    online, offline = [], []
+    for seed in range(6):
+        pair, hq, tq = person(20.0, seed, ((500, 1000),))
+        reset = held(hq, tq, 500, 1000, 0.5)
+        out = step(PairParams(), start(PairParams(), RATE), pair, [reset])[1]
+        # biases of 0.2 °/s turn the heads by 0.7° in half a pose
+        online.append(heading_error_deg(out, hq, tq)[1010])
+        out = smooth(PairParams(), pair, [reset])
+        offline.append(heading_error_deg(out, hq, tq)[750])
+    assert np.sqrt(np.square(online).mean()) < 0.15
+    assert np.sqrt(np.square(offline).mean()) < 0.15
+
+
 def test_smoothing_knows_the_heading_before_the_first_reset() -> None:
     pair, hq, tq = person(60.0, poses=((3000, 3400),))
     resets = [held(hq, tq, 3000, 3400, 0.5)]
