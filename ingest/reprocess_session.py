@@ -77,8 +77,7 @@ def process_wear(
         Told the UTC nanoseconds up to which it is done.
     """
     processor = Processor(params, wear.setup, patient=patient, zone=ZoneInfo(zone))
-    batches: list[ResultBatch] = []
-    hours = HourCollector()
+    collected = _Collector(algo)
     samples = 0
     first_ns: int | None = None
     with RecordReader(folder) as reader:
@@ -87,11 +86,12 @@ def process_wear(
                 starts = [p.block.t_ns[0] for pieces in part.pieces.values() for p in pieces]
                 first_ns = int(min(starts))
             samples += part.samples
-            _keep(batches, hours, processed.results, algo)
+            collected.add(processed.results)
             if on_progress is not None:
                 on_progress(part.until_ns)
-    _keep(batches, hours, processor.step(None, final=True, live=False).results, algo)
-    return SessionResult(tuple(batches), hours.finish(), samples, first_ns, processor.newest_ns)
+    collected.add(processor.step(None, final=True, live=False).results)
+    batches, hours = collected.finish()
+    return SessionResult(batches, hours, samples, first_ns, processor.newest_ns)
 
 
 def feed(
@@ -269,16 +269,34 @@ def _first_resets(
     ]
 
 
-def _keep(
-    batches: list[ResultBatch], hours: HourCollector, batch: ResultBatch | None, algo: str
-) -> None:
-    if batch is None:
-        return
-    if batch.full_rate is not None:
-        hours.add(batch.full_rate)
-    batch = dataclasses.replace(batch, algo=algo, full_rate=None)
-    if batches and len(batches[-1].minutes) < STORED_MINUTES:
-        last = merged((batches.pop(), batch))
-        assert last is not None
-        batch = last
-    batches.append(batch)
+class _Collector:
+    """Results of a session, an hour of minutes in each batch."""
+
+    def __init__(self, algo: str) -> None:
+        self._algo = algo
+        self._batches: list[ResultBatch] = []
+        self._parts: list[ResultBatch] = []
+        self._minutes = 0
+        self._hours = HourCollector()
+
+    def add(self, batch: ResultBatch | None) -> None:
+        """Take what one step gave."""
+        if batch is None:
+            return
+        if batch.full_rate is not None:
+            self._hours.add(batch.full_rate)
+        self._parts.append(dataclasses.replace(batch, algo=self._algo, full_rate=None))
+        self._minutes += len(batch.minutes)
+        if self._minutes >= STORED_MINUTES:
+            self._close()
+
+    def finish(self) -> tuple[tuple[ResultBatch, ...], tuple[EncodedHour, ...]]:
+        """Return everything."""
+        self._close()
+        return tuple(self._batches), self._hours.finish()
+
+    def _close(self) -> None:
+        whole = merged(self._parts)
+        if whole is not None:
+            self._batches.append(whole)
+        self._parts, self._minutes = [], 0

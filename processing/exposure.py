@@ -8,22 +8,25 @@ import numpy as np
 
 from processing._jit import kernel
 from processing.errors import InputError
-from processing.types import IntArray
+from processing.types import FloatArray, IntArray
 
 
 @kernel()
-def _position(counts: IntArray, q: float) -> float:
-    """Return where the q-quantile lies in bins from the first one, -1 without samples."""
+def _positions(counts: IntArray, parts: tuple[float, ...]) -> FloatArray:
+    """Return where each quantile lies in bins from the first one, -1 without samples."""
     total = 0
     for i in range(counts.shape[0]):
         total += counts[i]
-    rank = q * total
-    before = 0
-    for i in range(counts.shape[0]):
-        if counts[i] > 0 and before + counts[i] >= rank:
-            return float(i + (rank - before) / counts[i])
-        before += counts[i]
-    return -1.0
+    found = np.full(len(parts), -1.0)
+    for j in range(len(parts)):
+        rank = parts[j] * total
+        before = 0
+        for i in range(counts.shape[0]):
+            if counts[i] > 0 and before + counts[i] >= rank:
+                found[j] = i + (rank - before) / counts[i]
+                break
+            before += counts[i]
+    return found
 
 
 def histogram_quantile(counts: IntArray, q: float, low: float, width: float) -> float | None:
@@ -42,8 +45,14 @@ def histogram_quantile(counts: IntArray, q: float, low: float, width: float) -> 
     -----
     Samples are taken as evenly spread inside their bin; the error is below one width.
     """
-    at = _position(counts, q)
-    return None if at < 0.0 else low + width * at
+    return histogram_quantiles(counts, (q,), low, width)[0]
+
+
+def histogram_quantiles(
+    counts: IntArray, parts: tuple[float, ...], low: float, width: float
+) -> list[float | None]:
+    """Return several quantiles as `histogram_quantile` does one, for the price of little more."""
+    return [None if at < 0.0 else low + width * at for at in _positions(counts, parts).tolist()]
 
 
 def pack(counts: IntArray, first_bin: int) -> str:

@@ -1,5 +1,7 @@
 """A decided jerk as an episode with its attributes."""
 
+import math
+
 import numpy as np
 
 from processing.episodes.confidence import jerk_confidence
@@ -60,9 +62,6 @@ def jerk_episode(
         See `recovery_s`.
     """
     period_ns = round(1e9 / rate_hz)
-    excursion = np.array(
-        [candidate.flexion_deg, candidate.lateral_right_deg, candidate.rotation_right_deg]
-    )
     features = {
         "peak_velocity_dps": candidate.peak_velocity_dps,
         "peak_accel_dps2": candidate.peak_accel_dps2,
@@ -72,13 +71,19 @@ def jerk_episode(
         "rotation_right_excursion_deg": candidate.rotation_right_deg,
     }
     cosine: float | None = None
-    if np.any(direction):
-        cosine = float(np.dot(excursion, direction)) / candidate.amplitude_deg
+    flexion, lateral, rotation = direction.tolist()
+    if flexion or lateral or rotation:
+        along = (
+            candidate.flexion_deg * flexion
+            + candidate.lateral_right_deg * lateral
+            + candidate.rotation_right_deg * rotation
+        )
+        cosine = along / candidate.amplitude_deg
         features["direction_cos"] = cosine
         features["direction_estimated"] = float(estimated)
         if abs(cosine) >= params.direction_cos_min:
             # +1 towards the dystonic posture, -1 away from it
-            features["toward"] = float(np.sign(cosine))
+            features["toward"] = math.copysign(1.0, cosine)
     if recovery is not None:
         features["recovery_s"] = recovery
     if burst:

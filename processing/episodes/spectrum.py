@@ -26,6 +26,7 @@ FIRST_BIN, LAST_BIN = 4, 48
 """1 and 12 Hz."""
 
 HANN: FloatArray = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(SEGMENT) / SEGMENT)
+_HANN_POWER = float(np.sum(HANN * HANN))
 
 
 @kernel()
@@ -92,7 +93,7 @@ def transform(w_dps: FloatArray, starts: IntArray, rate_hz: float) -> tuple[Floa
     f = f.reshape(m, 3, POINTS, 2)
     psd = np.empty((m, LAST_BIN - FIRST_BIN + 1))
     # a density of two segments: mean of |A|² and |B|², twice for the negative frequencies
-    _density(f, 2.0 / (0.5 * rate_hz * float(np.sum(HANN * HANN))), psd)
+    _density(f, 2.0 / (0.5 * rate_hz * _HANN_POWER), psd)
     return psd, f
 
 

@@ -1,12 +1,15 @@
 """The figures of one minute from its sums."""
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
 from processing.episodes.turns import TURN_DEG
 from processing.episodes.types import Turn
-from processing.exposure import histogram_quantile, pack
+from processing.exposure import histogram_quantiles, pack
 from processing.summary import accumulate as acc
 from processing.summary.types import HISTOGRAM_BIN_DEG, MinuteSummary
 from processing.types import Episode, FloatArray, IntArray
@@ -69,13 +72,12 @@ def axis_statistics(
         mean = float(sums[j]) / n if n else None
         sd = None
         if mean is not None:
-            sd = float(np.sqrt(max(0.0, float(sums[4 + j]) / n - mean * mean)))
+            sd = math.sqrt(max(0.0, float(sums[4 + j]) / n - mean * mean))
         fields[f"{axis}_mean_deg"] = mean
         fields[f"{axis}_sd_deg"] = sd
-        for name, q in (("p05", 0.05), ("p50", 0.5), ("p95", 0.95)):
-            fields[f"{axis}_{name}_deg"] = histogram_quantile(
-                histograms[j], q, low, HISTOGRAM_BIN_DEG
-            )
+        quantiles = histogram_quantiles(histograms[j], (0.05, 0.5, 0.95), low, HISTOGRAM_BIN_DEG)
+        for name, quantile in zip(("p05", "p50", "p95"), quantiles, strict=True):
+            fields[f"{axis}_{name}_deg"] = quantile
     return fields
 
 
@@ -153,10 +155,11 @@ def minute_of(
 
 
 def with_events(
-    minute: MinuteSummary, episodes: tuple[Episode, ...], turns: tuple[Turn, ...]
+    minute: MinuteSummary, episodes: Iterable[Episode], turns: Iterable[Turn]
 ) -> MinuteSummary:
-    """Return the minute with the episodes and turns that ended in it."""
+    """Return the minute with the episodes and turns that ended in it; others may be among them."""
     end_ns = minute.t_ns + MINUTE_NS
+    ended = [e for e in episodes if minute.t_ns <= e.end_ns < end_ns]
     changes: dict[str, float | int] = {
         "turn_n": sum(
             minute.t_ns <= t.end_ns < end_ns and abs(t.excursion_deg) >= TURN_DEG for t in turns
@@ -165,7 +168,18 @@ def with_events(
     for kind in ("jerk", "tremor", "posture"):
         if getattr(minute, f"{kind}_n") is None:
             continue
-        ended = [e for e in episodes if e.kind == kind and minute.t_ns <= e.end_ns < end_ns]
-        changes[f"{kind}_n"] = len(ended)
-        changes[f"{kind}_s"] = sum(e.end_ns - e.start_ns for e in ended) * 1e-9
+        lengths = [e.end_ns - e.start_ns for e in ended if e.kind == kind]
+        changes[f"{kind}_n"] = len(lengths)
+        changes[f"{kind}_s"] = sum(lengths) * 1e-9
     return replace(minute, **changes)  # type: ignore[arg-type] # named fields of their own types
+
+
+Ended = TypeVar("Ended", Episode, Turn)
+
+
+def by_minute(ended: Iterable[Ended]) -> dict[int, list[Ended]]:
+    """Return episodes or turns by the beginning of the minute in which they ended."""
+    found: dict[int, list[Ended]] = {}
+    for each in ended:
+        found.setdefault(each.end_ns // MINUTE_NS * MINUTE_NS, []).append(each)
+    return found

@@ -9,7 +9,7 @@ from processing.errors import InputError
 from processing.gates import GateBlock
 from processing.summary import accumulate as acc
 from processing.summary import cells
-from processing.summary.figures import MINUTE_NS, MinuteSums, minute_of, with_events
+from processing.summary.figures import MINUTE_NS, MinuteSums, by_minute, minute_of, with_events
 from processing.summary.types import (
     CELL_DEG,
     CELL_SPAN_NS,
@@ -281,7 +281,13 @@ def step(
         ready = 0
         while ready < len(closed) and closed[ready].t_ns + MINUTE_NS <= known_ns:
             ready += 1
-    minutes = tuple(with_events(done, episodes, turns) for done in closed[:ready])
+    minutes: tuple[MinuteSummary, ...] = ()
+    if ready:
+        episodes_of, turns_of = by_minute(episodes), by_minute(turns)
+        minutes = tuple(
+            with_events(done, episodes_of.get(done.t_ns, ()), turns_of.get(done.t_ns, ()))
+            for done in closed[:ready]
+        )
     oldest = closed[ready].t_ns if ready < len(closed) else minute.minute_ns
     rest = SummaryState(
         k_next=state.k_next + m,
