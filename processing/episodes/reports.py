@@ -2,8 +2,7 @@
 
 import math
 
-import numpy as np
-
+from processing._jit import kernel
 from processing.episodes.confidence import jerk_confidence
 from processing.episodes.jerk import JerkCandidate, JerkParams
 from processing.episodes.types import DETECTOR_VERSION
@@ -11,6 +10,26 @@ from processing.types import Episode, FloatArray
 
 RECOVERY_MAX_S = 3.0
 """Later returns are not the jerk's own."""
+
+
+@kernel()
+def _first_back(w: FloatArray, begin: int, offset: int, end: int, level: float) -> int:
+    """Return the first row from `offset` on where the path along its value there is below a level.
+
+    The path is the sum of w (n, 3) from row `begin` on; the level is times the length of that
+    value. -1 where there is none before `end`.
+    """
+    x = y = z = 0.0
+    dx = dy = dz = 0.0
+    for i in range(begin, end):
+        x, y, z = x + w[i, 0], y + w[i, 1], z + w[i, 2]
+        if i < offset:
+            continue
+        if i == offset:
+            dx, dy, dz = x, y, z
+        if x * dx + y * dy + z * dz <= level:
+            return i
+    return -1
 
 
 def recovery_s(
@@ -26,17 +45,13 @@ def recovery_s(
         Grid index of row 0.
     """
     begin = candidate.k_onset - k_row0
-    end = candidate.k_peak - k_row0 + round(RECOVERY_MAX_S * rate_hz)
     if begin < 0:
         return None
-    path = np.cumsum(w_dps[begin:end], axis=0) / rate_hz
-    direction = path[min(candidate.k_offset - candidate.k_onset, path.shape[0] - 1)]
-    along = path @ direction / max(candidate.amplitude_deg, 1e-9)
-    after = along[candidate.k_offset - candidate.k_onset :]
-    back = np.flatnonzero(after <= 0.5 * candidate.amplitude_deg)
-    if back.shape[0] == 0:
-        return None
-    return float(candidate.k_offset - candidate.k_peak + back[0]) / rate_hz
+    end = min(candidate.k_peak - k_row0 + round(RECOVERY_MAX_S * rate_hz), w_dps.shape[0])
+    half = 0.5 * candidate.amplitude_deg * max(candidate.amplitude_deg, 1e-9) * rate_hz * rate_hz
+    offset = candidate.k_offset - k_row0
+    back = _first_back(w_dps, begin, offset, end, half)
+    return None if back < 0 else float(back + k_row0 - candidate.k_peak) / rate_hz
 
 
 def jerk_episode(

@@ -38,13 +38,17 @@ def _segments(w: FloatArray, starts: IntArray, hann: FloatArray, z: FloatArray) 
     for i in range(starts.shape[0]):
         for part in range(2):
             row0 = starts[i] + 2 * SHIFT * part
+            # three sums side by side: one alone waits for its own last addition
+            ta = tb = tc = sa = sb = sc = 0.0
+            for k in range(n):
+                a, b, c = w[row0 + 2 * k, 0], w[row0 + 2 * k, 1], w[row0 + 2 * k, 2]
+                at = k - middle
+                ta, tb, tc = ta + a, tb + b, tc + c
+                sa, sb, sc = sa + at * a, sb + at * b, sc + at * c
+            means = (ta / n, tb / n, tc / n)
+            slopes = (sa / spread, sb / spread, sc / spread)
             for j in range(3):
-                total = slope = 0.0
-                for k in range(n):
-                    value = w[row0 + 2 * k, j]
-                    total += value
-                    slope += (k - middle) * value
-                mean, slope = total / n, slope / spread
+                mean, slope = means[j], slopes[j]
                 for k in range(n):
                     z[i, j, k, part] = hann[k] * (w[row0 + 2 * k, j] - mean - slope * (k - middle))
         for j in range(3):

@@ -42,14 +42,22 @@ def count(table: IntArray, cell: int, rows: int) -> None:
     table[at, 1] += rows
 
 
+@kernel()
+def _move(table: IntArray, larger: IntArray) -> None:
+    for at in range(table.shape[0] - 1):
+        if table[at, 0] != 0:
+            count(larger, table[at, 0] - 1, table[at, 1])
+
+
 def grown(table: IntArray) -> IntArray:
     """Return the same counts in a table of twice the size."""
     larger = np.zeros((2 * (table.shape[0] - 1) + 1, 2), dtype=np.int64)
-    for cell, rows in counted(table):
-        count(larger, cell, rows)
+    _move(table, larger)
     return larger
 
 
-def counted(table: IntArray) -> list[tuple[int, int]]:
-    """Return (cell, rows) in order of the cells."""
-    return sorted((cell - 1, rows) for cell, rows in table[:-1].tolist() if cell)
+def counted(table: IntArray) -> tuple[IntArray, IntArray]:
+    """Return (cells, rows), both (n,), in order of the cells."""
+    used = table[:-1][table[:-1, 0] != 0]
+    used = used[np.argsort(used[:, 0])]
+    return used[:, 0] - 1, used[:, 1]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from processing.angles import FAIR_SIGMA_DEG, GOOD_SIGMA_DEG
 from processing.episodes.types import EpisodesOut, Turn
 from processing.errors import InputError
@@ -98,20 +100,19 @@ def start(params: SummaryParams) -> SummaryState:  # noqa: ARG001 - every step h
 
 
 def _listed(cells_ns: int, table: IntArray, rate_hz: float) -> list[PostureCell]:
-    found = []
-    for cell, rows in cells.counted(table):
-        at, j = divmod(cell, acc.MAP_BINS)
-        k, i = divmod(at, acc.MAP_BINS)
-        found.append(
-            PostureCell(
-                t_ns=cells_ns,
-                rotation_deg=-180.0 + CELL_DEG * i,
-                other_deg=-180.0 + CELL_DEG * j,
-                seconds=rows / rate_hz,
-                plane=PLANES[k],
-            )
-        )
-    return found
+    numbers, rows = cells.counted(table)
+    at, other = np.divmod(numbers, acc.MAP_BINS)
+    plane, turned = np.divmod(at, acc.MAP_BINS)
+    columns = (
+        (-180.0 + CELL_DEG * turned).tolist(),
+        (-180.0 + CELL_DEG * other).tolist(),
+        (rows / rate_hz).tolist(),
+        plane.tolist(),
+    )
+    return [
+        PostureCell(cells_ns, rotation, other, seconds, PLANES[k])
+        for rotation, other, seconds, k in zip(*columns, strict=True)
+    ]
 
 
 def _add(
