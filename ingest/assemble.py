@@ -19,7 +19,7 @@ from processing.types import FloatArray, ImuBlock, IntArray
 
 Samples = NDArray[np.int16] | NDArray[np.int32] | NDArray[np.float32]
 
-ARRIVAL_CLOCK = clock.ClockParams(settle_s=5.0, discontinuity_s=5.0, late_s=5.0)
+ARRIVAL_CLOCK = clock.ClockParams(settle_s=5.0, discontinuity_s=5.0, late_s=5.0, first_drift=0.05)
 """For sensors without a clock: their sample count at the nominal rate stands in for device time,
 and the fit finds the true rate, some percent away."""
 

@@ -11,6 +11,7 @@ from processing.types import BoolArray, FloatArray, IntArray
 
 P_WINDOW, P_BUCKET, P_SETTLE, P_RELAX, P_SLEW = 0, 1, 2, 3, 4
 P_DISCONTINUITY, P_LATE, P_LATE_FOR, P_JUMP, P_PERIOD = 5, 6, 7, 8, 9
+P_DRIFT, P_DRIFT_FOR = 10, 11
 
 S_STARTED = 0
 """1 after the first live point."""
@@ -102,7 +103,7 @@ def _above(buckets: FloatArray, a: int, b: int, i: int) -> bool:
 
 
 @kernel()
-def _refit(s: FloatArray, buckets: FloatArray) -> None:
+def _refit(p: FloatArray, s: FloatArray, buckets: FloatArray) -> None:
     """Put the upper line through the complete buckets, of which the last one is new.
 
     The edge in use stays one of the hull unless the new point lies below it, and stays the one to
@@ -123,7 +124,15 @@ def _refit(s: FloatArray, buckets: FloatArray) -> None:
             return
         a, b = int(s[S_EDGE_A]), int(s[S_EDGE_B])
     slope = (buckets[b, 1] - buckets[a, 1]) / (buckets[b, 0] - buckets[a, 0])
-    s[S_LINE] = buckets[a, 1] - slope * buckets[a, 0]
+    line = buckets[a, 1] - slope * buckets[a, 0]
+    young = buckets[n - 1, 0] - s[S_FIRST_X] < p[P_DRIFT_FOR]
+    if young and abs(slope) > p[P_DRIFT]:
+        # few late points look like a drift that no quartz has
+        slope = p[P_DRIFT] if slope > 0.0 else -p[P_DRIFT]
+        line = buckets[0, 1] - slope * buckets[0, 0]
+        for i in range(1, n):
+            line = min(line, buckets[i, 1] - slope * buckets[i, 0])
+    s[S_LINE] = line
     s[S_SLOPE] = slope
 
 
@@ -174,7 +183,7 @@ def _store(p: FloatArray, s: FloatArray, buckets: FloatArray, x: float, d: float
         return False
     settled = n > 0 and x - s[S_FIRST_X] >= p[P_SETTLE]
     if settled:
-        _refit(s, buckets)
+        _refit(p, s, buckets)
     old = 0
     while old < n and (buckets[old, 0] < x - p[P_WINDOW] or n - old >= buckets.shape[0]):
         old += 1

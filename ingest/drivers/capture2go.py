@@ -30,6 +30,7 @@ from ingest.drivers.exchange import Exchange
 from ingest.drivers.inbox import Inbox, MonotonicNs, Notification
 from ingest.drivers.numbering import connection_boot, stream_of
 from ingest.drivers.registry import DriverEntry
+from ingest.drivers.sync_times import sync_interval_s
 from ingest.drivers.unnumbered import UnnumberedDriver
 from ingest.errors import CommandRefusedError, UnknownSensorError
 from ingest.transport import Connection
@@ -37,7 +38,6 @@ from ingest.transport import Connection
 _DATA, _FILE, _STORED = 0, 1, 2
 _STREAMING, _RECORDING = 2, 3
 _STATUS_S = 10.0
-_SYNC_EARLY_S, _SYNC_EARLY_FOR_S, _SYNC_S = 10.0, 120.0, 60.0
 _EMPTY = SampleBlock(
     "imu",
     (*axes("acc", wire.ACC_SCALE_MS2), *axes("gyr", wire.GYR_SCALE_RADS)),
@@ -192,8 +192,8 @@ class Capture2GoDriver(UnnumberedDriver):
         if not self._running:
             return
         now = self._now()
-        young = (now - self._started_ns) / 1e9 < _SYNC_EARLY_FOR_S
-        if (now - self._synced_ns) / 1e9 >= (_SYNC_EARLY_S if young else _SYNC_S):
+        interval_s = sync_interval_s((now - self._started_ns) / 1e9)
+        if (now - self._synced_ns) / 1e9 >= interval_s:
             self._synced_ns = now
             await self._write(c2g.clock_round_trip(now))
         if self._memory is not None and (now - self._asked_ns) / 1e9 >= _STATUS_S:

@@ -50,6 +50,7 @@ from ingest.drivers.driver import (
 )
 from ingest.drivers.inbox import Inbox, MonotonicNs, Notification
 from ingest.drivers.registry import DriverEntry
+from ingest.drivers.sync_times import sync_interval_s
 from ingest.drivers.v1_control import ControlLimits, ControlPoint
 from ingest.drivers.v1_decode import LIVE, STATUS, STORED, SYNC, V1Decoder
 from ingest.errors import (
@@ -78,10 +79,6 @@ _INFORMATION = {
 class V1Schedule:
     """How often the driver asks for what."""
 
-    sync_early_s: float = 10.0
-    """Time sync interval at first, when the clock fit is young."""
-    sync_early_for_s: float = 120.0
-    sync_s: float = 60.0
     status_silence_s: float = 30.0
     """The sensor notifies Status every 10 s; after this long it is asked again."""
     battery_s: float = 60.0
@@ -220,8 +217,7 @@ class V1Driver:
         if self._started_ns is None:
             return
         now, schedule = self._now(), self._schedule
-        young = (now - self._started_ns) / 1e9 < schedule.sync_early_for_s
-        interval_s = schedule.sync_early_s if young else schedule.sync_s
+        interval_s = sync_interval_s((now - self._started_ns) / 1e9)
         if (now - self._synced_ns) / 1e9 >= interval_s:
             await self._send_time_sync()
         if (now - self._battery_ns) / 1e9 >= schedule.battery_s:

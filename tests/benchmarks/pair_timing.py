@@ -17,6 +17,7 @@ from ingest.assemble import layout_of as layout
 from ingest.drivers.driver import PacketKind, SensorPacket, TimeSyncReport
 from ingest.drivers.inbox import Notification
 from ingest.drivers.numbering import HostNumbering, channels_of
+from ingest.drivers.sync_times import sync_interval_s
 
 EPOCH_NS = 1_790_000_000_000_000_000
 INTERVAL_S = 0.03
@@ -140,7 +141,7 @@ def _arrivals(rng: np.random.Generator, ready_s: np.ndarray) -> np.ndarray:
 def _trips(
     rng: np.random.Generator, offset_s: float, ppm: float, span_s: float
 ) -> Iterator[TimeSyncReport]:
-    """Yield round trips as drivers make them: every 10 s for 2 min, then each minute."""
+    """Yield round trips as drivers make them."""
     at_s = 0.5
     while at_s < span_s:
         there_s, back_s = rng.uniform(0.002, INTERVAL_S, 2) + rng.exponential(0.001, 2)
@@ -155,7 +156,7 @@ def _trips(
             device_us + 200,
             round(end_s * 1e6),
         )
-        at_s += 10.0 if at_s < 120.0 else 60.0
+        at_s += sync_interval_s(at_s)
 
 
 def pair_error_ms(one: Model, other: Model, seed: int) -> np.ndarray:

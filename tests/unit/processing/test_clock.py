@@ -11,6 +11,7 @@ from scipy.spatial import ConvexHull
 from processing import clock
 from processing.clock_kernel import (
     N_SCALARS,
+    P_DRIFT,
     P_WINDOW,
     S_BEST,
     S_BUCKETS,
@@ -379,10 +380,40 @@ def test_the_line_is_the_hull_edge_under_the_centroid(n: int, seed: int) -> None
     points[:, 1] = rng.exponential(0.02, n) - 2e-5 * points[:, 0]
     s = np.zeros(N_SCALARS)
     s[S_BUCKETS] = n
-    _refit(s, points)
+    s[S_FIRST_X] = -PARAMS.first_drift_for_s
+    _refit(clock._vector(PARAMS), s, points)
     h, slope = s[S_LINE], s[S_SLOPE]
     assert (points[:, 1] - h - slope * points[:, 0]).min() > -1e-12
     assert (h, slope) == pytest.approx(hull_line(points[:, :2]), abs=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(3, 60), st.integers(0, 10_000), st.sampled_from([-3e-3, 0.0, 3e-3]))
+def test_a_young_line_has_no_drift_that_no_quartz_has(n: int, seed: int, drift: float) -> None:
+    rng = np.random.default_rng(seed)
+    points = np.zeros((n, 4))
+    points[:, 0] = np.sort(rng.uniform(0.0, 100.0, n))
+    points[:, 1] = rng.exponential(0.02, n) + drift * points[:, 0]
+    s = np.zeros(N_SCALARS)
+    s[S_BUCKETS] = n
+    _refit(clock._vector(PARAMS), s, points)
+    _, wanted = hull_line(points[:, :2])
+    slope = float(np.clip(wanted, -PARAMS.first_drift, PARAMS.first_drift))
+    assert s[S_SLOPE] == pytest.approx(slope, abs=1e-9)
+    # still a lower bound of the delay, and touched
+    assert (points[:, 1] - s[S_LINE] - s[S_SLOPE] * points[:, 0]).min() == pytest.approx(
+        0, abs=1e-9
+    )
+
+
+def test_a_clock_without_a_quartz_is_followed_after_two_minutes() -> None:
+    link = simulate(3, 400.0, ppm=600.0, stalls=False)
+    state, timed = run(link.anchors)
+    assert report_of(state).ppm == pytest.approx(600.0, abs=3.0)
+    error = error_ms(link, timed)
+    first = link.true_s < 150.0
+    assert np.abs(error[first]).max() < 600e-6 * 150.0 * 1e3
+    assert np.abs(error[link.true_s > 300.0]).max() < 10.0
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -391,6 +422,7 @@ def test_the_edge_in_use_is_the_one_a_new_search_finds(seed: int) -> None:
     rng = np.random.default_rng(seed)
     p = clock._vector(PARAMS).copy()
     p[P_WINDOW] = 20.0
+    p[P_DRIFT] = np.inf
     s, buckets = np.zeros(N_SCALARS), np.zeros((22, 4))
     s[S_FIRST_X] = -100.0
     kept: list[list[float]] = []
