@@ -12,12 +12,22 @@ from typing import Any
 import numpy as np
 
 from ingest.errors import IngestError
-from processing.intrinsic import UnitEstimate, calibrate_unit
+from processing.intrinsic import (
+    AccelerometerEstimate,
+    UnitEstimate,
+    calibrate_accelerometer,
+    calibrate_unit,
+)
 from processing.types import FloatArray
 from storage.record import RecordReader
-from storage.record.types import Stream
+from storage.record.types import Anchors, Stream
 
-_NAMES = tuple(f"{quantity}_{axis}" for quantity in ("acc", "gyr") for axis in "xyz")
+_ACC = tuple(f"acc_{axis}" for axis in "xyz")
+_GYR = tuple(f"gyr_{axis}" for axis in "xyz")
+_PLAUSIBLE = 0.1
+"""A rate by arrival further from the nominal one than this share is no rate."""
+_ARRIVALS_S = 30.0
+"""Least span for a rate by arrival: 50 ms of jitter are 0.2 % of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +35,30 @@ class CalibratedUnit:
     """A unit's errors and what they rest on."""
 
     device_id: str
-    estimate: UnitEstimate
+    estimate: UnitEstimate | AccelerometerEstimate
+    """Of the accelerometer alone where the unit has no gyroscope."""
     seconds: float
     """Length of the stretch that was used."""
 
     def record(self, *, at_ns: int) -> dict[str, Any]:
         """Return the calibration as the catalogue and every later stream keep it."""
         e = self.estimate
-        return {
+        known: dict[str, Any] = {
             "acc_matrix": e.acc_matrix.tolist(),
             "acc_offset_ms2": e.acc_offset_ms2.tolist(),
             "acc_offset_sigma_ms2": e.acc_offset_sigma_ms2.tolist(),
+            "residual_mg": e.residual_mg,
+            "at_ns": at_ns,
+        }
+        if isinstance(e, AccelerometerEstimate):
+            return known
+        return known | {
             "gyr_matrix": e.gyr_matrix.tolist(),
             "gyr_offset_rads": e.gyr_offset_rads.tolist(),
             "gyr_offset_sigma_rads": e.gyr_offset_sigma_rads.tolist(),
             "gyr_gain_sigma": e.gyr_gain_sigma,
             "gyro_noise_dps": e.gyro_noise_dps,
-            "residual_mg": e.residual_mg,
             "closure_deg": e.closure_deg,
-            "at_ns": at_ns,
         }
 
 
@@ -57,22 +72,33 @@ def calibrate_device(reader: RecordReader, device_id: str, *, last_s: float) -> 
     InputError
         Faces are missing; the message names them.
     """
-    streams = reader.streams(device_id=device_id, kind="imu")
-    streams = [s for s in streams if set(_NAMES) <= set(s.info.names) and s.end_index is not None]
+    # a sensor without gyroscope is recorded under the name of what it has
+    streams = [
+        stream
+        for name in (device_id, f"{device_id}/acc")
+        for stream in reader.streams(device_id=name, kind="imu")
+    ]
+    streams = [s for s in streams if set(_ACC) <= set(s.info.names) and s.end_index is not None]
     if not streams:
-        known = sorted({s.info.device_id for s in reader.streams(kind="imu")})
+        known = sorted({s.info.device_id.split("/")[0] for s in reader.streams(kind="imu")})
         raise IngestError(
             f"the record holds no samples of {device_id}; it knows {', '.join(known) or 'none'}"
         )
     stream = streams[-1]
     rate_hz = true_rate_hz(reader, stream)
-    acc, gyr = _last_samples(reader, stream, round(last_s * rate_hz))
-    estimate = calibrate_unit(acc, gyr, rate_hz=rate_hz)
+    turns = set(_GYR) <= set(stream.info.names)
+    values = _last_samples(reader, stream, round(last_s * rate_hz), _ACC + _GYR if turns else _ACC)
+    acc = np.ascontiguousarray(values[:, :3])
+    estimate: UnitEstimate | AccelerometerEstimate
+    if turns:
+        estimate = calibrate_unit(acc, np.ascontiguousarray(values[:, 3:]), rate_hz=rate_hz)
+    else:
+        estimate = calibrate_accelerometer(acc, rate_hz=rate_hz)
     return CalibratedUnit(device_id, estimate, acc.shape[0] / rate_hz)
 
 
 def true_rate_hz(reader: RecordReader, stream: Stream) -> float:
-    """Return the rate by the unit's own clock, the nominal one where it has none.
+    """Return the rate by the unit's own clock, by the arrivals where it has none.
 
     An output data rate is off by up to 3 %; as an error of integration time that would be taken
     for the gyroscope's scale.
@@ -81,25 +107,46 @@ def true_rate_hz(reader: RecordReader, stream: Stream) -> float:
     clock_hz = stream.info.device_clock_hz
     known = anchors.device_ticks >= 0
     if clock_hz is None or known.sum() < 2:
-        return stream.info.rate_hz
+        return _rate_by_arrival(anchors, stream.info.rate_hz)
     index, ticks = anchors.index[known], anchors.device_ticks[known]
     if ticks[-1] <= ticks[0]:
         return stream.info.rate_hz
     return float((index[-1] - index[0]) / (ticks[-1] - ticks[0]) * clock_hz)
 
 
-def _last_samples(reader: RecordReader, stream: Stream, n: int) -> tuple[FloatArray, FloatArray]:
-    """Return the newest unbroken run of at most n samples, SI units, uncalibrated."""
+def _rate_by_arrival(anchors: Anchors, nominal_hz: float) -> float:
+    """Return samples per second of the host, the nominal rate where they tell nothing."""
+    if anchors.index.size < 2:
+        return nominal_hz
+    span_s = float(anchors.host_ns[-1] - anchors.host_ns[0]) * 1e-9
+    if span_s < _ARRIVALS_S:
+        return nominal_hz
+    rate_hz = float(anchors.index[-1] - anchors.index[0]) / span_s
+    return rate_hz if abs(rate_hz / nominal_hz - 1.0) < _PLAUSIBLE else nominal_hz
+
+
+def _last_samples(
+    reader: RecordReader, stream: Stream, n: int, names: tuple[str, ...]
+) -> FloatArray:
+    """Return the longest unbroken run among the last n samples, SI units, uncalibrated.
+
+    A sample that lacks a quantity breaks a run, as a missing one does.
+    """
     assert stream.end_index is not None
     begin = max(0, stream.end_index - n)
     chunks = list(reader.samples(stream.id, begin, stream.end_index))
     index = np.concatenate([chunk.index for chunk in chunks])
     data = np.concatenate([chunk.data for chunk in chunks]) * stream.info.scales
-    breaks = np.flatnonzero(np.diff(index) != 1)
-    first = int(breaks[-1]) + 1 if breaks.size else 0
-    columns = [stream.info.names.index(name) for name in _NAMES]
-    values = np.ascontiguousarray(data[first:, columns], dtype=np.float64)
-    return values[:, :3], values[:, 3:]
+    columns = [stream.info.names.index(name) for name in names]
+    values = np.ascontiguousarray(data[:, columns], dtype=np.float64)
+    whole = np.isfinite(values).all(axis=1)
+    index, values = index[whole], values[whole]
+    starts = np.flatnonzero(np.diff(index, prepend=-2) != 1)
+    if not starts.size:
+        return values
+    lengths = np.diff(starts, append=index.size)
+    longest = int(np.argmax(lengths))
+    return values[starts[longest] : starts[longest] + lengths[longest]]
 
 
 def is_due(calibration: Mapping[str, Any], *, now_ns: int, after_days: float = 180.0) -> bool:

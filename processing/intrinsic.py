@@ -4,7 +4,8 @@ The sensor lies still on each of its six faces in turn. The still stretches give
 offset, and the accelerometer's offset and scale from ``|S (a - o)| = g`` on every face (Tedaldi,
 Pretto, Menegatti 2014, without their cross axes where fewer than nine orientations were held). The
 turns between faces give the gyroscope's 3 x 3 matrix: integrated, each must carry gravity of the
-face before into gravity of the face after.
+face before into gravity of the face after. Without a gyroscope the accelerometer alone is
+calibrated.
 
 True values are ``matrix (measured - offset)``.
 """
@@ -19,18 +20,37 @@ import numpy as np
 from processing._jit import kernel
 from processing.errors import InputError
 from processing.frames import STANDARD_GRAVITY_MS2
-from processing.types import FloatArray
+from processing.types import BoolArray, FloatArray
 
 STILL_S: Final = 2.0
 """Least length of a still stretch."""
 STILL_DPS: Final = 0.5
 """Standard deviation of the rate, largest axis, in a still window; a hand is above, a table below
 whatever the sensor."""
+STILL_MS2: Final = 0.1
+"""Standard deviation of the force, largest axis, in a still window where there is no gyroscope. A
+hand that holds is above (0.2 and more), a table below (0.03) also for the cheapest sensors."""
 MAX_OFFSET_DPS: Final = 10.0
 """A mean rate beyond this is motion, not offset."""
 FACE_DEG: Final = 30.0
 """A face counts where gravity is this close to the axis."""
 FACE_NAMES: Final = ("+x up", "-x up", "+y up", "-y up", "+z up", "-z up")
+
+
+@dataclass(frozen=True, slots=True)
+class AccelerometerEstimate:
+    """The errors of an accelerometer, with how well they are known (one standard deviation)."""
+
+    acc_matrix: FloatArray
+    """(3, 3)"""
+    acc_offset_ms2: FloatArray
+    """(3,)"""
+    acc_offset_sigma_ms2: FloatArray
+    """(3,)"""
+    residual_mg: float
+    """RMS over the still stretches of |S (a - o)| - g, thousandths of g."""
+    faces: tuple[str, ...]
+    """Faces that were found, of `FACE_NAMES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +98,8 @@ def calibrate_unit(acc: FloatArray, gyr: FloatArray, *, rate_hz: float) -> UnitE
         Faces are missing; the message names them.
     """
     still = still_stretches(gyr, rate_hz=rate_hz)
-    means = np.array([acc[a:b].mean(axis=0) for a, b in still]).reshape(-1, 3)
-    faces = _faces(means)
-    missing = [name for name in FACE_NAMES if name not in faces]
-    if missing:
-        raise InputError(
-            f"the sensor did not lie still on {len(missing)} of its six faces "
-            f"({', '.join(missing)}); lay it on each for {STILL_S:.0f} s or more and let go of it"
-        )
+    means = _means(acc, still)
+    faces = _all_faces(means)
     matrix, offset, offset_sigma, residual = _accelerometer(means)
     rows = np.concatenate([np.arange(a, b) for a, b in still])
     gyr_offset = gyr[rows].mean(axis=0)
@@ -104,17 +118,55 @@ def calibrate_unit(acc: FloatArray, gyr: FloatArray, *, rate_hz: float) -> UnitE
         gyro_noise_dps=float(np.degrees(spread)),
         residual_mg=1e3 * residual / STANDARD_GRAVITY_MS2,
         closure_deg=closure,
-        faces=tuple(name for name in FACE_NAMES if name in faces),
+        faces=faces,
+    )
+
+
+def calibrate_accelerometer(acc: FloatArray, *, rate_hz: float) -> AccelerometerEstimate:
+    """Return the errors of a unit without gyroscope that lay on its six faces.
+
+    Parameters
+    ----------
+    acc : (n, 3) float64, m/s²
+        Measured specific force, uncalibrated.
+    rate_hz : float
+
+    Raises
+    ------
+    InputError
+        Faces are missing; the message names them.
+    """
+    blocks = _blocks(acc, rate_hz)
+    still = _stretches(blocks.std(axis=1).max(axis=1) < STILL_MS2, blocks.shape[1], rate_hz)
+    means = _means(acc, still)
+    faces = _all_faces(means)
+    matrix, offset, offset_sigma, residual = _accelerometer(means)
+    return AccelerometerEstimate(
+        acc_matrix=matrix,
+        acc_offset_ms2=offset,
+        acc_offset_sigma_ms2=offset_sigma,
+        residual_mg=1e3 * residual / STANDARD_GRAVITY_MS2,
+        faces=faces,
     )
 
 
 def still_stretches(gyr: FloatArray, *, rate_hz: float) -> list[tuple[int, int]]:
     """Return (first, one past last) rows in which the sensor lay still, a margin cut off."""
-    width = max(4, round(0.5 * rate_hz))
-    n = gyr.shape[0] // width
-    blocks = gyr[: n * width].reshape(n, width, 3)
+    blocks = _blocks(gyr, rate_hz)
     quiet = np.degrees(blocks.std(axis=1)).max(axis=1) < STILL_DPS
     quiet &= np.degrees(np.abs(blocks.mean(axis=1))).max(axis=1) < MAX_OFFSET_DPS
+    return _stretches(quiet, blocks.shape[1], rate_hz)
+
+
+def _blocks(values: FloatArray, rate_hz: float) -> FloatArray:
+    """Return (m, rows, 3) blocks of half a second."""
+    width = max(4, round(0.5 * rate_hz))
+    n = values.shape[0] // width
+    return values[: n * width].reshape(n, width, 3)
+
+
+def _stretches(quiet: BoolArray, width: int, rate_hz: float) -> list[tuple[int, int]]:
+    """Return runs of quiet blocks that are long enough, as rows, without their ends."""
     found: list[tuple[int, int]] = []
     edges = np.flatnonzero(np.diff(np.concatenate(([False], quiet, [False])).astype(np.int8)))
     for first, last in zip(edges[::2], edges[1::2], strict=True):
@@ -123,6 +175,22 @@ def still_stretches(gyr: FloatArray, *, rate_hz: float) -> list[tuple[int, int]]
         if b - a >= STILL_S * rate_hz - 2 * width and b - a >= width:
             found.append((a, b))
     return found
+
+
+def _means(acc: FloatArray, still: Sequence[tuple[int, int]]) -> FloatArray:
+    return np.array([acc[a:b].mean(axis=0) for a, b in still]).reshape(-1, 3)
+
+
+def _all_faces(means: FloatArray) -> tuple[str, ...]:
+    """Return the names of all six faces; missing ones are an error that names them."""
+    faces = _faces(means)
+    missing = [name for name in FACE_NAMES if name not in faces]
+    if missing:
+        raise InputError(
+            f"the sensor did not lie still on {len(missing)} of its six faces "
+            f"({', '.join(missing)}); lay it on each for {STILL_S:.0f} s or more and let go of it"
+        )
+    return tuple(name for name in FACE_NAMES if name in faces)
 
 
 def _faces(means: FloatArray) -> set[str]:

@@ -73,24 +73,37 @@ def _sentences(serial: str, seconds: float, calibration: dict[str, Any], *, kept
 
     offset = np.array(calibration["acc_offset_ms2"]) / 9.80665e-3
     offset_sigma = np.array(calibration["acc_offset_sigma_ms2"]) / 9.80665e-3
-    bias = np.degrees(calibration["gyr_offset_rads"])
-    bias_sigma = np.degrees(calibration["gyr_offset_sigma_rads"])
-    gain = (np.array(calibration["gyr_matrix"]) - np.eye(3)) * 100.0
 
     def three(values: Any, sigmas: Any, digits: int) -> str:
         return ", ".join(
             f"{v:+.{digits}f} ± {s:.{digits}f}" for v, s in zip(values, sigmas, strict=True)
         )
 
+    kept_line = "Kept with the unit; due again in half a year." if kept else "Nothing was kept."
+    lines = [
+        f"{serial}: all six faces found in {seconds:.0f} s.",
+        f"accelerometer offset  {three(offset, offset_sigma, 1)} mg",
+    ]
+    if "gyr_matrix" not in calibration:
+        return "\n".join(
+            [
+                *lines,
+                "gyroscope             this sensor has none: only its inclination gets better",
+                f"left over             {calibration['residual_mg']:.1f} mg on the faces",
+                kept_line,
+            ]
+        )
+    bias = np.degrees(calibration["gyr_offset_rads"])
+    bias_sigma = np.degrees(calibration["gyr_offset_sigma_rads"])
+    gain = (np.array(calibration["gyr_matrix"]) - np.eye(3)) * 100.0
     return "\n".join(
         [
-            f"{serial}: all six faces found in {seconds:.0f} s.",
-            f"accelerometer offset  {three(offset, offset_sigma, 1)} mg",
+            *lines,
             f"gyroscope offset      {three(bias, bias_sigma, 3)} °/s",
             f"gyroscope matrix      at most {np.abs(gain).max():.2f} % from ideal, "
             f"known to {100 * calibration['gyr_gain_sigma']:.2f} %",
             f"left over             {calibration['residual_mg']:.1f} mg on the faces, "
             f"{calibration['closure_deg']:.2f}° over the turns",
-            "Kept with the unit; due again in half a year." if kept else "Nothing was kept.",
+            kept_line,
         ]
     )

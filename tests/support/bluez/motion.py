@@ -48,9 +48,13 @@ class Motion:
 
     def at(self, seconds: Floats) -> tuple[Floats, Floats]:
         """Return (n, 3) m/s² and rad/s at times of `CLOCK`."""
-        step = np.rint((seconds - self._began) * _RATE_HZ).astype(int)
-        step = np.clip(step, 0, len(self._acc) - 1)
-        return self._acc[step], self._gyr[step]
+        at = np.clip((seconds - self._began) * _RATE_HZ, 0, len(self._acc) - 1)
+        steps = np.arange(len(self._acc))
+        acc, gyr = (
+            np.stack([np.interp(at, steps, values[:, axis]) for axis in range(3)], axis=1)
+            for values in (self._acc, self._gyr)
+        )
+        return acc, gyr
 
     @property
     def seconds(self) -> float:
