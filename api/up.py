@@ -31,6 +31,7 @@ from api.runtime import Runtime
 from api.server import address, bind, serving, stop_on_signals
 from api.settings import Settings
 from api.stores import open_results
+from firmware_protocol.devices.descriptions import describe
 from ingest.candidates import SensorWish
 from ingest.live import LiveHub, Role
 from ingest.service import Collector, CollectorSpec
@@ -87,6 +88,15 @@ def paired_wishes(catalog: Catalog, patient: Patient) -> dict[Role, SensorWish]:
             "--role head` (and --role trunk), or let the page of `necktrace up` lead through it."
         )
     return wishes
+
+
+def has_angles_of_trunk(catalog: Catalog, patient: Patient) -> bool:
+    """Return whether a trunk sensor is paired that can give the head something to turn against."""
+    for device in catalog.devices(patient=patient.id):
+        if device.role == "trunk":
+            model = describe(device.id, device.model)
+            return model is None or model.has_gyr
+    return False
 
 
 def units_to_calibrate(catalog: Catalog, patient: Patient, now_ns: int) -> list[str]:
@@ -264,7 +274,7 @@ def _collector(runtime: Runtime, patient: Patient, worn: _Worn) -> tuple[Collect
         runtime.results,
         patient.id,
         params,
-        head_only="trunk" not in wishes,
+        head_only=not has_angles_of_trunk(catalog, patient),
         now_ns=time.time_ns(),
     )
     spec = CollectorSpec(

@@ -8,9 +8,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from firmware_protocol.devices.descriptions import describe
 from ingest.discovery import FoundSensor, scan_sensors
 from ingest.drivers.catalogue import SUPPORTED
-from ingest.errors import IngestError, NodUnclearError
+from ingest.errors import IngestError, NodUnclearError, UnknownSensorError
 from ingest.live import Role
 from ingest.nod import NOD_S, Assigned, NodVerdict, assign_by_nod
 from ingest.pairing import PairedSensor, pair_sensor
@@ -198,7 +199,19 @@ def keep_assigned(catalog: Catalog, patient: str, assigned: Assigned) -> tuple[D
 
 
 def keep_paired(catalog: Catalog, device: Device) -> Device:
-    """Keep a sensor as the only one of its role; what is known of the unit stays."""
+    """Keep a sensor as the only one of its role; what is known of the unit stays.
+
+    Raises
+    ------
+    UnknownSensorError
+        It has no gyroscope and is to be worn on the head.
+    """
+    model = describe(device.id, device.model)
+    if device.role == "head" and model is not None and not model.has_gyr:
+        raise UnknownSensorError(
+            f"The {model.name} has no gyroscope: it cannot follow the head.",
+            remedy="Wear it on the trunk, and another sensor on the head.",
+        )
     for other in catalog.devices():
         if other.id == device.id:
             device = replace(device, calibration=other.calibration, boots=other.boots)

@@ -13,8 +13,11 @@ import pytest
 from api.alignments import PICTURED, alignment_body, alignment_of, latest_alignment, mounted_as
 from api.calibration import READY_S, SETTLE_S, STEPS, guide, keep_calibration, verdict
 from api.errors import ApiError
+from api.guided.pairing import keep_paired
+from api.pairing import first_patient
 from api.settings import load_settings
-from api.up import paired_wishes, run_up, units_to_calibrate
+from api.up import has_angles_of_trunk, paired_wishes, run_up, units_to_calibrate
+from ingest.errors import UnknownSensorError
 from ingest.sources.simulated import SimulatedTransport
 from ingest.sources.virtual_body import BodySpec, VirtualBody
 from ingest.warm_up import compile_chain
@@ -138,3 +141,17 @@ async def test_up_records_what_paired_sensors_send(tmp_path: Path) -> None:
     assert {stream.info.role for stream in streams} == {"head", "trunk"}
     assert all(stream.samples > 100 for stream in streams)
     assert said[0].startswith("necktrace: http://127.0.0.1:")
+
+
+def test_a_trunk_sensor_without_gyroscope_leaves_the_head_to_itself(tmp_path: Path) -> None:
+    with Catalog(tmp_path) as catalog:
+        patient = first_patient(catalog, "UTC")
+        h10 = Device("polar-12345678", patient.id, "trunk", model="Polar H10")
+        assert not has_angles_of_trunk(catalog, patient)
+        keep_paired(catalog, h10)
+        assert not has_angles_of_trunk(catalog, patient)
+        keep_paired(catalog, Device("movesense-1", patient.id, "trunk", model="Movesense MD"))
+        assert has_angles_of_trunk(catalog, patient)
+        with pytest.raises(UnknownSensorError, match="Polar H10 has no gyroscope"):
+            keep_paired(catalog, replace(h10, role="head"))
+        assert {d.id: d.role for d in catalog.devices()}["polar-12345678"] is None
