@@ -81,8 +81,13 @@ def calibrate_device(reader: RecordReader, device_id: str, *, last_s: float) -> 
     streams = [s for s in streams if set(_ACC) <= set(s.info.names) and s.end_index is not None]
     if not streams:
         known = sorted({s.info.device_id.split("/")[0] for s in reader.streams(kind="imu")})
+        if not known:
+            raise IngestError(
+                "no sensor has sent anything into this folder yet",
+                remedy="Start `necktrace up`, lay the sensor on its faces, then ask again.",
+            )
         raise IngestError(
-            f"the record holds no samples of {device_id}; it knows {', '.join(known) or 'none'}"
+            f"the record holds no samples of {device_id}; it knows {', '.join(known)}"
         )
     stream = streams[-1]
     rate_hz = true_rate_hz(reader, stream)

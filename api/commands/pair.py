@@ -68,7 +68,8 @@ def command(
         emit(
             _told(device),
             as_json=as_json,
-            text=f"{device.model or device.id} is now the {role} sensor.",
+            text=f"{device.model or device.id} is now the {role} sensor."
+            + _still_missing(settings),
         )
         return
     chosen = addresses or _both_around(seconds, yes=yes)
@@ -80,6 +81,16 @@ def command(
             f"{each.role}: {each.model or each.id} ({each.address})" for each in (head, trunk)
         ),
     )
+
+
+def _still_missing(settings: Any) -> str:
+    """Return a sentence on the role that has no sensor."""
+    from storage.catalog import Catalog
+
+    with Catalog(settings.data_dir) as catalog:
+        roles = {device.role for device in catalog.devices()}
+    missing = [role for role in ("head", "trunk") if role not in roles]
+    return "".join(f" No {role} sensor is paired." for role in missing)
 
 
 def _told(device: Any) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class MovesenseDriver(UnnumberedDriver):
             raise MalformedAnswerError("The sensor's answer to HELLO is unreadable.")
         identity = SensorIdentity(
             device_id=f"movesense-{hello.serial}",
-            model=f"Movesense {hello.product}".strip(),
+            model=f"Movesense {hello.product.removeprefix('Movesense').strip()}".strip(),
             driver=MOVESENSE.name,
             serial=hello.serial,
             firmware=f"{hello.app_name} {hello.app_version}".strip(),
