@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from api.days import close_days, summarise_stored_day
 from api.runtime import Runtime
-from api.thresholds import pipeline_params, thresholds_of
+from api.thresholds import is_asked_for, pipeline_params, thresholds_of
 from ingest.errors import ReprocessError
 from ingest.live import TodayCounters
 from ingest.reprocess_version import params_of
@@ -16,6 +16,7 @@ from processing.pipeline import ALGORITHM_VERSION, PipelineParams
 from processing.state import encode
 from processing.summary import DaySummary
 from storage.catalog import Catalog, Patient
+from storage.due import mark_due
 from storage.errors import WriterLockedError
 from storage.record import lock_holder
 from storage.results import ResultStore
@@ -63,11 +64,13 @@ def today_so_far(
 def params_in_force(store: ResultStore, catalog: Catalog, patient: str) -> PipelineParams:
     """Return the parameters that recording goes on with.
 
-    A patient's own thresholds come into force for past and future at once, by
-    `necktrace reprocess`: until then new results go on as the shown ones were made, also where
-    those were made with a file of parameters.
+    A patient's own thresholds, once changed, hold from the next recording on, which has everything
+    before it made again (`begin_with_thresholds`). Otherwise new results go on as the shown ones
+    were made, also where those were made with a file of parameters.
     """
     wanted = pipeline_params(thresholds_of(catalog, patient))
+    if is_asked_for(catalog, patient):
+        return wanted
     current = next((row for row in store.book.algorithms(patient) if row.current), None)
     if current is None or current.params_hash == wanted.hash:
         return wanted
@@ -75,6 +78,12 @@ def params_in_force(store: ResultStore, catalog: Catalog, patient: str) -> Pipel
         return params_of(current)
     except ReprocessError:
         return PipelineParams()  # another version of the program made them
+
+
+def begin_with_thresholds(store: ResultStore, catalog: Catalog, patient: str) -> None:
+    """Have what was recorded so far made again where thresholds were changed, beside recording."""
+    if is_asked_for(catalog, patient) and store.book.current(patient) is not None:
+        mark_due(catalog, patient, 0)
 
 
 async def keep_days(runtime: Runtime, patient: Patient, params: PipelineParams) -> None:

@@ -12,7 +12,7 @@ from api.days import summarise_stored_day
 from api.errors import ApiError
 from api.settings import Settings
 from api.stores import open_results
-from api.thresholds import pipeline_params, thresholds_of
+from api.thresholds import answered, pipeline_params, thresholds_of
 from ingest.reprocess import Work, reprocess
 from ingest.reprocess_params import read_params
 from ingest.reprocess_wear import END_NS, wears
@@ -66,10 +66,11 @@ def run_reprocess(
                     alignment_of=alignment_of,
                     uncalibrated=mounted_as(PICTURED, PICTURED, "Not calibrated."),
                 )
+                thresholds = thresholds_of(catalog, patient.id)
                 work = Work(
                     folder=folder,
                     patient=patient,
-                    params=given or pipeline_params(thresholds_of(catalog, patient.id)),
+                    params=given or pipeline_params(thresholds),
                     wears=found,
                     range_ns=_range(wish, patient),
                     workers=wish.workers,
@@ -83,6 +84,8 @@ def run_reprocess(
                     on_progress((n + fraction) / len(patients), f"{who}: {note}")
 
                 report = reprocess(store, work, _close_day(store, patient), tell)
+                if given is None and not wish.keep_current:
+                    answered(catalog, patient.id, thresholds)
                 catalog.audit("command line", "reprocess", patient.id, {"version": report.version})
                 reports.append(asdict(report))
         finally:

@@ -14,7 +14,7 @@ from api.problems import problem
 from api.runtime import Runtime
 from ingest.errors import ReprocessError
 from ingest.reprocess_params import parse_params
-from ingest.reprocess_version import begin_version, current_row
+from ingest.reprocess_version import begin_version, current_row, same_algorithm
 from ingest.reprocess_wear import END_NS
 from storage.catalog import Patient
 from storage.consent import is_withdrawn
@@ -34,7 +34,7 @@ def start_rerun(runtime: Runtime, patient: Patient, given: dict[str, Any]) -> st
     ------
     ProblemError
         `invalid-request`: no such parameter; `conflict`: another trial is under way, there are no
-        results yet, too many trials, or processing was withdrawn.
+        results yet or such results already, too many trials, or processing was withdrawn.
     """
     try:
         params = parse_params(given, "params")
@@ -43,10 +43,13 @@ def start_rerun(runtime: Runtime, patient: Patient, given: dict[str, Any]) -> st
     book = runtime.results.book
     if is_withdrawn(runtime.catalog, patient.id, "processing"):
         raise problem("conflict", "This patient withdrew the consent to processing.")
-    if current_row(book, patient.id) is None:
+    shown = current_row(book, patient.id)
+    if shown is None:
         raise problem("conflict", "There are no results yet that a trial could stand beside.")
+    if same_algorithm(shown, params):
+        raise problem("conflict", "The results that are shown were made with these parameters.")
     if len(book.algorithms(patient.id)) >= _MOST_TRIALS:
-        raise problem("conflict", "Remove old versions first: `necktrace reprocess --remove`.")
+        raise problem("conflict", "There are too many versions of results; remove trials first.")
     lock = _locked(runtime.settings.data_dir)
     if lock is None:
         raise problem("conflict", "Another trial is under way; try again when it is done.")
@@ -60,6 +63,15 @@ def start_rerun(runtime: Runtime, patient: Patient, given: dict[str, Any]) -> st
     finally:
         os.close(lock)
     return version
+
+
+def is_running(folder: Path) -> bool:
+    """Return whether a trial is being worked out in this folder."""
+    lock = _locked(folder)
+    if lock is None:
+        return True
+    os.close(lock)
+    return False
 
 
 def begin(command: list[str], lock: int) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ACTION: Final = "clinic.thresholds"
 """Under which changes stand in the audit log."""
 _KEY: Final = "thresholds"
+_ASKED: Final = "thresholds_asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,27 @@ def save_thresholds(catalog: Catalog, patient_id: str, wanted: Thresholds, actor
         catalog.set_setting(scope_of(patient_id), _KEY, after)
         catalog.audit(actor, ACTION, patient_id, changed)
     return bool(changed)
+
+
+def detectors_differ(before: Thresholds, after: Thresholds) -> bool:
+    """Return whether results made with one would have other candidate episodes than the other."""
+    return any(getattr(before, name) != getattr(after, name) for name in DETECTOR_FIELDS)
+
+
+def ask_for(catalog: Catalog, patient_id: str) -> None:
+    """Note that results are to be made with the patient's thresholds, and are not yet."""
+    catalog.set_setting(scope_of(patient_id), _ASKED, value=True)
+
+
+def is_asked_for(catalog: Catalog, patient_id: str) -> bool:
+    """Return whether results with the patient's thresholds are still to be made."""
+    return catalog.setting(scope_of(patient_id), _ASKED) is True
+
+
+def answered(catalog: Catalog, patient_id: str, made_with: Thresholds) -> None:
+    """Note that results were made, unless the thresholds changed meanwhile."""
+    if thresholds_of(catalog, patient_id) == made_with and is_asked_for(catalog, patient_id):
+        catalog.set_setting(scope_of(patient_id), _ASKED, value=False)
 
 
 def history(catalog: Catalog, patient_id: str) -> list[Change]:

@@ -20,6 +20,7 @@ from api.lan import ensure_user, invitation
 from api.late import LateSamples
 from api.pairing import first_patient
 from api.recording import (
+    begin_with_thresholds,
     keep_days,
     params_in_force,
     refuse_second_collector,
@@ -150,6 +151,7 @@ async def run_up(
         try:
             params = params_in_force(store, catalog, patient.id)
             register_algorithm(store, patient.id, params)
+            begin_with_thresholds(store, catalog, patient.id)
             with RecordReader(settings.data_dir) as record:
                 hub = LiveHub(time.time_ns() // 1_000_000)
                 runtime = Runtime(settings, "up", record, store, catalog, hub)

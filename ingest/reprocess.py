@@ -30,7 +30,7 @@ from ingest.reprocess_workers import in_order
 from processing.pipeline import PipelineParams
 from storage.catalog import Patient
 from storage.record import RecordReader, lock_holder
-from storage.result_book import DayProvenance
+from storage.result_book import DayProvenance, ResultBook
 from storage.results import ResultBatch, ResultStore
 
 DRAIN_S = 600.0
@@ -169,17 +169,16 @@ def reprocess(
         finish_version(book, patient, algo)
         old = None
     cut_ns = max((mark.last_ns for mark in done if mark.last_ns is not None), default=None)
-    follows = old is not None and cut_ns is not None and same_algorithm(before, work.params)
-    if follows and lock_holder(work.folder) is not None:
+    recording = lock_holder(work.folder) is not None
+    joins = same_algorithm(before, work.params)
+    live = _live_version(book, work, old if joins else None)
+    if not work.keep_current and recording and cut_ns is not None and live is not None:
         # the collector went on meanwhile: what it added comes along, the rest joins by itself
-        assert old is not None
-        assert cut_ns is not None
-        copy_results(store, patient, old, algo, cut_ns, END_NS)
+        copy_results(store, patient, live, algo, cut_ns, END_NS)
         book.switch(patient, algo)
-        copy_results(store, patient, old, algo, cut_ns, END_NS)
+        joins |= copy_results(store, patient, live, algo, cut_ns, END_NS) > cut_ns
     elif not work.keep_current:
         book.switch(patient, algo)
-    recording = lock_holder(work.folder) is not None
     return Report(
         patient=patient,
         version=algo,
@@ -190,8 +189,16 @@ def reprocess(
         samples=sum(mark.samples for mark in done[resumed:]),
         days=days,
         seconds=round(time.monotonic() - began_s, 3),
-        restart=recording and before is not None and not same_algorithm(before, work.params),
+        restart=recording and before is not None and not joins,
     )
+
+
+def _live_version(book: ResultBook, work: Work, shown: str | None) -> str | None:
+    """Return the version that a collector with these parameters writes to until the switch."""
+    if shown is not None:
+        return shown
+    own = work.params.algorithm_id
+    return own if any(row.algo == own for row in book.algorithms(work.patient.id)) else None
 
 
 def _results(

@@ -77,3 +77,19 @@ def _replaced(value: Any, given: Any, where: str) -> Any:
     if not right:
         raise ReprocessError(f"{where} is {given!r}; give a value like the default, {value!r}")
     return float(given) if isinstance(value, float) else given
+
+
+def differing(params: PipelineParams) -> dict[str, Any]:
+    """Return what differs from the defaults, as `parse_params` takes it."""
+    found = _difference(dataclasses.asdict(PipelineParams()), dataclasses.asdict(params))
+    return found if isinstance(found, dict) else {}
+
+
+def _difference(before: Any, after: Any) -> Any:
+    if isinstance(before, dict) and isinstance(after, dict):
+        return {
+            name: part
+            for name, value in after.items()
+            if (part := _difference(before.get(name), value)) not in (None, {})
+        }
+    return None if before == after else after

@@ -93,6 +93,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("DELETE", f"{_P}/cycles/{{injection_id}}", "clinical", "path", "refused"),
     _rule("GET", f"{_P}/versions", "read:summary", "path", "masked"),
     _rule("POST", f"{_P}/versions", "read:raw", "path", "masked"),
+    _rule("DELETE", f"{_P}/versions/{{algo}}", "read:raw", "path", "masked"),
     _rule("GET", f"{_P}/streams", "read:raw", "path", "masked"),
     _rule("GET", f"{_P}/streams/{{stream_id}}/samples", "read:raw", "path", "masked"),
     _rule("GET", f"{_P}/streams/{{stream_id}}/export", "read:raw", "path", "disguised"),

@@ -19,6 +19,7 @@ from api.clinic.injections import add_injection, take_back
 from api.clinic.patient_view import PatientView, patient_view
 from api.clinic.periods import Period, checked
 from api.clinic.reasons import FIGURE
+from api.clinic.remake import in_force, make_again
 from api.clinic.snippets import snippet
 from api.clinic.verdicts import give_verdict, verdict_of, verdicts_between
 from api.errors import ApiError
@@ -26,7 +27,14 @@ from api.problems import problem
 from api.routes.exercises import write_plan
 from api.routes.parameters import PatientDep
 from api.runtime import Runtime, RuntimeDep
-from api.thresholds import DETECTOR_FIELDS, Thresholds, history, save_thresholds
+from api.thresholds import (
+    DETECTOR_FIELDS,
+    Thresholds,
+    detectors_differ,
+    history,
+    save_thresholds,
+    thresholds_of,
+)
 from api.web import texts
 from api.web.pages import render
 from storage.errors import CatalogError
@@ -137,6 +145,7 @@ def _patient_page(
         changes=history(runtime.catalog, patient.id)[:HISTORY_SHOWN],
         defaults=Thresholds(),
         detector_fields=DETECTOR_FIELDS,
+        in_force=in_force(runtime, patient),
         limits=LIMITS,
         plan=plan_rows(runtime, patient),
         plan_limits=(MOST_A_DAY, MOST_REPETITIONS, MOST_HOLD_S),
@@ -215,7 +224,7 @@ def set_thresholds(
     tremor_least_pp_deg: Annotated[float, Form(ge=0.1, le=5.0)],
     across_neutrals: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Keep a patient's thresholds, and go back to the patient."""
+    """Keep a patient's thresholds, have results made with them, and go back to the patient."""
     if posture_off_deg >= posture_on_deg:
         view = patient_view(runtime, patient)
         return _patient_page(
@@ -233,7 +242,10 @@ def set_thresholds(
         jerk_least_deg=jerk_least_deg,
         tremor_least_pp_deg=tremor_least_pp_deg,
     )
+    before = thresholds_of(runtime.catalog, patient.id)
     save_thresholds(runtime.catalog, patient.id, wanted, current().name)
+    if detectors_differ(before, wanted):
+        make_again(runtime, patient)
     return _back(patient.id, "#thresholds")
 
 

@@ -26,7 +26,7 @@ from ingest.worker import MARGIN_S
 from processing.alignment import StoredReference, sensor_rotation
 from processing.alignment.references import POSES
 from processing.errors import AlignmentError
-from processing.pipeline import Setup
+from processing.pipeline import PipelineParams, Setup
 from processing.types import Alignment, FloatArray, Span
 from storage.catalog import Catalog
 from storage.results import ResultStore
@@ -60,6 +60,8 @@ class LiveDemo:
     catalog : Catalog
     today : TodayCounters, optional
         What of today's results was stored before.
+    params : PipelineParams, optional
+        Of the processing; the defaults where not given.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class LiveDemo:
         store: ResultStore,
         catalog: Catalog,
         today: TodayCounters | None = None,
+        params: PipelineParams | None = None,
     ) -> None:
         self._catalog = catalog
         self._body = VirtualBody(body_spec(), boots=boots)
@@ -86,6 +89,7 @@ class LiveDemo:
                 for role, worn in self._body.worn.items()
             },
             today=today,
+            params=params or PipelineParams(),
         )
         transport = SimulatedTransport(self._body, RadioSpec())
         self.collector = Collector(spec, transport, hub, store=store)

@@ -22,11 +22,14 @@ from api.demo.person import INJECTED_DAYS_AGO, LABEL, PATIENT_ID, declared_align
 from api.demo.watch import follow_history
 from api.errors import DemoError
 from api.exercises.player import Player
+from api.forwarding import rework
 from api.guided.guide import Guide
 from api.recording import (
+    begin_with_thresholds,
     episode_counts,
     keep_days,
     local_today,
+    params_in_force,
     refuse_second_collector,
     register_algorithm,
     today_so_far,
@@ -108,6 +111,7 @@ class Demo:
         self.phases: dict[str, float] = {}
         """Name of a phase to the seconds from the start to its end."""
         self.observed = Observed()
+        self._params = PipelineParams()
 
     def _note(self, phase: str) -> None:
         self.phases[phase] = round(time.monotonic() - self._began_s, 2)
@@ -126,9 +130,9 @@ class Demo:
         refuse_second_collector(folder)
         with Catalog(folder) as catalog:
             patient = demo_patient(catalog, folder, zone)
-            params = PipelineParams()
             store = EmbeddedStore(folder)
-            register_algorithm(store, PATIENT_ID, params)
+            self._params = params_in_force(store, catalog, PATIENT_ID)
+            register_algorithm(store, PATIENT_ID, self._params)
             try:
                 with RecordReader(folder) as record:
                     hub = LiveHub(time.time_ns() // 1_000_000)
@@ -223,7 +227,10 @@ class Demo:
             runtime.results,
             runtime.catalog,
             today_so_far(runtime, patient),
+            self._params,
         )
+        begin_with_thresholds(runtime.results, runtime.catalog, patient.id)
+        rework.start(runtime.settings, runtime.catalog, patient.id)
         runtime.guide = Guide(
             live.collector,
             runtime.catalog,
@@ -233,7 +240,7 @@ class Demo:
         runtime.player = Player(live.collector, runtime.hub, runtime.catalog, patient.id)
         collecting = asyncio.create_task(live.run())
         watching = asyncio.create_task(self._watch(runtime.hub))
-        closing = asyncio.create_task(keep_days(runtime, patient, PipelineParams()))
+        closing = asyncio.create_task(keep_days(runtime, patient, self._params))
         collecting.add_done_callback(lambda _: stop.set())
 
         async def end() -> None:

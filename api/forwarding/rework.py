@@ -1,5 +1,6 @@
-"""The clinic makes results of what a home sent: in a process of its own, started where due.
+"""Results that are due are made again, in a process of its own that starts where that is noticed.
 
+Due is what a home sent, what came late from a sensor, and what other thresholds were set for.
 A process that was killed is started again by the next exchange with the home.
 """
 
@@ -19,10 +20,12 @@ from api.settings import Settings, load_settings
 from storage.catalog import Catalog
 from storage.consent import is_withdrawn
 from storage.due import finish_due, is_due, take_due
+from storage.exchange import scope_of
 
 log = logging.getLogger(__name__)
 
 LOCK_FILE: Final = "rework.lock"
+_FAILED: Final = "rework_failed"
 _NICENESS: Final = 10
 
 
@@ -62,9 +65,20 @@ def rework(settings: Settings) -> int:
                         _rework_patient(settings, catalog, patient)
                         done += 1
                     except Exception:
-                        log.exception("results of a forwarded record could not be made")
+                        log.exception("results could not be made again")
                         failed.add(patient)
+                    catalog.set_setting(scope_of(patient), _FAILED, value=patient in failed)
     return done
+
+
+def has_failed(catalog: Catalog, patient: str) -> bool:
+    """Return whether the last try to make a patient's results again came to nothing."""
+    return catalog.setting(scope_of(patient), _FAILED) is True
+
+
+def forget_failure(catalog: Catalog, patient: str) -> None:
+    """Begin anew, as what there is to do has changed."""
+    catalog.set_setting(scope_of(patient), _FAILED, value=False)
 
 
 def _rework_patient(settings: Settings, catalog: Catalog, patient: str) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from api.errors import ForwardError
 from api.forwarding.link import Link, NotOursError, OutOfStepError, UnacceptableError, parsed
 from api.forwarding.wire import CHUNK_BYTES, CatalogueOut, FromClinic, KindName, SegmentOut
+from api.thresholds import ask_for, detectors_differ, thresholds_of
 from storage.catalog import Catalog
 from storage.consent import is_withdrawn
 from storage.exchange import entries, key_of, scope_of, take_from_clinic
@@ -243,7 +244,10 @@ def _fetch(link: Link, catalog: Catalog, whose: _Whose) -> int:
         page = parsed(FromClinic, answer)
         settings = {"plan": page.plan, "thresholds": page.thresholds}
         verdicts = [verdict.model_dump() for verdict in page.verdicts]
+        before = thresholds_of(catalog, patient)
         changed += take_from_clinic(catalog, patient, settings, verdicts)
+        if detectors_differ(before, thresholds_of(catalog, patient)):
+            ask_for(catalog, patient)
         if page.next is None:
             catalog.set_setting(scope_of(patient), memory, answer.headers.get("etag"))
             return changed

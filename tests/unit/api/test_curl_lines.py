@@ -77,6 +77,8 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime
         )  # fmt: skip
         catalog.change("UPDATE token SET id = :id", {"id": ID})
         add_grant(catalog, carer, "p1", identified=False, expires_ns=None, actor="test")
+        made.results.book.register("p1", "2-9a1f.2")
+        catalog.audit("patient", "version.trial", "p1", {"algo": "2-9a1f.2"})
         made.hub = LiveHub(1)
         # a trial for an hour is what the test of trials is for
         monkeypatch.setattr(rerun, "begin", lambda _command, _lock: None)

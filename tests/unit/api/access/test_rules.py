@@ -126,6 +126,7 @@ WHO = {
     f"DELETE {P}/cycles/{{injection_id}}": "DA",
     f"GET {P}/versions": "PCDRA",
     f"POST {P}/versions": "PDRA",
+    f"DELETE {P}/versions/{{algo}}": "PDRA",
     "GET /api/v1/grants": "A",
     "GET /api/v1/tokens": "A",
     "DELETE /api/v1/tokens/{token_id}": "A",

@@ -32,6 +32,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, date]:
     return folder, today
 
 
+@pytest.fixture(autouse=True)
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Whose results a process would be started for; that has tests of its own."""
+    found: list[str] = []
+    monkeypatch.setattr(
+        "api.forwarding.rework.start", lambda _settings, _catalog, patient: found.append(patient)
+    )
+    return found
+
+
 @pytest.fixture
 def runtime(made: tuple[Path, date], tmp_path: Path) -> Iterator[Runtime]:
     folder = tmp_path / "data"

@@ -14,14 +14,24 @@ from api.clinic.caseload import case_of, caseload
 from api.clinic.cycle_view import cycle_facts
 from api.clinic.injections import injections
 from api.clinic.patient_view import patient_view
+from api.clinic.remake import in_force
 from api.clinic.words import shift_words
 from api.queries import today_in
 from api.runtime import Runtime
-from api.thresholds import Thresholds, history, save_thresholds, thresholds_of
+from api.thresholds import (
+    Thresholds,
+    answered,
+    history,
+    pipeline_params,
+    save_thresholds,
+    thresholds_of,
+)
 from api.web import texts
 from processing.exercise import EXERCISES
+from storage.due import finish_due, take_due
 from storage.exercise_plan import PlannedExercise, plan_at, save_plan
 from storage.notes import ExerciseSession, save_exercise
+from storage.record.lock import WriterLock
 
 ROOT = Path(__file__).parents[4]
 
@@ -137,6 +147,36 @@ def test_changed_thresholds_have_a_history(runtime: Runtime, client: TestClient)
     assert thresholds_of(runtime.catalog, "p2") == Thresholds()
     page = unescape(client.get("/clinic/patients/p1").text)
     assert "No data: days: 3 → 9" in page
+
+
+def test_other_detectors_have_results_made_again(
+    runtime: Runtime, client: TestClient, started: list[str]
+) -> None:
+    def state() -> str:
+        return in_force(runtime, runtime.catalog.patient("p1"))
+
+    path = "/clinic/patients/p1/thresholds"
+    client.post(path, data=form(least_worn_h="5"))
+    assert (state(), started) == ("yes", []), "that needs no new results"
+    client.post(path, data=form(jerk_least_deg="6"))
+    assert (state(), started) == ("making", ["p1"])
+    assert "Results are being made again" in client.get("/clinic/patients/p1").text
+    take_due(runtime.catalog, "p1")
+    finish_due(runtime.catalog, "p1")
+    lock = WriterLock(runtime.settings.data_dir)
+    try:
+        client.post(path, data=form(jerk_least_deg="7"))
+    finally:
+        lock.release()
+    assert (state(), started) == ("waits", ["p1"]), "who records goes on as they began"
+    assert "next start of the recording" in client.get("/clinic/patients/p1").text
+    answered(runtime.catalog, "p1", Thresholds(jerk_least_deg=6.0))
+    assert state() == "waits", "made with earlier ones"
+    shown = pipeline_params(Thresholds(jerk_least_deg=8.0))
+    runtime.results.book.register("p1", shown.algorithm_id, params_hash=shown.hash)
+    runtime.results.book.switch("p1", shown.algorithm_id)
+    client.post(path, data=form(jerk_least_deg="8"))
+    assert (state(), started) == ("yes", ["p1"]), "what is shown was made with these"
 
 
 @pytest.mark.parametrize("given", [{"posture_off_deg": "15"}, {"silent_d": "0"}, {"silent_d": "x"}])

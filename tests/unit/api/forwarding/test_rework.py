@@ -65,6 +65,21 @@ def test_what_is_due_is_made_from_there_on_and_its_old_version_goes(
     assert not is_due(catalog, "p1")
 
 
+def test_a_try_that_failed_is_told_until_one_works(
+    settings: Settings, catalog: Catalog, made: Made
+) -> None:
+    def fail(_wish: Wish) -> None:
+        raise ReprocessError("nothing was recorded")
+
+    mark_due(catalog, "p1", 0)
+    made.during = fail
+    assert rework.rework(settings) == 0
+    assert rework.has_failed(catalog, "p1")
+    made.during = lambda _: None
+    assert rework.rework(settings) == 1
+    assert not rework.has_failed(catalog, "p1")
+
+
 def test_versions_of_other_algorithms_stay(
     settings: Settings, catalog: Catalog, made: Made
 ) -> None:

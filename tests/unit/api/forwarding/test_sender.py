@@ -7,6 +7,7 @@ import pytest
 from api.errors import ForwardError
 from api.forwarding.sender import exchange
 from api.routes import forward
+from api.thresholds import is_asked_for
 from storage.catalog import Catalog, Patient
 from storage.consent import is_withdrawn, record_consent
 from storage.exchange import scope_of
@@ -182,9 +183,13 @@ def test_a_damaged_segment_stays_behind_and_holds_nothing_up(home: Catalog, clin
 def test_the_clinics_word_is_kept_at_home(home: Catalog, clinic: Clinic) -> None:
     link, _ = clinic.link(clinic.token("p1"))
     assert exchange(link, home, "p1").fetched == 0
-    clinic.catalog.set_setting(scope_of("p1"), "thresholds", {"rotation_deg": 20.0})
+    clinic.catalog.set_setting(scope_of("p1"), "thresholds", {"silent_d": 5})
     add_annotation(clinic.catalog, "p1", "verdict", 1, 2, body={"accepted": True}, author="dr.k")
     assert exchange(link, home, "p1").fetched == 2
-    assert home.setting(scope_of("p1"), "thresholds") == {"rotation_deg": 20.0}
+    assert home.setting(scope_of("p1"), "thresholds") == {"silent_d": 5}
+    assert not is_asked_for(home, "p1"), "that needs no new results"
     assert [a.author for a in annotations(home, "p1")] == ["clinic:dr.k"]
     assert exchange(link, home, "p1").fetched == 0
+    clinic.catalog.set_setting(scope_of("p1"), "thresholds", {"jerk_least_deg": 6.0})
+    assert exchange(link, home, "p1").fetched == 1
+    assert is_asked_for(home, "p1"), "the next recording begins with them"
