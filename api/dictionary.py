@@ -11,8 +11,12 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from api.column_meanings import MEANINGS
+from ingest.live import LiveFrame
 from processing.summary.types import DaySummary, MinuteSummary
 from processing.types import CervicalAngles, Episode
+from storage.exports.sources import FULL_RATE_FIELDS, SAMPLE_FIELDS
+from storage.results import ANGLE_FIELDS
 
 UNITS = {
     "_deg": "degree",
@@ -35,6 +39,8 @@ UNITS = {
 }
 """Suffix of a name to the unit it stands for; the longest one that fits wins."""
 
+SHARES = frozenset({"completeness", "tremor_fraction_of_still", "confidence"})
+"""Shares whose names do not end like one."""
 PER_HOUR = "_per_evaluable_h"
 
 
@@ -46,7 +52,7 @@ class FieldDoc:
     unit: str
     """Unit in words, empty where the field has none."""
     description: str
-    """The attribute's docstring in one line, empty where it has none."""
+    """The attribute's docstring in one line, or what its name is known to mean."""
     nullable: bool
 
 
@@ -54,6 +60,8 @@ def unit_of(name: str) -> str:
     """Return the unit that a field's name tells, empty where it tells none."""
     if PER_HOUR in name:
         return "1/hour of evaluable time"
+    if name in SHARES:
+        return UNITS["_fraction"]
     bare = name.removesuffix("_low").removesuffix("_high")
     fitting = [suffix for suffix in UNITS if bare.endswith(suffix)]
     return UNITS[max(fitting, key=len)] if fitting else ""
@@ -84,7 +92,7 @@ def describe(kind: type) -> tuple[FieldDoc, ...]:
         FieldDoc(
             name=field.name,
             unit=unit_of(field.name),
-            description=texts.get(field.name, ""),
+            description=texts.get(field.name) or MEANINGS.get(field.name, ""),
             nullable=type(None) in getattr(hints[field.name], "__args__", ()),
         )
         for field in fields(kind)
@@ -138,7 +146,7 @@ def schema_model(
 
 def column_doc(name: str) -> dict[str, str]:
     """Return unit and meaning of a column of an exported table, those that are known."""
-    text = _column_texts().get(name, "")
+    text = _column_texts().get(name) or MEANINGS.get(name, "")
     return {"unit": unit_of(name), "description": text}
 
 
@@ -150,6 +158,29 @@ def _column_texts() -> dict[str, str]:
         for field in describe(kind)
     }
     return known | TABLE_COLUMNS
+
+
+def tables() -> dict[str, tuple[FieldDoc, ...]]:
+    """Return what each exported table and the live view hold, column by column."""
+    return {
+        "angles": _columns("t_ns", *ANGLE_FIELDS),
+        "angles_100hz": _columns("t_ns", *FULL_RATE_FIELDS, "valid"),
+        "minutes": describe(MinuteSummary),
+        "days": describe(DaySummary),
+        "episodes": describe(Episode),
+        "raw": _columns("t_ns", *SAMPLE_FIELDS, "valid"),
+        "csv": _columns("algo", "alignment_ids"),
+        "live": describe(LiveFrame),
+    }
+
+
+def _columns(*names: str) -> tuple[FieldDoc, ...]:
+    docs = ((name, column_doc(name)) for name in names)
+    always = {"t_ns", "valid", "algo", "alignment_ids"}
+    return tuple(
+        FieldDoc(name, doc["unit"], doc["description"], nullable=name not in always)
+        for name, doc in docs
+    )
 
 
 TABLE_COLUMNS = {

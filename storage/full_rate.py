@@ -102,12 +102,10 @@ class FullRateStore:
             over = [h for h in _hours(spans) if limit is None or h < limit]
             for hour in over:
                 self._replace_hour(patient, algo, hour, ())
+            # also of parts that reach beyond: what waits counts for newer than a file
+            end_ns = _ALWAYS[1] if limit is None else limit * HOUR_NS
             with transaction(self._connection):
-                self._connection.execute(
-                    "DELETE FROM full_rate_part WHERE patient = ? AND algo = ? AND id <= ? "
-                    "AND (? IS NULL OR t1_ns <= ?)",
-                    (patient, algo, last, limit, (limit or 0) * HOUR_NS),
-                )
+                self._delete_waiting(patient, algo, _ALWAYS[0], end_ns, last)
         return len(over)
 
     def put_hours(self, patient: str, algo: str, hours: Sequence[EncodedHour]) -> None:

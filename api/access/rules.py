@@ -170,6 +170,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", "/data", "read:raw", "shown", "refused"),
     _rule("GET", "/about", "signed-in"),
     _rule("GET", "/docs", "signed-in"),
+    _rule("GET", "/docs/columns", "signed-in"),
 )
 
 

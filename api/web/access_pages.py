@@ -13,7 +13,7 @@ from api.access.principals import (
     expires_in,
     visible_patients,
 )
-from api.access.rights import MEANINGS, RIGHTS, Right
+from api.access.rights import RIGHTS, Right
 from api.access.web import came_over_tls, client_address, cookie, cookie_name
 from api.errors import ProblemError
 from api.problems import problem
@@ -116,7 +116,7 @@ def _account(
         zone=runtime.settings.zone_name,
         status=status,
         asking=asking,
-        rights=[(right, MEANINGS[right]) for right in _own_rights()],
+        rights=_own_rights(),
         tokens=_own_tokens(runtime),
         now_ns=expires_in(0),
         secret=secret,

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from api import queries
 from api.alerts.delivery import channels
 from api.alerts.keeping import alerts_of, snoozed
-from api.dictionary import describe
+from api.dictionary import tables
 from api.exports import ROLES, TABLES
 from api.problems import ErrorPage, problem
 from api.routes.alerts import Hours, snooze_kind
@@ -23,8 +23,7 @@ from api.web import reference, texts
 from api.web.charts import BarChart, DayValue, bar_chart, last_days
 from api.web.pages import episodes_per_h, first_patient, render
 from ingest.alerts import AlertKind
-from ingest.live import LiveFrame
-from processing.summary.types import DaySummary, MinuteSummary
+from processing.summary.types import DaySummary
 from processing.types import Episode
 from storage.catalog import Patient
 from storage.exports import FORMATS
@@ -317,12 +316,6 @@ def data(runtime: RuntimeDep) -> HTMLResponse:
             ("bids", [("zip", f"{relative}/bids?from={last_day}")]),
             ("everything", [("zip", f"{relative}/everything")]),
         ],
-        dictionary=[
-            ("days", describe(DaySummary)),
-            ("minutes", describe(MinuteSummary)),
-            ("episodes", describe(Episode)),
-            ("live", describe(LiveFrame)),
-        ],
     )
 
 
@@ -359,6 +352,14 @@ def docs(runtime: RuntimeDep) -> HTMLResponse:
         "data",
         zone=runtime.settings.zone_name,
         operations=reference.operations(runtime.openapi(), base),
+    )
+
+
+@router.get("/docs/columns")
+def columns(runtime: RuntimeDep) -> HTMLResponse:
+    """Return what every column means, made from the code."""
+    return render(
+        runtime, "docs_columns.html", "data", zone=runtime.settings.zone_name, tables=tables()
     )
 
 

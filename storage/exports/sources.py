@@ -21,6 +21,18 @@ Batches = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 _DAY_NS: Final = 86_400 * SECOND_NS
 
 
+SAMPLE_FIELDS: Final = (
+    *(f"acc_{axis}_ms2" for axis in "xyz"),
+    *(f"gyr_{axis}_rads" for axis in "xyz"),
+)
+"""Columns of timed samples, between time and validity."""
+FULL_RATE_FIELDS: Final = (
+    "flexion_deg", "lateral_right_deg", "rotation_right_deg", "deviation_deg",
+    "heading_sigma_deg", "qw", "qx", "qy", "qz", "head_pitch_deg", "head_roll_deg",
+)  # fmt: skip
+"""Columns of angles at the pipeline's rate, between time and validity."""
+
+
 def raw_batches(
     reader: RecordReader,
     stream_id: int,
@@ -64,7 +76,7 @@ def raw_batches(
 
 def block_batches(blocks: Iterable[ImuBlock], *, with_mag: bool = False) -> Batches:
     """Return timed samples in SI units: ``t_ns`` UTC, m/s², rad/s."""
-    names = [f"acc_{axis}_ms2" for axis in "xyz"] + [f"gyr_{axis}_rads" for axis in "xyz"]
+    names = list(SAMPLE_FIELDS)
     if with_mag:
         names += [f"mag_{axis}" for axis in "xyz"]
     schema = pa.schema(
@@ -104,21 +116,12 @@ def full_rate_batches(
     store: FullRateStore, patient: str, t0_ns: int, t1_ns: int, *, algo: str | None = None
 ) -> Batches:
     """Return angles, quaternion and trust at the pipeline's rate, an hour at a time."""
-    names = (
-        "flexion_deg",
-        "lateral_right_deg",
-        "rotation_right_deg",
-        "deviation_deg",
-        "heading_sigma_deg",
-        "qw",
-        "qx",
-        "qy",
-        "qz",
-        "head_pitch_deg",
-        "head_roll_deg",
-    )
     schema = pa.schema(
-        [("t_ns", pa.int64()), *((name, pa.float32()) for name in names), ("valid", pa.bool_())]
+        [
+            ("t_ns", pa.int64()),
+            *((name, pa.float32()) for name in FULL_RATE_FIELDS),
+            ("valid", pa.bool_()),
+        ]
     )
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -126,7 +129,7 @@ def full_rate_batches(
             n = len(rows.t_ns)
             head = np.full((n, 2), np.nan) if rows.head_deg is None else rows.head_deg
             values = np.column_stack((rows.angles_deg, rows.heading_sigma_deg, rows.q_rel, head))
-            columns = [_floats(values[:, k], pa.float32()) for k in range(len(names))]
+            columns = [_floats(values[:, k], pa.float32()) for k in range(len(FULL_RATE_FIELDS))]
             yield pa.record_batch(
                 [pa.array(rows.t_ns), *columns, pa.array(rows.valid)], schema=schema
             )

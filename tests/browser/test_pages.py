@@ -10,7 +10,7 @@ from tests.browser.conftest import AXE, Demo, Watched
 
 pytestmark = pytest.mark.browser
 
-PAGES = ["/", "/history", "/episodes", "/data", "/about", "/docs", "/no-such-page"]
+PAGES = ["/", "/history", "/episodes", "/data", "/about", "/docs", "/docs/columns", "/no-such-page"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

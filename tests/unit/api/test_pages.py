@@ -2,15 +2,18 @@
 
 import re
 from datetime import UTC, date, datetime
+from io import BytesIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
 from api.app import describe_api
-from api.dictionary import describe, schema_model, unit_of
+from api.dictionary import describe, schema_model, tables, unit_of
 from api.documents import http_page
+from api.exports import TABLES
 from api.web import texts
 from api.web.charts import DayValue, bar_chart, nice_ceiling
 from processing.summary.types import DaySummary
@@ -18,7 +21,16 @@ from tests.unit.api.conftest import filled
 
 ROOT = Path(__file__).parents[3]
 PAGES = [
-    *("/", "/history", "/history/2026-11-20", "/episodes", "/data", "/about", "/docs"),
+    *(
+        "/",
+        "/history",
+        "/history/2026-11-20",
+        "/episodes",
+        "/data",
+        "/about",
+        "/docs",
+        "/docs/columns",
+    ),
     *("/week", "/exercises", "/mine", "/setup"),
 ]
 
@@ -142,3 +154,27 @@ def test_labels_are_escaped(client: TestClient) -> None:
     hostile = client.get("/episodes?kind=%3Cscript%3Ealert", headers={"accept": "text/html"})
     assert hostile.status_code == 422
     assert "<script>alert" not in hostile.text
+
+
+def test_every_column_of_every_table_has_a_meaning() -> None:
+    for table, fields in tables().items():
+        assert fields
+        for field in fields:
+            assert field.description, f"{table}.{field.name}"
+            # a number without a unit is a name, a count of rows, or told by its meaning
+            numeric = field.name.endswith(
+                ("_deg", "_s", "_n", "_h", "_ms2", "_rads", "_dps", "_ns")
+            )
+            assert field.unit or not numeric, f"{table}.{field.name}"
+
+
+def test_what_is_exported_is_in_the_dictionary(client: TestClient) -> None:
+    known = {name: {field.name for field in fields} for name, fields in tables().items()}
+    for table in TABLES:
+        path = f"/api/v1/patients/p1/exports/{table}"
+        file = pq.read_table(BytesIO(client.get(path).content))
+        assert set(file.column_names) <= known[table] | {"t_ns"}, table
+        written = file.schema.field(file.column_names[-1]).metadata
+        assert written[b"description"]
+    raw = pq.read_table(BytesIO(client.get("/api/v1/patients/p1/raw/head").content))
+    assert set(raw.column_names) == known["raw"]

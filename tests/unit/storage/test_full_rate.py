@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from storage.embedded import EmbeddedStore
@@ -89,6 +89,7 @@ ACTIONS = st.lists(
 
 
 @settings(max_examples=40, deadline=None)
+@example([("put", 101, 400), ("put", 0, 102), ("put", 102, 399)])  # one reaches over the hour
 @given(ACTIONS)
 def test_any_order_of_writing_sealing_and_deleting(actions: list[tuple[str, int, int]]) -> None:
     with TemporaryDirectory() as folder:

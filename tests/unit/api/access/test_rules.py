@@ -106,6 +106,7 @@ WHO = {
     "GET /api/v1/health": "+",
     "GET /about": "+",
     "GET /docs": "+",
+    "GET /docs/columns": "+",
     "GET /api/v1/patients": "+",
     "GET /api/v1/users": "A",
     "POST /api/v1/users": "A",
