@@ -15,7 +15,7 @@ from api.demo.person import patient_spec
 from api.errors import ApiError
 from api.exercises.player import Player
 from api.guided.guide import Guide, Perform
-from api.guided.pairing import SEED, PairingDesk, is_simulated
+from api.guided.pairing import SEED, VIRTUAL, PairingDesk, is_simulated
 from api.lan import ensure_user, invitation
 from api.late import LateSamples
 from api.pairing import first_patient
@@ -104,7 +104,8 @@ def units_to_calibrate(catalog: Catalog, patient: Patient, now_ns: int) -> list[
     """Return a sentence for each worn unit whose own calibration is due."""
     found = []
     for device in catalog.devices(patient=patient.id):
-        if device.role in ROLES and is_due(device.calibration, now_ns=now_ns):
+        made = device.model == VIRTUAL
+        if device.role in ROLES and not made and is_due(device.calibration, now_ns=now_ns):
             when = "was never calibrated" if not device.calibration else "is due again"
             found.append(
                 f"The unit on the {device.role} {when}: `necktrace calibrate device {device.id}` "

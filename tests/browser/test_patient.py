@@ -1,10 +1,11 @@
 """The patient's pages in a real browser: sensors, exercises, the week, one's own data."""
 
+import json
 import re
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, expect
+from playwright.sync_api import Browser, Route, ViewportSize, expect
 
 from tests.browser.conftest import AXE, Demo, Watched
 from tests.browser.test_pages import axe_violations
@@ -122,3 +123,65 @@ def test_nothing_is_deleted_unless_that_is_typed(watched: Watched, demo: Demo) -
         assert "Nothing was deleted: type DELETE to confirm." in answer.text()
     page.goto(demo.url + "mine")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sharing and my data")
+
+
+SPEAKER = """
+window.tones = [];
+window.later = 0;
+const now = Date.now.bind(Date);
+Date.now = () => now() + window.later;
+window.AudioContext = class {
+  currentTime = 0; destination = {};
+  createGain() { return { gain: { setValueAtTime() {}, exponentialRampToValueAtTime() {} },
+                          connect: (next) => next }; }
+  createOscillator() { const hz = { value: 0 };
+    return { frequency: hz, connect: (next) => next, start: () => window.tones.push(hz.value),
+             stop() {} }; }
+};
+"""
+"""In place of the loudspeaker and the clock of the page."""
+
+
+def test_sounds_only_where_wanted_and_late_when_too_far(watched: Watched, demo: Demo) -> None:
+    page = watched.page
+    page.goto(demo.url + "exercises")
+    page.get_by_label("Come to the middle").check()
+    page.get_by_role("button", name="Save my choice").press("Enter")
+    page.get_by_role("button", name="Start: Come to the middle").press("Enter")
+    expect(page.locator("[data-player]")).to_have_attribute("data-state", "running")
+    page.add_init_script(SPEAKER)
+    told: dict[str, object] = {
+        "state": "running", "progress": 0.5, "reach": 0.7, "beyond": 1.2, "most": 1.5,
+        "unknown_why": "", "repetitions": 0, "hold_s": 0.0, "stopped": "",
+    }  # fmt: skip
+    says: list[dict[str, object]] = []
+
+    def stream(route: Route) -> None:
+        body = "".join(f"event: exercise\ndata: {json.dumps(told | each)}\n\n" for each in says)
+        route.fulfill(content_type="text/event-stream", body="retry: 50\n\n" + body)
+
+    page.route("**/api/v1/live", stream)
+    page.goto(demo.url + "exercises/play")
+    phase, tones = page.locator("[data-part=phase]"), "window.tones"
+    says[:] = [{"phase": "away", "held": 0}, {"phase": "in_band", "held": 0}]
+    expect(phase).to_have_text("There. Hold")
+    assert page.evaluate(tones) == [], "nobody asked for sounds"
+
+    says[:] = [{"phase": "away", "held": 0}]
+    expect(phase).to_have_text("Move slowly towards the target")
+    page.locator("[data-cues]").check()
+    says[:] = [{"phase": "in_band", "held": 0}]
+    page.wait_for_function("() => window.tones.length === 1")
+    says[:] = [{"phase": "in_band", "held": 1}]
+    page.wait_for_function("() => window.tones.length === 2")
+    says[:] = [{"phase": "beyond", "held": 1}]
+    expect(phase).to_have_text("Far enough. Ease back a little")
+    assert page.evaluate(tones) == [660, 880], "no nagging at once"
+    page.evaluate("window.later += 3500")
+    page.wait_for_function("() => window.tones.length === 3")
+    page.wait_for_timeout(300)
+    assert page.evaluate(tones) == [660, 880, 330], "and only once"
+    page.unroute("**/api/v1/live")
+    page.request.post(
+        demo.url + "exercises/stop", form={"why": "early"}, headers={"origin": demo.url.rstrip("/")}
+    )

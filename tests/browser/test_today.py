@@ -1,10 +1,12 @@
 """The Today page in a real browser: it lives, it is honest about staleness, it stays at home."""
 
+import json
 import signal
+import urllib.request
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Demo, Watched, start_demo
 
@@ -52,6 +54,54 @@ def test_words_and_number_agree(watched: Watched, demo: Demo) -> None:
         if abs(number) >= 2:
             assert words.startswith("Tilted right" if number > 0 else "Tilted left"), (words, value)
             assert abs(float(words.split()[-1].rstrip("°")) - abs(number)) <= 0.56
+
+
+def latest_frame(demo: Demo) -> dict[str, object]:
+    """A frame as it comes over the live stream."""
+    with urllib.request.urlopen(demo.url + "api/v1/live", timeout=20) as answer:
+        lines = iter(answer)
+        for line in lines:
+            if line.strip() == b"event: frame":
+                data = next(each for each in lines if each.startswith(b"data:"))
+                found: dict[str, object] = json.loads(data[5:])
+                return found
+    raise AssertionError("the live stream ended")
+
+
+def test_a_known_pose_is_asked_for_when_turning_is_no_longer_told_well(
+    watched: Watched, demo: Demo
+) -> None:
+    page = watched.page
+    page.set_viewport_size({"width": 320, "height": 700})
+    frame = latest_frame(demo) | {"heading_sigma_deg": 12.4, "heading_quality": "poor"}
+    guide: dict[str, object] = {"reset_due": True, "poses": ["neutral_pose", "midline_pose"]}
+
+    def stream(route: Route) -> None:
+        body = "".join(
+            f"event: {name}\ndata: {json.dumps(data)}\n\n"
+            # as the server does: what changes seldom comes first, and only once
+            for name, data in (("guide", guide), ("frame", frame))
+        )
+        route.fulfill(content_type="text/event-stream", body="retry: 50\n\n" + body)
+
+    page.route("**/api/v1/live", stream)
+    page.goto(demo.url)
+    prompt = page.locator("[data-part=reset]")
+    expect(prompt).to_contain_text("(±12°)")
+    expect(prompt.get_by_role("button")).to_have_text(
+        ["Alone: my usual middle", "With a mirror or a helper: straight", "Not now"]
+    )
+    expect(page.locator("[data-part=angle-rotation] .words")).to_have_text("Not known")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    # M was never measured: nobody alone can be asked for it
+    guide["poses"] = ["neutral_pose"]
+    expect(prompt.get_by_role("button", name="Alone")).to_be_hidden()
+    # held: the trust rises, the prompt goes
+    frame |= {"heading_sigma_deg": 3.1, "heading_quality": "good"}
+    guide["reset_due"] = False
+    expect(prompt).to_be_hidden()
+    expect(page.locator("[data-part=trust]")).to_contain_text("good (±3.1°)")
+    expect(page.locator("[data-part=angle-rotation] .words")).not_to_have_text("Not known")
 
 
 def test_history_progress_shows_while_the_page_is_up(watched: Watched, demo: Demo) -> None:

@@ -22,6 +22,8 @@ const part = (name) => /** @type {HTMLElement} */ (card.querySelector(`[data-par
 
 /** @type {any} */
 let frame = null;
+/** @type {any} */
+let guide = null;
 let heardAt = 0;
 let newestMs = 0;
 
@@ -110,6 +112,19 @@ function showMessages() {
   }
 }
 
+/** The guide's news come seldom and before the first frame; how uncertain turning is, frames say. */
+function showReset() {
+  const sigma = frame?.heading_sigma_deg ?? null;
+  const box = part("reset");
+  box.hidden = !guide?.reset_due || sigma === null;
+  if (box.hidden) return;
+  write(part("reset-words"), text("guide.due", { sigma: number(sigma) }));
+  for (const button of box.querySelectorAll("[data-pose]")) {
+    const form = /** @type {HTMLElement} */ (button.closest("form"));
+    form.hidden = !guide.poses.includes(button.getAttribute("data-pose"));
+  }
+}
+
 /** Age and staleness; runs on a timer as well, since silence sends no event. */
 function showAge() {
   const now = Date.now();
@@ -137,19 +152,14 @@ bus.addEventListener("frame", (event) => {
   showSensor("trunk");
   showTrust();
   showMessages();
+  showReset();
   showAge();
   card.dataset.events = String(Number(card.dataset.events || 0) + 1);
 });
 
 bus.addEventListener("guide", (event) => {
-  const guide = /** @type {CustomEvent} */ (event).detail;
-  part("reset").hidden = !guide.reset_due;
-  if (!guide.reset_due || frame === null || frame.heading_sigma_deg === null) return;
-  write(part("reset-words"), text("guide.due", { sigma: number(frame.heading_sigma_deg) }));
-  for (const button of part("reset").querySelectorAll("[data-pose]")) {
-    const form = /** @type {HTMLElement} */ (button.closest("form"));
-    form.hidden = !guide.poses.includes(button.getAttribute("data-pose"));
-  }
+  guide = /** @type {CustomEvent} */ (event).detail;
+  showReset();
 });
 
 setInterval(showAge, 500);

@@ -106,6 +106,7 @@ async function follow(root) {
 
   function showVerdict() {
     const over = view.state === "done" || view.state === "failed";
+    const fresh = over && part("verdict").hidden;
     part("verdict").hidden = !over;
     if (!over) return;
     let words = text("guide.verdict.failed");
@@ -117,6 +118,8 @@ async function follow(root) {
       return item;
     }));
     part("redo").hidden = !view.can_redo;
+    // offered where it helps, out of the way where all is well
+    if (fresh) /** @type {HTMLDetailsElement} */ (part("redo")).open = view.quality !== "good";
   }
 
   bus.addEventListener("guide", (event) => {
