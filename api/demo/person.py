@@ -72,5 +72,6 @@ def declared_alignment() -> Alignment:
     return mounted_as(
         HEAD_WORN,
         TRUNK_WORN,
-        "The simulated patient is calibrating (about a minute): angles are rough until then.",
+        "The simulated patient is being calibrated, which takes some 80 s: it sits straight, "
+        "nods, shakes its head, bows, and holds two positions. Angles are rough until then.",
     )

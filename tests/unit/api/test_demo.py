@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from api.clinic.injections import injections
-from api.demo.history import DAYS, LONG_S, SHORT_S, planned_days
-from api.demo.person import INJECTED_DAYS_AGO, patient_spec
+from api.demo.history import DAYS, LONG_S, SHORT_S, PastDay, make_day, planned_days
+from api.demo.person import DYSTONIC_DEG, INJECTED_DAYS_AGO, MIDLINE_DEG, patient_spec
 from api.demo.run import demo_patient
 from api.errors import DemoError
+from api.guided.references import stored_references
 from api.recording import local_today
+from processing import angles, quaternion
 from storage.catalog import Catalog, Patient
+from storage.embedded import EmbeddedStore
 
 TODAY = date(2026, 11, 23)
 
@@ -56,3 +59,30 @@ def test_the_simulated_injection_is_written_down_once(tmp_path: Path) -> None:
         (held,) = injections(catalog, patient)
         assert (local_today(patient) - held.day).days == INJECTED_DAYS_AGO
         assert "simulated" in held.product
+
+
+def test_past_days_share_one_neutral_and_know_midline_and_dystonic_pose(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path)
+    with Catalog(tmp_path) as catalog:
+        patient = demo_patient(catalog, tmp_path, "Europe/Berlin")
+        for days_ago in (3, 2):
+            day = date.fromordinal(TODAY.toordinal() - days_ago)
+            past = PastDay(day, days_ago, 105.0, 10 - days_ago)
+            make_day(tmp_path, patient, past, store, catalog, lambda _: None)
+        first, second = catalog.alignments("demo")
+        assert first.id != second.id
+        assert first.n_id == second.n_id
+        for held in (first, second):
+            assert held.body["quality"] == "good"
+        known = stored_references(catalog, "demo")
+    store.close()
+    assert known is not None
+    shown = {
+        kind: angles.decompose(
+            quaternion.multiply(q, quaternion.conjugate(known.rotations["neutral_pose"]))
+        )[2]
+        for kind, q in known.rotations.items()
+    }
+    # as this person holds them, give or take how well anybody takes up a pose
+    assert shown["midline_pose"] == pytest.approx(MIDLINE_DEG[2], abs=6.0)
+    assert shown["dystonic_pose"] == pytest.approx(DYSTONIC_DEG[2], abs=6.0)
