@@ -231,7 +231,9 @@ def cervical_angles(
         lateral_right_deg=lateral,
         rotation_right_deg=rotation,
         deviation_deg=deviation,
-        heading_sigma_deg=np.hypot(orientation.heading_sigma_deg, alignment.sigma_deg),
+        heading_sigma_deg=np.sqrt(
+            np.square(orientation.heading_sigma_deg) + alignment.sigma_deg**2
+        ),
         valid=np.ascontiguousarray(valid, dtype=np.bool_),
     )
 

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processing.errors import InputError
 from processing.exposure import histogram_quantile, pack, unpack_into
 
 
+@settings(deadline=None)  # the first example loads or compiles the kernel
 @given(
     values=st.lists(st.floats(-170.0, 170.0), min_size=1, max_size=200),
     q=st.sampled_from([0.05, 0.5, 0.95]),
@@ -35,6 +36,7 @@ def test_samples_are_spread_inside_their_bin() -> None:
     assert histogram_quantile(counts, 1.0, 0.0, 2.0) == pytest.approx(8.0)
 
 
+@settings(deadline=None)  # the first example loads or compiles the kernel
 @given(st.lists(st.integers(0, 6000), max_size=40), st.integers(-400, 300))
 def test_text_brings_the_counts_back(values: list[int], first: int) -> None:
     counts = np.array(values, dtype=np.int64)
@@ -51,3 +53,9 @@ def test_text_brings_the_counts_back(values: list[int], first: int) -> None:
 def test_a_foreign_text_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="histogram"):
         unpack_into(text, np.zeros(720, dtype=np.int64), -360)
+
+
+def test_packed_counts_are_the_decimal_numbers_joined() -> None:
+    counts = np.array([0, 0, 7, 0, 10, 99, 100, 12_345, 2**62, 3, 0], dtype=np.int64)
+    joined = ",".join(str(n) for n in counts[2:-1].tolist())
+    assert pack(counts, -360) == f"-358;{joined}"
