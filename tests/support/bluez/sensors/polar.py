@@ -80,12 +80,18 @@ class Polar:
 
     def poll(self) -> Notifications:
         out, self._pending = self._pending, []
-        for kind, since in self._since.items():
-            due = int((CLOCK.now() - since) * self._rate / _N)
-            while self._sent.get(kind, 0) < due:
-                out.append((pmd.DATA_UUID, self._frame(kind, since)))
-                self._sent[kind] = self._sent.get(kind, 0) + 1
-        return out
+        now = CLOCK.now()
+        while True:
+            # in the order in which they became full, however late this is asked
+            full = {
+                kind: since + (self._sent.get(kind, 0) + 1) * _N / self._rate
+                for kind, since in self._since.items()
+            }
+            kind = min(full, key=lambda each: full[each], default=None)
+            if kind is None or full[kind] > now:
+                return out
+            out.append((pmd.DATA_UUID, self._frame(kind, self._since[kind])))
+            self._sent[kind] = self._sent.get(kind, 0) + 1
 
     def _frame(self, kind: pmd.Measurement, since: float) -> bytes:
         first = self._sent.get(kind, 0) * _N
