@@ -81,8 +81,10 @@ async def test_errors_of_each_model_are_found_and_kept(
         assert "this sensor has none" in ran.out
         assert not any(name.startswith("gyr") for name in kept)
         return
-    np.testing.assert_allclose(kept["gyr_matrix"], np.eye(3) + GYR_ERROR, atol=0.004)
-    np.testing.assert_allclose(kept["gyr_offset_rads"], GYR_OFFSET, atol=np.radians(0.03))
+    # where samples fall differs from run to run, but the identity is 0.0104 away
+    assert np.linalg.norm(kept["gyr_matrix"] - np.eye(3) - GYR_ERROR) < 0.008
+    # one count of the coarsest gyroscope is 0.0625 deg/s
+    np.testing.assert_allclose(kept["gyr_offset_rads"], GYR_OFFSET, atol=np.radians(0.0625))
     assert kept["gyr_gain_sigma"] < 0.004
 
 
