@@ -22,6 +22,10 @@ DURATION_S = 1900.0
 """Guided calibration and thirty minutes."""
 SENSORS = {"A": SENSOR_A, "B": SENSOR_B}
 AXES = ("flexion", "lateral_right", "rotation_right")
+LEVELS = tuple(round(0.1 * step, 1) for step in range(1, 31))
+"""Multiples of sigma at which its honesty is judged."""
+EVERY_S = 20.0
+"""Distance of the points that a Bland-Altman plot shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,10 @@ class AngleScore:
     """Fraction of rows whose rotation error is within `heading_sigma_deg`."""
     within_2_sigma: float | None = None
     mean_sigma_deg: float | None = None
+    covered: tuple[float, ...] | None = None
+    """Fraction of rows whose rotation error is within each of `LEVELS` times sigma."""
+    agreement: tuple[tuple[float, ...], ...] | None = None
+    """A row every `EVERY_S`: the three true angles, then what was shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +73,54 @@ def validate_simulated(patients: int) -> dict[str, Any]:
         for scenario in SCENARIOS:
             spec = replace(scenario.spec, head_sensor=kind, trunk_sensor=kind)
             for patient in range(patients):
-                scores.extend(score_patient(spec, sensor, scenario.name, patient))
+                found = score_patient(spec, sensor, scenario.name, patient)
+                if scenario is not SCENARIOS[0]:
+                    found = (replace(score, agreement=None) for score in found)
+                scores.extend(found)
     return {
         "patients": patients,
         "scores": [asdict(score) for score in scores],
         "examples": examples,
+        "pooled": [asdict(honesty) for honesty in pooled(scores)],
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Honesty:
+    """How often the true rotation lay within sigma, all recordings of a mode together."""
+
+    mode: str
+    sensor: str
+    """`all` for every sensor."""
+    recordings: int
+    within_1_sigma: float
+    within_2_sigma: float
+    covered: tuple[float, ...]
+    """At each of `LEVELS`."""
+
+
+def pooled(scores: list[AngleScore]) -> list[Honesty]:
+    """Return coverage over all scenarios and patients: one recording says little, many do.
+
+    The error of one recording is mostly one slow draw, so its own coverage is anything from none to
+    all of it; only the mean over recordings can be right or wrong.
+    """
+    found: list[Honesty] = []
+    for mode in ("online", "offline"):
+        for sensor in (*SENSORS, "all"):
+            group = [
+                score.covered
+                for score in scores
+                if score.covered is not None
+                and score.method == f"necktrace {mode}"
+                and sensor in (score.sensor, "all")
+            ]
+            if not group:
+                continue
+            mean = tuple(np.mean(group, axis=0).tolist())
+            one, two = mean[LEVELS.index(1.0)], mean[LEVELS.index(2.0)]
+            found.append(Honesty(mode, sensor, len(group), one, two, mean))
+    return found
 
 
 def _example(spec: PatientSpec, mode: Mode) -> dict[str, Any]:
@@ -119,12 +169,22 @@ def score_patient(
             within_1_sigma=float(np.mean(rotation <= sigma[after])),
             within_2_sigma=float(np.mean(rotation <= 2.0 * sigma[after])),
             mean_sigma_deg=float(np.mean(sigma[after])),
+            covered=tuple(float(np.mean(rotation <= x * sigma[after])) for x in LEVELS),
+            agreement=_agreement(truth[after], shown[after], pair.rate_hz),
         )
     for method, set_right in (("VQF", False), ("VQF set right", True)):
         oriented = _vqf(pair, recording, set_right=set_right)
         if oriented is not None:
             shown = _with_overwriting_resets(oriented, settled, pair)
             yield _score(sensor, scenario, patient, method, (shown - truth)[after])
+
+
+def _agreement(
+    truth: FloatArray, shown: FloatArray, rate_hz: float
+) -> tuple[tuple[float, ...], ...]:
+    every = slice(None, None, round(EVERY_S * rate_hz))
+    rows = np.round(np.column_stack((truth[every], shown[every])), 3)
+    return tuple(tuple(row) for row in rows.tolist())
 
 
 def on_grid(recording: SimulatedRecording, params: grid.GridParams) -> PairBlock:
@@ -219,10 +279,11 @@ def _score(
     patient: int,
     method: str,
     error_deg: FloatArray,
-    **sigma: float,
+    **sigma: Any,
 ) -> AngleScore:
     rmse = np.sqrt(np.mean(np.square(error_deg), axis=0))
-    return AngleScore(sensor, scenario, patient, method, *(float(value) for value in rmse), **sigma)
+    flexion, lateral, rotation = (float(value) for value in rmse)
+    return AngleScore(sensor, scenario, patient, method, flexion, lateral, rotation, **sigma)
 
 
 def print_table(result: dict[str, Any], echo: Callable[[str], None]) -> None:
@@ -250,4 +311,10 @@ def print_table(result: dict[str, Any], echo: Callable[[str], None]) -> None:
         echo(
             f"{sensor:6} {scenario:28} {method:18} {means[0]:8.2f} {means[1]:8.2f} {means[2]:9.2f}"
             f"  {honest}"
+        )
+    echo("\nrotation within sigma, all recordings together (honest: 60-80 % and 90-98 %)")
+    for honesty in pooled(scores):
+        echo(
+            f"{honesty.mode:8} sensor {honesty.sensor:4} {honesty.recordings:3} recordings"
+            f"  {honesty.within_1_sigma:4.0%} {honesty.within_2_sigma:4.0%}"
         )
