@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 WIDTH, HEIGHT = 720, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 28, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 46, 46
 COLOURS = ("#0b5cad", "#b45309", "#15803d", "#7e22ce")
 _DASHES = ("", "7 4", "2 3", "9 3 2 3")
 
@@ -54,15 +54,15 @@ class Frame:
         return HEIGHT - _BOTTOM - (inside - low) / (high - low) * (HEIGHT - _TOP - _BOTTOM)
 
     def line(self, points: Points, number: int, name: str = "") -> None:
-        """Draw a polyline in the style of a number, with a legend entry."""
+        """Draw a polyline in the style of a number, with an entry in the legend above the plot."""
         path = " ".join(f"{self.place_x(x):.1f},{self.place_y(y):.1f}" for x, y in points)
         style = f'stroke="{COLOURS[number % 4]}" stroke-dasharray="{_DASHES[number % 4]}"'
         self._parts.append(f'<polyline points="{path}" fill="none" stroke-width="1.4" {style}/>')
         if name:
-            x = _LEFT + 10 + 170 * number
+            x = _LEFT + 160 * number
             self._parts.append(
-                f'<line x1="{x}" y1="{_TOP + 8}" x2="{x + 26}" y2="{_TOP + 8}" stroke-width="2" '
-                f'{style}/><text x="{x + 32}" y="{_TOP + 12}">{escape(name)}</text>'
+                f'<line x1="{x}" y1="32" x2="{x + 26}" y2="32" stroke-width="2" '
+                f'{style}/><text x="{x + 32}" y="36">{escape(name)}</text>'
             )
 
     def dots(self, points: Points) -> None:

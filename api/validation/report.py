@@ -20,8 +20,10 @@ table{border-collapse:collapse;width:100%;font-size:13px;margin:1rem 0}
 th,td{border-bottom:1px solid #cbd5e1;padding:.25rem .5rem;text-align:right}
 th:first-child,td:first-child,th:nth-child(2),td:nth-child(2),th:nth-child(3),td:nth-child(3)
 {text-align:left}
+div.wide{overflow-x:auto}
 svg{width:100%;height:auto;margin:.5rem 0}h2{margin-top:2.2rem}
-@media print{body{margin:0;max-width:none}h2{break-after:avoid}svg,table{break-inside:avoid}}
+@media print{body{margin:0;max-width:none}div.wide{overflow:visible}
+h2{break-after:avoid}svg,table{break-inside:avoid}}
 """
 
 
@@ -58,7 +60,10 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
-    return f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"
+    return (
+        f'<div class="wide"><table><thead><tr>{header}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
 
 
 def _broad(result: dict[str, Any]) -> list[str]:
@@ -156,7 +161,7 @@ def _honesty(pooled: list[dict[str, Any]]) -> list[str]:
     for number, row in enumerate(row for row in pooled if row["sensor"] == "all"):
         curve.line(list(zip(LEVELS, row["covered"], strict=True)), number, row["mode"])
     normal = [(0.0, 0.0), *((x, math.erf(x / math.sqrt(2.0))) for x in LEVELS)]
-    curve.line(normal, 3, "normal distribution")
+    curve.line(normal, 2, "normal distribution")
     parts.append(curve.svg())
     return parts
 
