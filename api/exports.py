@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,6 +18,7 @@ from processing.types import Span
 from storage.catalog import Catalog, Patient
 from storage.exports import (
     FORMATS,
+    BidsDerived,
     BidsSubject,
     BidsSystem,
     Disguise,
@@ -42,6 +45,8 @@ ROLES: tuple[Role, Role] = ("head", "trunk")
 ZIP = "application/zip"
 TABLE_MARGIN_NS = 2 * 86_400 * 10**9
 """A day's row stands at its midnight, before the first sample."""
+RATE_HZ = 100.0
+"""Of the results at full rate."""
 CLOCK_MARGIN_NS = 10 * 10**9
 """Samples are older than their arrival."""
 
@@ -197,7 +202,10 @@ def export_samples(
 def export_bids(
     source: Source, patient: Patient, span: Range, *, mask: Mask | None = None
 ) -> Export:
-    """Return a range of the record as a Motion-BIDS data set; it holds no dates."""
+    """Return a range of the record as a Motion-BIDS data set; it holds no dates.
+
+    Where there are results, their angles stand beside the raw samples as a derivative.
+    """
     span = _bounded(source.record, patient, span, CLOCK_MARGIN_NS)
     systems = []
     for role in ROLES:
@@ -214,8 +222,27 @@ def export_bids(
         for event in source.catalog.spans(patient.id, span.t0_ns, span.t1_ns)
     )
     shown = patient.id if mask is None else mask.pseudonym
-    subject = BidsSubject(shown, tuple(systems), span.t0_ns, spans)
+    subject = BidsSubject(
+        shown, tuple(systems), span.t0_ns, spans, derived=_derived(source, patient, span, mask)
+    )
     return Export(_name(patient, mask, "motion-bids.zip"), ZIP, bids_zip(subject))
+
+
+def _derived(
+    source: Source, patient: Patient, span: Range, mask: Mask | None
+) -> BidsDerived | None:
+    rows = source.results.full_rate.read(patient.id, span.t0_ns, span.t1_ns)
+    first = next(rows, None)
+    if first is None:
+        return None
+    said = result_provenance(source.catalog, source.results, patient, span, None)
+    disguise = _disguise(mask)
+    return BidsDerived(
+        chain([first], rows),
+        RATE_HZ,
+        version("necktrace"),
+        said if disguise is None else disguise.hide(said),
+    )
 
 
 def export_everything(data_dir: Path, store: ResultStore, patient: Patient) -> Export:

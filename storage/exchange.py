@@ -153,7 +153,7 @@ def written_by_clinic(
     rows = catalog.rows(
         f"SELECT {', '.join(held.key + held.columns)} FROM annotation "  # noqa: S608  # our own names
         "WHERE patient = :patient AND kind = 'verdict' AND author NOT LIKE 'home:%' "
-        "AND id > :after ORDER BY id LIMIT :limit",
+        "AND author NOT LIKE 'research:%' AND id > :after ORDER BY id LIMIT :limit",
         {"patient": patient, "after": after, "limit": limit},
     )
     return [_entry(held, row) for row in rows]
@@ -164,7 +164,7 @@ def clinic_version(catalog: Catalog, patient: str) -> str:
     rows = catalog.rows(
         "SELECT count(*), coalesce(max(updated_ns), 0), coalesce(total(updated_ns % 1000003), 0) "
         "FROM annotation WHERE patient = :patient AND kind = 'verdict' "
-        "AND author NOT LIKE 'home:%'",
+        "AND author NOT LIKE 'home:%' AND author NOT LIKE 'research:%'",
         {"patient": patient},
     )
     scope = scope_of(patient)

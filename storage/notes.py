@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from storage.catalog import Catalog, new_id
 from storage.database import folder_errors, transaction
@@ -63,6 +63,10 @@ class ExerciseSession:
     end_ns: int
     body: Mapping[str, Any] = field(default_factory=dict)
 
+
+RESEARCH: Final = "research:"
+"""In front of the author of what a researcher wrote: it stands apart from the record's own notes
+and verdicts, which it never changes."""
 
 _ANNOTATION = "id, patient, kind, start_ns, end_ns, body, author, created_ns, updated_ns"
 
@@ -175,13 +179,21 @@ def annotations(
     t1_ns: int = 2**62,
     *,
     kind: str | None = None,
+    research: bool = False,
 ) -> list[Annotation]:
-    """Return the annotations that touch [t0, t1), by start."""
+    """Return the annotations that touch [t0, t1), by start; researchers' only where asked for."""
     rows = catalog.rows(
         f"SELECT {_ANNOTATION} FROM annotation WHERE patient = :patient AND deleted = 0 "  # noqa: S608  # constant
         "AND start_ns < :t1 AND end_ns >= :t0 AND (:kind IS NULL OR kind = :kind) "
-        "ORDER BY start_ns, id",
-        {"patient": patient, "t0": t0_ns, "t1": t1_ns, "kind": kind},
+        "AND (:research OR instr(author, :mark) = 0) ORDER BY start_ns, id",
+        {
+            "patient": patient,
+            "t0": t0_ns,
+            "t1": t1_ns,
+            "kind": kind,
+            "research": research,
+            "mark": RESEARCH,
+        },
     )
     return [_annotation(row) for row in rows]
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from api.access.masking import Mask, mask_by_pseudonym, mask_of
 from api.access.principals import Principal
+from api.access.rights import ANNOTATE
 from api.access.rules import Rule
 from storage.catalog import Catalog
 
@@ -73,8 +74,10 @@ def _for_path(catalog: Catalog, principal: Principal, rule: Rule, asked: str) ->
     patient = asked if mask is None else mask.patient
     if not principal.knows(patient) or (mask is None and principal.is_blind(patient)):
         return Decision("not-found", _UNKNOWN, [asked])
-    if rule.need != "signed-in" and not principal.may(rule.need, patient):
-        return Decision("not-allowed", f"This needs the right `{rule.need}`.", [patient])
+    needed = ANNOTATE if rule.need == "annotate" else {rule.need}
+    if rule.need != "signed-in" and not any(principal.may(each, patient) for each in needed):
+        right = " or ".join(f"`{each}`" for each in sorted(needed))
+        return Decision("not-allowed", f"This needs the right {right}.", [patient])
     if mask is not None and rule.blind == "refused":
         return Decision("not-allowed", _BLIND, [patient])
     return Decision(patients=[patient], masks=() if mask is None else (mask,))

@@ -6,7 +6,7 @@ people; without a grant an administrator sees nobody's data.
 
 from typing import Final, Literal, get_args
 
-Right = Literal["read:summary", "read:raw", "write:annotations", "forward", "admin"]
+Right = Literal["read:summary", "read:raw", "write:annotations", "write:labels", "forward", "admin"]
 Role = Literal["patient", "carer", "clinician", "researcher", "admin"]
 
 RIGHTS: Final[tuple[Right, ...]] = get_args(Right)
@@ -16,10 +16,14 @@ MEANINGS: Final[dict[Right, str]] = {
     "read:summary": "angles, episodes, minutes, days, notes and the live view",
     "read:raw": "raw samples, and everything as files",
     "write:annotations": "write notes and verdicts, and take them back",
+    "write:labels": "write annotations for research, which change nothing of the record",
     "forward": "send a home's record to a clinic and fetch what the clinic wrote",
     "admin": "people, grants, tokens and the audit log",
 }
 """What each right opens; also the scopes of tokens."""
+
+ANNOTATE: Final = frozenset({"write:annotations", "write:labels"})
+"""Either of them lets annotations be written."""
 
 CLINICAL: Final = "clinical"
 """Judging episodes, entering treatments, setting what counts. No token has it."""
@@ -36,6 +40,6 @@ ROLE_RIGHTS: Final[dict[Role, frozenset[str]]] = {
     ),
     "carer": frozenset({"read:summary", "write:annotations"}),
     "clinician": frozenset({"read:summary", "read:raw", "write:annotations", CLINICAL, CONSENT}),
-    "researcher": frozenset({"read:summary", "read:raw"}),
+    "researcher": frozenset({"read:summary", "read:raw", "write:labels"}),
     "admin": frozenset({"read:summary", "read:raw", "write:annotations", CLINICAL, ERASE, "admin"}),
 }

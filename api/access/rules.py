@@ -13,10 +13,11 @@ from starlette.routing import compile_path
 
 from api.access.rights import Right
 
-Need = Right | Literal["public", "signed-in", "account", "clinical", "consent", "erase"]
+Need = Right | Literal["public", "signed-in", "account", "annotate", "clinical", "consent", "erase"]
 """`public`: anybody; `signed-in`: whoever has a login or a token; `account`: a login, no token;
-`clinical`: who treats the patient; `consent`: the patient, or who treats them; `erase`: the
-patient, or an administrator who was granted them."""
+`annotate`: the right to write annotations, or labels for research; `clinical`: who treats the
+patient; `consent`: the patient, or who treats them; `erase`: the patient, or an administrator who
+was granted them."""
 
 Subject = Literal["none", "path", "shown", "recorded"]
 """Whose data: nobody's; the patient in the path; one that a page or list chooses among those the
@@ -104,8 +105,8 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", f"{_P}/days", "read:summary", "path", "masked"),
     _rule("GET", f"{_P}/minutes", "read:summary", "path", "masked"),
     _rule("GET", f"{_P}/annotations", "read:summary", "path", "masked"),
-    _rule("POST", f"{_P}/annotations", "write:annotations", "path", "refused"),
-    _rule("DELETE", f"{_P}/annotations/{{annotation_id}}", "write:annotations", "path", "refused"),
+    _rule("POST", f"{_P}/annotations", "annotate", "path", "disguised"),
+    _rule("DELETE", f"{_P}/annotations/{{annotation_id}}", "annotate", "path", "masked"),
     _rule("GET", f"{_P}/exercises/plan", "read:summary", "path", "masked"),
     _rule("PUT", f"{_P}/exercises/plan", "write:annotations", "path", "refused"),
     _rule("GET", f"{_P}/exercises/sessions", "read:summary", "path", "masked"),

@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from api.access.masking import current_mask
 from api.access.principals import current
 from api.problems import problem
 from api.queries import checked_range, to_ns
 from api.routes.parameters import PatientDep, RangeDep
 from api.runtime import RuntimeDep
 from api.web.texts import iso
-from storage.notes import Annotation, add_annotation, annotations, edit_annotation
+from storage.notes import RESEARCH, Annotation, add_annotation, annotations, edit_annotation
 
 router = APIRouter(tags=["annotations"])
 
@@ -72,10 +73,22 @@ def annotation_out(annotation: Annotation) -> AnnotationOut:
     )
 
 
+def _author(patient_id: str) -> str:
+    """Return who writes: a researcher by their own name whatever token they use."""
+    asking = current()
+    if asking.may("write:annotations", patient_id) and not asking.is_blind(patient_id):
+        return asking.name
+    return RESEARCH + (asking.name if asking.account is None else asking.account.name)
+
+
 def write_annotation(runtime: RuntimeDep, patient_id: str, wanted: AnnotationIn) -> Annotation:
     """Write an annotation down and into the audit log."""
-    start = wanted.start or datetime.now(UTC)
-    end = wanted.end or start
+    mask = current_mask()
+    start, end = wanted.start, wanted.end
+    if mask is not None:
+        start, end = (each and mask.reveal(each) for each in (start, end))
+    start = start or datetime.now(UTC)
+    end = end or start
     if end < start:
         raise problem("invalid-request", "`end` must not be earlier than `start`.")
     checked_range(start, None)
@@ -90,7 +103,7 @@ def write_annotation(runtime: RuntimeDep, patient_id: str, wanted: AnnotationIn)
         to_ns(start),
         to_ns(end),
         body=body,
-        author=current().name,
+        author=_author(patient_id),
     )
     runtime.catalog.audit(
         current().name, "annotation.add", patient_id, {"id": made.id, "kind": made.kind}
@@ -104,10 +117,14 @@ def remove_annotation(runtime: RuntimeDep, patient_id: str, annotation_id: str) 
     Raises
     ------
     ProblemError
-        `not-found`: the patient has no such annotation.
+        `not-found`: the patient has no such annotation, or it is not theirs: a researcher takes
+        back what they wrote themselves, and nobody else does.
     """
-    held = {each.id for each in annotations(runtime.catalog, patient_id)}
-    if annotation_id not in held:
+    author = _author(patient_id)
+    held = annotations(runtime.catalog, patient_id, research=True)
+    found = next((each for each in held if each.id == annotation_id), None)
+    apart = RESEARCH in author or (found is not None and RESEARCH in found.author)
+    if found is None or (apart and found.author != author):
         raise problem("not-found", "This patient has no such annotation.")
     edit_annotation(runtime.catalog, annotation_id, author=current().name, delete=True)
     runtime.catalog.audit(current().name, "annotation.remove", patient_id, {"id": annotation_id})
@@ -122,8 +139,10 @@ def list_annotations(
     span: RangeDep,
     kind: Annotated[Kind | None, Query(description="Only this kind.")] = None,
 ) -> AnnotationsOut:
-    """Return the annotations that touch the range."""
-    found = annotations(runtime.catalog, patient.id, span.t0_ns, span.t1_ns, kind=kind)
+    """Return the annotations that touch the range; of researchers the author begins `research:`."""
+    found = annotations(
+        runtime.catalog, patient.id, span.t0_ns, span.t1_ns, kind=kind, research=True
+    )
     return AnnotationsOut(patient_id=patient.id, items=[annotation_out(each) for each in found])
 
 
@@ -136,8 +155,14 @@ def list_annotations(
 def post_annotation(
     runtime: RuntimeDep, patient: PatientDep, wanted: AnnotationIn
 ) -> AnnotationOut:
-    """Write down a spasm, pain, a trick, medication, a note, or a verdict on an episode."""
-    return annotation_out(write_annotation(runtime, patient.id, wanted))
+    """Write down a spasm, pain, a trick, medication, a note, or a verdict on an episode.
+
+    What a researcher writes, in the dates they see, stands apart: no page shows it and it judges
+    no episode.
+    """
+    made = annotation_out(write_annotation(runtime, patient.id, wanted))
+    mask = current_mask()
+    return made if mask is None else AnnotationOut(**mask.hide(made.model_dump()))
 
 
 @router.delete(

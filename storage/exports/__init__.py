@@ -1,6 +1,7 @@
 """Getting data out, in any length with bounded memory: Parquet, Arrow, CSV, Motion-BIDS."""
 
 from storage.exports.bids import BidsSubject, BidsSystem, bids_zip, write_bids
+from storage.exports.bids_derived import BidsDerived
 from storage.exports.dress import PROVENANCE, Disguise, Dress, dressed
 from storage.exports.encode import FORMATS, Format, stream
 from storage.exports.everything import everything_zip
@@ -16,6 +17,7 @@ from storage.exports.sources import (
 __all__ = [
     "FORMATS",
     "PROVENANCE",
+    "BidsDerived",
     "BidsSubject",
     "BidsSystem",
     "Disguise",

@@ -16,6 +16,7 @@ import numpy as np
 
 from processing.types import ImuBlock, Span
 from storage.errors import StorageError
+from storage.exports.bids_derived import BidsDerived, derived_files
 from storage.exports.encode import Drain
 
 BIDS_VERSION: Final = "1.10.0"
@@ -49,6 +50,8 @@ class BidsSubject:
     spans: tuple[Span, ...] = ()
     task: str = "freeliving"
     description: str = "Head and trunk inertial recording"
+    derived: BidsDerived | None = None
+    """Angles, as a derivative beside the raw samples."""
 
 
 def write_bids(folder: Path, subject: BidsSubject) -> None:
@@ -114,6 +117,14 @@ def _files(subject: BidsSubject) -> Iterator[tuple[str, Iterable[bytes]]]:
     if subject.spans:
         yield f"{base}_events.tsv", [_events(subject).encode()]
         yield f"{base}_events.json", _json(_EVENTS_SIDECAR)
+    if subject.derived is not None:
+        yield from derived_files(
+            subject.derived,
+            label=label,
+            task=subject.task,
+            t0_ns=subject.t0_ns,
+            version=BIDS_VERSION,
+        )
 
 
 _EVENTS_SIDECAR: Final = {

@@ -39,6 +39,12 @@ class _MotionFile:
     latency_scale: float
 
 
+def _raw(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a data set that are no derivatives of others."""
+    found = sorted(folder.rglob(pattern))
+    return [path for path in found if "derivatives" not in path.relative_to(folder).parts]
+
+
 def open_bids(folder: Path) -> ImportedRecording:
     """Open the one recording in a Motion-BIDS data set or subject folder.
 
@@ -47,7 +53,7 @@ def open_bids(folder: Path) -> ImportedRecording:
     ImportFormatError
         No or several recordings, a missing sidecar, an unknown unit, no head sensor: each named.
     """
-    motion_files = sorted(folder.rglob("*_motion.tsv"))
+    motion_files = _raw(folder, "*_motion.tsv")
     if not motion_files:
         raise ImportFormatError(
             f"{folder}: no *_motion.tsv inside; give a Motion-BIDS data set or subject folder"
@@ -211,7 +217,7 @@ def _read_file(file: _MotionFile, warnings: list[str]) -> Iterator[dict[str, Imu
 
 def _events(folder: Path) -> tuple[Span, ...]:
     spans = []
-    for path in sorted(folder.rglob("*_events.tsv")):
+    for path in _raw(folder, "*_events.tsv"):
         for number, row in enumerate(read_rows(path), start=2):
             try:
                 onset_s, duration_s = float(row["onset"]), float(row["duration"])

@@ -116,7 +116,7 @@ def test_the_page_pulls_a_week(
     # the token is pseudonymous: neither name nor date is the true one
     assert seen["person"]["patient_id"].startswith("s-")
     assert raw["t_ns"].max() < T0_NS - 6 * DAY_NS
-    assert "2026-11" not in capsys.readouterr().out
+    assert "2026-11-20" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("secret", ["", "Bearer ntk_guessed", "Bearer ", "Basic b3duZXI6"])

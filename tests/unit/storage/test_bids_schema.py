@@ -105,6 +105,29 @@ def test_channels_are_what_the_schema_says(folder: Path, schema: Any) -> None:
             assert row["component"] != "n/a" or row["type"] == "LATENCY"
 
 
+def test_angles_are_a_derivative_that_says_where_it_comes_from(folder: Path, schema: Any) -> None:
+    own = folder / "derivatives" / "necktrace"
+    described = json.loads((own / "dataset_description.json").read_text())
+    assert described["DatasetType"] == "derivative"
+    assert described["GeneratedBy"] == [{"Name": "necktrace", "Version": "1.2.3"}]
+    for name, value in described.items():
+        checked(schema, name, value)
+    (path,) = own.glob("sub-*/motion/*_motion.json")
+    held = json.loads(path.read_text())
+    assert held.pop("Provenance") == {
+        "algo": "1-00000000", "params_hash": "00000000", "alignment_ids": "a1 a2",
+    }  # fmt: skip
+    for name, value in held.items():
+        checked(schema, name, value)
+    channels = table(Path(str(path).replace("_motion.json", "_channels.tsv")))
+    assert {row["type"] for row in channels} == {"JNTANG", "MISC", "LATENCY"}
+    assert held["JNTANGChannelCount"] == 4
+    rows = [line.split("\t") for line in path.with_suffix(".tsv").read_text().splitlines()]
+    assert rows[1] == ["1.00", "-2.00", "25.50", "n/a", "2.00", "0", "0.010000"]
+    assert len(rows) == 300
+    assert {len(row) for row in rows} == {len(channels)}
+
+
 def test_description_events_and_participants(folder: Path, schema: Any) -> None:
     described = json.loads((folder / "dataset_description.json").read_text())
     assert {"Name", "BIDSVersion"} <= set(described)

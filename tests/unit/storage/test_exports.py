@@ -13,6 +13,7 @@ from processing.types import ImuBlock, Span
 from storage.embedded import EmbeddedStore
 from storage.errors import StorageError
 from storage.exports import (
+    BidsDerived,
     BidsSubject,
     BidsSystem,
     bids_zip,
@@ -155,7 +156,14 @@ def subject(*, with_mag: bool = False) -> tuple[BidsSubject, dict[str, ImuBlock]
         for point, block in blocks.items()
     )
     spans = (Span("neutral_pose", T0_NS + 10**9, T0_NS + 2 * 10**9, 2.0), Span("nod", T0_NS, T0_NS))
-    return BidsSubject("p-1_ä", systems, T0_NS, spans), blocks
+    k = np.arange(300)
+    angles = FullRate(
+        T0_NS + k * 10**7, np.tile([1.0, -2.0, 25.5, np.nan], (300, 1)), np.full(300, 2.0),
+        np.tile([1.0, 0.0, 0.0, 0.0], (300, 1)), k % 2 == 0,
+    )  # fmt: skip
+    made_of = {"algo": "1-00000000", "params_hash": "00000000", "alignment_ids": "a1 a2"}
+    derived = BidsDerived([angles], 100.0, "1.2.3", made_of)
+    return BidsSubject("p-1_ä", systems, T0_NS, spans, derived=derived), blocks
 
 
 @pytest.mark.parametrize("with_mag", [False, True])

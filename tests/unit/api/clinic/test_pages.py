@@ -147,6 +147,9 @@ def test_changed_thresholds_have_a_history(runtime: Runtime, client: TestClient)
     assert thresholds_of(runtime.catalog, "p2") == Thresholds()
     page = unescape(client.get("/clinic/patients/p1").text)
     assert "No data: days: 3 → 9" in page
+    client.post("/clinic/patients/p1/thresholds", data=form(across_neutrals="true"))
+    page = unescape(client.get("/clinic/patients/p1").text)
+    assert "Join days across new neutral positions (marked): no → yes" in page
 
 
 def test_other_detectors_have_results_made_again(
