@@ -110,17 +110,24 @@ def bars(names: Sequence[str], values: Sequence[float], title: str, reference: f
         return left + value / high * (WIDTH - left - 60)
 
     parts = [f'<text x="8" y="16" font-weight="bold">{escape(title)}</text>']
+    numbers = []
     for i, (name, value) in enumerate(zip(names, values, strict=True)):
         y = 30 + row * i
         parts.append(
             f'<text x="{left - 8}" y="{y + 12}" text-anchor="end">{escape(name)}</text>'
             f'<rect x="{left}" y="{y + 2}" width="{place(value) - left:.1f}" height="13" '
-            f'fill="{COLOURS[0]}"/><text x="{place(value) + 5:.1f}" y="{y + 12}">{value:.2f}</text>'
+            f'fill="{COLOURS[0]}"/>'
+        )
+        # the reference line must not strike a number through
+        numbers.append(
+            f'<text x="{place(value) + 5:.1f}" y="{y + 12}" stroke="#fff" stroke-width="4" '
+            f'paint-order="stroke">{value:.2f}</text>'
         )
     parts.append(
         f'<line x1="{place(reference):.1f}" y1="24" x2="{place(reference):.1f}" y2="{height - 12}" '
         'stroke="#0f172a" stroke-dasharray="5 4"/>'
     )
+    parts.extend(numbers)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
         'font-family="sans-serif" font-size="12" role="img">' + "".join(parts) + "</svg>"

@@ -27,6 +27,10 @@ h2{break-after:avoid}svg,table{break-inside:avoid}}
 """
 
 
+_RATIOS = (("6D", "online"), ("6D", "offline"), ("9D", "online"), ("9D", "offline"))
+"""Condition and mode of the bar charts: our error over VQF's, per trial."""
+
+
 def write_report(path: Path, result: dict[str, Any]) -> None:
     """Write the page; it loads nothing from anywhere."""
     parts = [
@@ -89,7 +93,7 @@ def _broad(result: dict[str, Any]) -> list[str]:
         _table(["condition", "mode", "method", "metric", "delay ms", "aligned", "unaligned"], rows),
     ]
     by_key = {(s["condition"], s["mode"], s["method"]): s for s in result["scores"]}
-    for condition, mode in (("6D", "online"), ("6D", "offline"), ("9D", "online")):
+    for condition, mode in _RATIOS:
         ours = by_key.get((condition, mode, "necktrace"))
         vqf = by_key.get((condition, mode, "VQF"))
         if ours is None or vqf is None:
