@@ -156,6 +156,7 @@ class Demo:
                 await self._warm_up(runtime, stop)
                 async with contextlib.AsyncExitStack() as tasks:
                     history = await self._start_history(runtime, patient, tasks)
+                    # no alerts: they would go to the person's own phone about sensors that are none
                     live = await self._start_live(runtime, patient, tasks, stop)
                     await self._wait_for_live(stop)
                     self._say(self._phases_line())

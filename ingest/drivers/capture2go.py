@@ -44,6 +44,9 @@ _EMPTY = SampleBlock(
     np.zeros((0, 6), np.int16),
 )
 """What the samples look like."""
+GROWTH_S = 3.0
+"""How long a file may be seen not to grow. Shorter takes a sensor that writes whole flash pages for
+one that has stopped (4 kB are 2.7 s at 100 Hz), longer loses as much when its memory is full."""
 _STATES = {0: "off", 1: "idle", 2: "streaming", 3: "recording"}
 
 
@@ -60,6 +63,7 @@ class Capture2GoDriver(UnnumberedDriver):
     ) -> None:
         super().__init__(connection, monotonic_ns)
         self._append = inbox.callback(_DATA)
+        self._append_answer = inbox.callback(_DATA, is_data=False)
         self._pieces = (inbox.callback(_FILE), inbox.callback(_STORED, is_data=False))
         self._memory: Capture2GoMemory | None = None
         self._status: c2g.C2gStatus | None = None
@@ -74,8 +78,8 @@ class Capture2GoDriver(UnnumberedDriver):
 
     @property
     def packet_period_s(self) -> float:
-        """Time between two packets of eight samples."""
-        return self._period_s
+        """Time between two packets of eight samples, or between two looks at a growing file."""
+        return self._period_s if self._memory is None else GROWTH_S
 
     @property
     def counters(self) -> dict[str, int]:
@@ -250,7 +254,10 @@ class Capture2GoDriver(UnnumberedDriver):
                     self._memory.receive(message)
                 else:
                     self._exchange.offer(message)
-        if self._identity is not None:
+        if self._memory is not None:
+            # a sensor that only answers is as good as silent: its recording has ended
+            self._append_answer(data)
+        elif self._identity is not None:
             self._append(data)
 
     async def _ask(

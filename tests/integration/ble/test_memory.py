@@ -1,6 +1,7 @@
 """Capture2Go's own recording: live from its end, what was missed from its middle, nothing twice."""
 
 import numpy as np
+import pytest
 
 from ingest.candidates import SensorWish
 from ingest.drivers import BackfillReport, PacketKind, StreamStarted
@@ -97,6 +98,22 @@ async def test_switched_off_and_on_and_then_full(bluez: Bluez, rig: Rig) -> None
     held = rig.ledger.held(DEVICE, first.boot)
     assert held.end >= 300 * 25
     assert_recorded(rig, first.boot, 1, 0, held.end)
+
+
+async def test_memory_that_gets_full_while_connected_ends_in_streaming(
+    bluez: Bluez, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.drivers.capture2go.GROWTH_S", 0.3)
+    daemon = bluez(SENSOR | {"memory_bytes": 1500})
+    rig.link("head", WISH, backfill=True)
+    await rig.listener.until(lambda: ("stalled", "no_data") in rig.listener.states())
+    await rig.listener.until(lambda: len(rig.listener.of(StreamStarted)) == 2)
+    first, second = rig.listener.of(StreamStarted)
+    assert (first.identity.has_backfill, second.identity.has_backfill) == (True, False)
+    await rig.listener.until(lambda: any(p.boot == second.boot for p in rig.listener.packets()))
+    assert daemon.command("streaming", address=HEAD)
+    await rig.stop()
+    assert_recorded(rig, first.boot, 1, 0, rig.ledger.held(DEVICE, first.boot).end)
 
 
 async def test_a_recording_of_another_program_is_left_alone(bluez: Bluez, rig: Rig) -> None:
