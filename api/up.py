@@ -85,8 +85,8 @@ def paired_wishes(catalog: Catalog, patient: Patient) -> dict[Role, SensorWish]:
                 )
     if "head" not in wishes:
         raise ApiError(
-            "no head sensor is paired yet: put both sensors on and run `necktrace pair`, or let the "
-            "page of `necktrace up` lead through it."
+            "no head sensor is paired yet: put both sensors on and run `necktrace pair`, or let "
+            "the page of `necktrace up` lead through it."
         )
     return wishes
 
