@@ -116,7 +116,7 @@ class HeadingReset:
     k_start: int
     """First grid index of the held pose."""
     k_end: int
-    """Grid index one past the pose; the measurement acts when the filter reaches it."""
+    """Grid index one past the pose; every window of the pose is measured as the filter ends it."""
     q_th_ref: FloatArray
     """(4,) head sensor to trunk sensor rotation that the reference pose stands for."""
     sigma_deg: float

@@ -16,6 +16,18 @@ from processing.orientation import (
     state_to_dict,
     step,
 )
+from processing.orientation.heading import reset_heading
+from processing.orientation.layout import (
+    BI,
+    BIAS,
+    N_ERROR,
+    N_PAIR,
+    N_STATE,
+    N_WORK,
+    REFERENCE,
+    TH,
+    Q,
+)
 from processing.types import FloatArray, HeadingReset, PairBlock, PairOrientation
 
 RATE = 100.0
@@ -189,6 +201,33 @@ def test_an_unknown_bias_does_not_move_what_a_pose_defines() -> None:
         offline.append(heading_error_deg(out, hq, tq)[750])
     assert np.sqrt(np.square(online).mean()) < 0.15
     assert np.sqrt(np.square(offline).mean()) < 0.15
+
+
+def test_a_heading_of_a_while_ago_corrects_bias_as_a_dense_filter_does() -> None:
+    rng = np.random.default_rng(3)
+    root = rng.standard_normal((N_PAIR, N_PAIR)) * 0.1
+    P = root @ root.T
+    x = np.zeros((2, N_STATE))
+    x[:, Q : Q + 4] = HEAD_TRUE, TRUNK_TRUE
+    heading, variance, lag_s = 0.03, 0.01, 2.5
+    # heading then = heading now + what the bias error, measured about earth's up, has taken off
+    h = np.zeros(N_PAIR)
+    for i, (q, sign) in enumerate(((HEAD_TRUE, 1.0), (TRUNK_TRUE, -1.0))):
+        h[i * N_ERROR + TH + 2] = sign
+        at = i * N_ERROR + BI
+        h[at : at + 3] = sign * lag_s * quaternion.rotate(quaternion.conjugate(q), [0.0, 0.0, 1.0])
+    h[REFERENCE] = 1.0
+    gain = P @ h / (h @ P @ h + variance)
+    expected = -gain * heading
+    left = (P - np.outer(gain, h @ P))[BI : BI + 3, BI : BI + 3]
+    reset_heading(
+        x, P, heading, variance, lag_s, True, np.zeros((N_WORK, N_PAIR)), np.empty(2),
+        np.empty((0, 2 * N_PAIR + 2)), np.zeros(2, dtype=np.int64),
+    )  # fmt: skip
+    np.testing.assert_allclose(x[0, BIAS : BIAS + 3], expected[BI : BI + 3], atol=1e-12)
+    trunk = slice(N_ERROR + BI, N_ERROR + BI + 3)
+    np.testing.assert_allclose(x[1, BIAS : BIAS + 3], expected[trunk], atol=1e-12)
+    np.testing.assert_allclose(P[BI : BI + 3, BI : BI + 3], left, atol=1e-12)
 
 
 def test_smoothing_knows_the_heading_before_the_first_reset() -> None:
