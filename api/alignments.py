@@ -12,6 +12,8 @@ from storage.catalog import Catalog
 
 PICTURED = SensorMounting(anterior="+z", up="+y")
 """How the pictures show both sensors: face forward, arrow up."""
+IMPORTED = "imported"
+"""Entry of the body of an alignment that belongs to a recording from elsewhere."""
 _ARRAYS = ("q_head_segment_sensor", "q_trunk_segment_sensor", "neutral_q")
 
 
@@ -47,8 +49,8 @@ def mounted_as(head: SensorMounting, trunk: SensorMounting, warning: str) -> Ali
 
 
 def latest_alignment(catalog: Catalog, patient: str) -> Alignment:
-    """Return the last calibration of a patient, or the mounting that the pictures show."""
-    held = catalog.alignments(patient)
+    """Return the last calibration made here, or the mounting that the pictures show."""
+    held = [each for each in catalog.alignments(patient) if not each.body.get(IMPORTED)]
     if held:
         return alignment_of(held[-1].body)
     return mounted_as(

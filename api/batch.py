@@ -81,6 +81,8 @@ def process(
             neutral=_neutral_span(options.neutral_s, whole.t0_ns),
             head_only=head_only,
             low_rate=low_rate,
+            head_sensor=recording.units.get("head"),
+            trunk_sensor=recording.units.get("trunk"),
         )
         return _run(params, settled, whole, out, options.mode, recording, told)
 

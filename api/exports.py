@@ -192,6 +192,7 @@ def export_samples(
         provenance=provenance(source.catalog, patient, bounded) | {"role": role},
         describe=column_doc,
         disguise=_disguise(mask),
+        columns=("role",) if form == "csv" else (),
     )
     schema, batches = dressed(table, dress)
     kind = FORMATS[form]

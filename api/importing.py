@@ -1,18 +1,26 @@
 """`necktrace import`: another hub's folder, or a recording in a common format."""
 
-from collections.abc import Callable
+import contextlib
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from api.errors import ApiError
+from api.imported_wear import settle_imported
 from api.queries import to_ns
 from api.settings import Settings
+from ingest.live import Role
 from storage.catalog import Catalog, Patient
 from storage.database import DATABASE
-from storage.importers import open_recording, record_recording
+from storage.importers import ImportedRecording, open_recording, record_recording
 from storage.transfer import import_record
+
+_CATALOG = "catalog.json"
+"""What `export everything` has and no data set."""
 
 
 def run_import(
@@ -21,6 +29,8 @@ def run_import(
     patient: str | None,
     start: datetime | None,
     progress: Callable[[float], None],
+    *,
+    role: Role | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Take a source over; return what came of it, and that in a sentence.
 
@@ -42,7 +52,35 @@ def run_import(
             f"{report.streams} streams: {report.samples:,} new samples, {report.known_samples:,} "
             f"known before; {report.entries} new entries."
         )
-    recording = open_recording(source)
+    with _unpacked(source) as opened:
+        recording = open_recording(opened, role=role, alone=True)
+        return _take_over(settings, recording, patient, start)
+
+
+@contextlib.contextmanager
+def _unpacked(source: Path) -> Iterator[Path]:
+    """Give a zip archive's content as a folder, for as long as it is read; else the source."""
+    if source.suffix != ".zip":
+        yield source
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with zipfile.ZipFile(source) as archive:
+                if _CATALOG in archive.namelist():
+                    raise ApiError(
+                        f"{source.name} is all that is held about a patient, made to be read "
+                        "without necktrace. To move a record, import the data folder it came "
+                        "from, or a `necktrace backup` of it."
+                    )
+                archive.extractall(folder)
+        except zipfile.BadZipFile as error:
+            raise ApiError(f"{source.name} is no zip archive, or it is damaged: {error}") from error
+        yield Path(folder)
+
+
+def _take_over(
+    settings: Settings, recording: ImportedRecording, patient: str | None, start: datetime | None
+) -> tuple[dict[str, Any], str]:
     with Catalog(settings.data_dir) as catalog:
         known = [held.id for held in catalog.patients()]
         if patient is None and len(known) != 1:
@@ -57,9 +95,13 @@ def run_import(
         patient=whose,
         start_ns=None if start is None else to_ns(start),
     )
+    notes = list(recording.warnings)
+    with Catalog(settings.data_dir) as catalog:
+        notes += settle_imported(settings.data_dir, catalog, whose, found)
     text = (
         f"{found.streams} streams: {found.samples:,} new samples, {found.known_samples:,} known "
         f"before; {found.entries} new entries. `necktrace reprocess --patient {whose}` makes "
         "results of them."
     )
-    return {**asdict(found), "patient": whose, "warnings": recording.warnings}, text
+    text = "\n".join([text, *notes])
+    return {**asdict(found), "patient": whose, "warnings": notes}, text

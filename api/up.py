@@ -35,6 +35,7 @@ from api.stores import open_results
 from firmware_protocol.devices.descriptions import describe
 from ingest.candidates import SensorWish
 from ingest.live import LiveHub, Role
+from ingest.priors import unit_params
 from ingest.service import Collector, CollectorSpec
 from ingest.sources.ble import pairing_window
 from ingest.sources.simulated import RadioSpec, SimulatedTransport
@@ -43,6 +44,7 @@ from ingest.transport import Transport
 from ingest.unit_calibration import is_due
 from ingest.warm_up import compile_chain
 from processing.errors import AlignmentError
+from processing.orientation import SensorParams
 from processing.pipeline import Setup
 from storage.catalog import Catalog, Patient
 from storage.consent import is_withdrawn
@@ -98,6 +100,17 @@ def has_angles_of_trunk(catalog: Catalog, patient: Patient) -> bool:
             model = describe(device.id, device.model)
             return model is None or model.has_gyr
     return False
+
+
+def worn_units(catalog: Catalog, patient: Patient) -> dict[Role, SensorParams]:
+    """Return what is known of the errors of the units that are paired, by role."""
+    found: dict[Role, SensorParams] = {}
+    for device in catalog.devices(patient=patient.id):
+        known = unit_params(device.id, device.model, device.calibration)
+        for role in ROLES:
+            if device.role == role and known is not None:
+                found[role] = known
+    return found
 
 
 def units_to_calibrate(catalog: Catalog, patient: Patient, now_ns: int) -> list[str]:
@@ -271,6 +284,7 @@ def _collector(runtime: Runtime, patient: Patient, worn: _Worn) -> tuple[Collect
     catalog = runtime.catalog
     wishes = paired_wishes(catalog, patient)
     params = params_in_force(runtime.results, catalog, patient.id)
+    units = worn_units(catalog, patient)
     setup, resume = session_so_far(
         catalog,
         runtime.record,
@@ -278,6 +292,7 @@ def _collector(runtime: Runtime, patient: Patient, worn: _Worn) -> tuple[Collect
         patient.id,
         params,
         head_only=not has_angles_of_trunk(catalog, patient),
+        units=units,
         now_ns=time.time_ns(),
     )
     spec = CollectorSpec(
@@ -289,6 +304,7 @@ def _collector(runtime: Runtime, patient: Patient, worn: _Worn) -> tuple[Collect
         params=params,
         today=today_so_far(runtime, patient, None if resume is None else resume.wear.since_ns),
         resume=resume,
+        units=units,
     )
     late = LateSamples(runtime, patient.id)
     assert runtime.hub is not None

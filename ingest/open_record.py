@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest.live import Role
+from ingest.priors import units_of
 from ingest.processor import joined
 from ingest.reprocess_session import slices
 from ingest.reprocess_wear import END_NS
@@ -78,6 +79,7 @@ def open_record(
         points=tuple(rates),
         rate_hz={str(role): rate for role, rate in rates.items()},
         read=lambda: _read(folder, who, tuple(rates), since_ns, until_ns, warnings),
+        units=units_of(stream.info for stream in streams),
         spans=spans,
         warnings=warnings,
     )

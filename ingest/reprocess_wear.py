@@ -6,16 +6,18 @@ session without them, written by an older program, is rebuilt from its alignment
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ingest.errors import ReprocessError
+from ingest.priors import units_of
 from ingest.processor import PoseReset
 from processing import state
 from processing.alignment.references import sensor_rotation
+from processing.orientation import SensorParams
 from processing.pipeline import MIN_RATE_FOR_JERKS_HZ, Setup
 from processing.session import TO_ORDER
 from processing.types import Alignment, HeadingReset
@@ -105,7 +107,7 @@ def wears(
             if a < b and facts is not None:
                 held = catalog.alignment_at(patient, a)
                 body = uncalibrated if held is None else alignment_of(held.body)
-                found.append(Wear(a, b, Setup(body, facts.head_only, facts.low_rate)))
+                found.append(Wear(a, b, facts.setup(body)))
 
     unclaimed(0, starts[0] if starts else END_NS)
     followers = [*sessions[1:], None][: len(sessions)]
@@ -137,7 +139,9 @@ def _wear(
 ) -> Wear:
     spans = catalog.spans(session.patient, since_ns, until_ns)
     if "setup" in session.detail:
-        setup: Setup = state.decode(session.detail["setup"])
+        # older programs knew nothing of the units, and went by the parameters alone
+        saved = {"head_sensor": None, "trunk_sensor": None, **session.detail["setup"]}
+        setup: Setup = state.decode(saved)
         first: tuple[HeadingReset, ...] = state.decode(session.detail["resets"])
         after_ns = int(session.detail["until_ns"])  # earlier poses are among its own resets
     else:
@@ -150,12 +154,8 @@ def _wear(
                 "no calibration in the catalogue",
                 remedy="Import the data folder again from where it was recorded.",
             )
-        facts = _facts(reader, session.patient, since_ns, until_ns)
-        setup = Setup(
-            alignment_of(named.body),
-            head_only=facts is not None and facts.head_only,
-            low_rate=facts is not None and facts.low_rate,
-        )
+        facts = _facts(reader, session.patient, since_ns, until_ns) or _Facts()
+        setup = facts.setup(alignment_of(named.body))
         first, after_ns = (), since_ns
     resets = [_reset(span, setup.alignment) for span in spans if span.start_ns >= after_ns]
     later = tuple(reset for reset in resets if reset is not None)
@@ -179,8 +179,18 @@ def _reset(span: SpanEvent, alignment: Alignment) -> PoseReset | None:
 class _Facts:
     """What the streams of a time say by themselves."""
 
-    head_only: bool
-    low_rate: bool
+    head_only: bool = False
+    low_rate: bool = False
+    units: Mapping[str, SensorParams] = field(default_factory=dict)
+
+    def setup(self, alignment: Alignment) -> Setup:
+        return Setup(
+            alignment,
+            head_only=self.head_only,
+            low_rate=self.low_rate,
+            head_sensor=self.units.get("head"),
+            trunk_sensor=self.units.get("trunk"),
+        )
 
 
 def _facts(reader: RecordReader, patient: str, t0_ns: int, t1_ns: int) -> _Facts | None:
@@ -195,4 +205,5 @@ def _facts(reader: RecordReader, patient: str, t0_ns: int, t1_ns: int) -> _Facts
     return _Facts(
         head_only=not any(stream.info.role == "trunk" for stream in streams),
         low_rate=min(stream.info.rate_hz for stream in streams) < MIN_RATE_FOR_JERKS_HZ,
+        units=units_of(stream.info for stream in streams),
     )

@@ -45,6 +45,7 @@ from ingest.resume import Held, Resume
 from ingest.transport import Transport
 from ingest.worker import ProcessingWorker, WorkerHealth
 from processing.alignment import StepCheck, StoredReference
+from processing.orientation import SensorParams
 from processing.pipeline import PipelineParams, Setup
 from processing.session import Plan
 from processing.types import Alignment, Span
@@ -95,6 +96,8 @@ class CollectorSpec:
     """What of today's results was stored before; with `resume`, before its time only."""
     resume: Resume | None = None
     """The wear session that an earlier start left, to go on with; `setup` is its setup."""
+    units: Mapping[Role, SensorParams] = field(default_factory=dict)
+    """What is known of the worn units, for the next calibration."""
     frame_every_s: float = FRAME_EVERY_S
 
 
@@ -359,6 +362,7 @@ class Collector:
             utc_offset_ns=self.utc_offset_ns,
             on_live=on_live,
             calibration_of=self._calibration_of,
+            units=spec.units,
         )
 
     def _running_worker(self) -> ProcessingWorker:

@@ -39,6 +39,8 @@ class CalibratedUnit:
     """Of the accelerometer alone where the unit has no gyroscope."""
     seconds: float
     """Length of the stretch that was used."""
+    rate_hz: float
+    """By the unit's own clock."""
 
     def record(self, *, at_ns: int) -> dict[str, Any]:
         """Return the calibration as the catalogue and every later stream keep it."""
@@ -58,6 +60,7 @@ class CalibratedUnit:
             "gyr_offset_sigma_rads": e.gyr_offset_sigma_rads.tolist(),
             "gyr_gain_sigma": e.gyr_gain_sigma,
             "gyro_noise_dps": e.gyro_noise_dps,
+            "rate_hz": self.rate_hz,
             "closure_deg": e.closure_deg,
         }
 
@@ -99,7 +102,7 @@ def calibrate_device(reader: RecordReader, device_id: str, *, last_s: float) -> 
         estimate = calibrate_unit(acc, np.ascontiguousarray(values[:, 3:]), rate_hz=rate_hz)
     else:
         estimate = calibrate_accelerometer(acc, rate_hz=rate_hz)
-    return CalibratedUnit(device_id, estimate, acc.shape[0] / rate_hz)
+    return CalibratedUnit(device_id, estimate, acc.shape[0] / rate_hz, rate_hz)
 
 
 def true_rate_hz(reader: RecordReader, stream: Stream) -> float:

@@ -26,6 +26,7 @@ from ingest.resume import Held, Resume
 from processing import grid, session
 from processing.alignment import StepCheck, StoredReference, check_step
 from processing.errors import AlignmentError
+from processing.orientation import SensorParams
 from processing.pipeline import PipelineParams, Setup
 from processing.session import Plan, movements_of
 from processing.types import ImuBlock, PairBlock, Span
@@ -91,6 +92,8 @@ class ProcessingWorker:
         Told, in this thread, the newest angles after every step that gave some.
     calibration_of : callable
         Unit calibration of a device, as the catalogue keeps it.
+    units : mapping, optional
+        What is known of the worn units, for the next calibration.
     """
 
     def __init__(
@@ -103,12 +106,14 @@ class ProcessingWorker:
         utc_offset_ns: int,
         on_live: Callable[[LiveAngles], None],
         calibration_of: Callable[[str], Mapping[str, Any]] = lambda _: {},
+        units: Mapping[Role, SensorParams] | None = None,
     ) -> None:
         self._params = params
         self._processor = processor
         self._store = store
         self._now_utc_ns = now_utc_ns
         self._on_live = on_live
+        self._units: Mapping[Role, SensorParams] = units or {}
         self._queue: queue.SimpleQueue[_Events | _Command | None] = queue.SimpleQueue()
         self._intakes: dict[Role, Intake] = {
             role: Intake(role, utc_offset_ns, calibration_of) for role in ROLES
@@ -383,6 +388,8 @@ class ProcessingWorker:
             stored=stored,
             head_only=self._processor.setup.head_only,
             low_rate=self._processor.setup.low_rate,
+            head_sensor=self._units.get("head"),
+            trunk_sensor=self._units.get("trunk"),
         )
         period = self._params.grid.period_ns
         resets = [

@@ -22,7 +22,7 @@ from processing.angles import HeadInclination, cervical_angles, head_inclination
 from processing.episodes import EpisodeParams, EpisodesOut, EpisodesState
 from processing.gates import GateBlock, GateParams, GateState
 from processing.grid import GridParams, GridState
-from processing.orientation import PairParams, PairState
+from processing.orientation import PairParams, PairState, SensorParams
 from processing.state import encode
 from processing.summary import MinutesOut, SummaryParams, SummaryState
 from processing.types import (
@@ -84,6 +84,10 @@ class Setup:
     """A sensor is slower than `MIN_RATE_FOR_JERKS_HZ`."""
     direction: FloatArray | None = None
     """(3,) direction of dystonia in (flexion, lateral, rotation), from D - N; None if unknown."""
+    head_sensor: SensorParams | None = None
+    """What is known of the unit on the head; None: what the parameters say of any."""
+    trunk_sensor: SensorParams | None = None
+    """The same of the unit on the trunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +120,23 @@ class PipelineOutput:
     minutes: MinutesOut
 
 
+def orientation_params(params: PipelineParams, setup: Setup) -> PairParams:
+    """Return the filter's parameters for the units that are worn."""
+    return for_units(params.orientation, setup.head_sensor, setup.trunk_sensor)
+
+
+def for_units(
+    params: PairParams, head: SensorParams | None, trunk: SensorParams | None
+) -> PairParams:
+    """Return the filter's parameters with what is known of two units, where it is known."""
+    return dataclasses.replace(params, head=head or params.head, trunk=trunk or params.trunk)
+
+
 def start(params: PipelineParams, setup: Setup) -> PipelineState:
     """Return the state before the first sample of a wear session."""
     return PipelineState(
         grid=grid.start(params.grid, has_trunk=not setup.head_only),
-        orientation=orientation.start(params.orientation, params.grid.rate_hz),
+        orientation=orientation.start(orientation_params(params, setup), params.grid.rate_hz),
         gates=gates.start(params.gates),
         wear=wear.start(params.wear),
         episodes=episodes.start(params.episodes),
@@ -164,7 +180,9 @@ def step(
     grid_state, pair = grid.step(
         params.grid, state.grid, head, trunk, complete_until_ns=complete_until_ns, final=final
     )
-    filter_state, oriented = orientation.step(params.orientation, state.orientation, pair, resets)
+    filter_state, oriented = orientation.step(
+        orientation_params(params, setup), state.orientation, pair, resets
+    )
     state = PipelineState(
         grid_state, filter_state, state.gates, state.wear, state.episodes, state.summary
     )

@@ -14,6 +14,7 @@ import numpy as np
 from processing import alignment, orientation, pipeline, quaternion
 from processing.alignment import Mounting, ReferencePoses, StoredReference
 from processing.alignment.neutral import find_held
+from processing.orientation import SensorParams
 from processing.rows import join_orientations, orientation_rows, pair_rows
 from processing.types import FloatArray, HeadingReset, PairBlock, PairOrientation, Span
 
@@ -90,6 +91,8 @@ def plan(
     stored: StoredReference | None = None,
     head_only: bool = False,
     low_rate: bool = False,
+    head_sensor: SensorParams | None = None,
+    trunk_sensor: SensorParams | None = None,
 ) -> Plan:
     """Settle alignment, neutral reference, direction of dystonia and resets of a recording.
 
@@ -109,6 +112,8 @@ def plan(
         There is, or shall be used, only the head sensor.
     low_rate : bool
         A sensor is too slow for jerks and tremor.
+    head_sensor, trunk_sensor : SensorParams or None
+        What is known of the units.
 
     Raises
     ------
@@ -120,7 +125,8 @@ def plan(
         declared.insert(0, neutral)
     begin, end = _survey_rows(pair, declared, head_only=head_only)
     surveyed = pair_rows(pair, begin, end)
-    oriented = orientation.smooth(params.orientation, surveyed)
+    known = pipeline.for_units(params.orientation, head_sensor, trunk_sensor)
+    oriented = orientation.smooth(known, surveyed)
     found = alignment.estimate_alignment(
         surveyed, oriented, declared, mounting=mounting, stored_n=stored, head_only=head_only
     )
@@ -148,11 +154,13 @@ def plan(
         head_only=head_only,
         low_rate=low_rate,
         direction=references.direction,
+        head_sensor=head_sensor,
+        trunk_sensor=trunk_sensor,
     )
     return Plan(
         setup=setup,
         resets=tuple(resets),
-        facing=_facing(params, pair, resets[0]) if resets else None,
+        facing=_facing(known, pair, resets[0]) if resets else None,
         excluded=_moving_to_order(pair, declared),
         warnings=found.warnings,
         references=references,
@@ -177,10 +185,11 @@ def run(
         Rows per chunk; changes no result.
     """
     state = pipeline.start(params, settled.setup)
+    known = pipeline.orientation_params(params, settled.setup)
     oriented: PairOrientation | None = None
     if mode == "offline":
-        oriented = orientation.smooth(params.orientation, pair, settled.resets)
-    filter_state = orientation.start(params.orientation, pair.rate_hz)
+        oriented = orientation.smooth(known, pair, settled.resets)
+    filter_state = orientation.start(known, pair.rate_hz)
     n = pair.head_gyr.shape[0]
     for begin in range(0, n, chunk_rows):
         end = min(n, begin + chunk_rows)
@@ -188,9 +197,7 @@ def run(
         if oriented is not None:
             here = orientation_rows(oriented, begin, end)
         else:
-            filter_state, here = orientation.step(
-                params.orientation, filter_state, chunk, settled.resets
-            )
+            filter_state, here = orientation.step(known, filter_state, chunk, settled.resets)
             if settled.facing is not None:
                 here = settled.facing.apply(here)
         state, output = pipeline.follow(
@@ -206,10 +213,10 @@ def run(
 
 
 def _facing(
-    params: pipeline.PipelineParams, pair: PairBlock, defining: HeadingReset
+    known: orientation.PairParams, pair: PairBlock, defining: HeadingReset
 ) -> Facing | None:
     """Run the causal filter without resets from the first row to the pose that defines N."""
-    oriented = _without_resets(params, pair, defining.k_start - pair.k0, defining.k_end - pair.k0)
+    oriented = _without_resets(known, pair, defining.k_start - pair.k0, defining.k_end - pair.k0)
     turn = quaternion.multiply(
         quaternion.multiply(oriented.q_es_trunk, defining.q_th_ref),
         quaternion.conjugate(oriented.q_es_head),
@@ -226,14 +233,14 @@ def _facing(
 
 
 def _without_resets(
-    params: pipeline.PipelineParams, pair: PairBlock, begin: int, end: int
+    known: orientation.PairParams, pair: PairBlock, begin: int, end: int
 ) -> PairOrientation:
     """Return rows begin..end of the causal filter, run from the first row on."""
-    state = orientation.start(params.orientation, pair.rate_hz)
+    state = orientation.start(known, pair.rate_hz)
     kept: list[PairOrientation] = []
     for first in range(0, end, CHUNK_ROWS):
         last = min(end, first + CHUNK_ROWS)
-        state, rows = orientation.step(params.orientation, state, pair_rows(pair, first, last))
+        state, rows = orientation.step(known, state, pair_rows(pair, first, last))
         if last > begin:
             kept.append(orientation_rows(rows, max(0, begin - first), last - first))
     return join_orientations(kept)

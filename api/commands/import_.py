@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -20,16 +21,28 @@ from api.options import data_dir_option, json_option
     default=None,
     help="When a recording without dates began, such as 2026-03-01T09:00+01:00.",
 )
+@click.option(
+    "--role",
+    type=click.Choice(["head", "trunk"]),
+    default=None,
+    help="Where the one sensor of a table was worn, if the table does not say it.",
+)
 @data_dir_option
 @json_option
 def command(
-    source: Path, patient: str | None, start: str | None, data_dir: Path | None, *, as_json: bool
+    source: Path,
+    patient: str | None,
+    start: str | None,
+    role: Literal["head", "trunk"] | None,
+    data_dir: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Copy samples and entries into this data folder, each once.
 
-    SOURCE is another data folder, a Motion-BIDS data set, or a CSV, TSV or Parquet file with the
-    documented columns (docs/reference/columns.md). It is only read, and doing it twice changes
-    nothing.
+    SOURCE is another data folder, a Motion-BIDS data set (a folder or a zip), or a CSV, TSV,
+    Parquet or Arrow file with the documented columns (docs/reference/columns.md), such as `export
+    head`, `trunk` and `bids` write. It is only read, and doing it twice changes nothing.
     """
     from api.importing import run_import
     from api.settings import load_settings
@@ -38,7 +51,7 @@ def command(
     began = None if start is None else _moment(start)
     with Progress(f"Importing {source}") as progress:
         report, text = run_import(
-            load_settings(data_dir=data_dir), source, patient, began, progress.update
+            load_settings(data_dir=data_dir), source, patient, began, progress.update, role=role
         )
     emit(report, as_json=as_json, text=text)
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from api.alignments import IMPORTED
 from processing.alignment import ReferencePoses, StoredReference
 from storage.catalog import Catalog
 
@@ -23,6 +24,8 @@ def references_body(found: ReferencePoses | StoredReference) -> dict[str, Any]:
 def stored_references(catalog: Catalog, patient: str) -> StoredReference | None:
     """Return what a re-don or a reset rests on; None before the first guided calibration."""
     for held in reversed(catalog.alignments(patient)):
+        if held.body.get(IMPORTED):
+            continue
         body: Mapping[str, Any] = held.body.get(KEY) or {}
         rotations = dict(body.get("rotations") or {})
         # a calibration made by an older program says N, and nothing of M and D

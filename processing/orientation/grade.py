@@ -4,7 +4,8 @@ What makes a gyroscope's bias large after calibration, its temperature coefficie
 its package, also makes it wander on the body: data sheets that promise little of the one promise
 little of the other (BMI160 3 °/s and 0.05 °/s/K, LSM6DSO 1 °/s and 0.01 °/s/K). The biases that
 motion has shown so far thus say which random walk to expect; about the vertical, where nothing
-shows it, the others stand in.
+shows it, the others stand in. What a calibration has taken out of the samples counts: a poor unit
+that was calibrated wanders as before, and passed for a steady one doubled its error of rotation.
 """
 
 from typing import Final
@@ -33,7 +34,8 @@ def walk_factor(x: FloatArray, P: FloatArray, start: FloatArray, variances: Floa
     x, P : (2, `N_STATE`), (`N_PAIR`, `N_PAIR`)
         Running states and joint covariance of head and trunk.
     start, variances : (2, 3)
-        Bias from calibration, rad/s, and its variance: what the filter began with.
+        Where no bias at all would lie, rad/s: minus what a calibration has taken out of the
+        samples; and the variance of the bias that the filter began with.
     """
     squares, weights = 0.0, 0.0
     for i in range(2):

@@ -179,14 +179,14 @@ def _constants(params: PairParams) -> FloatArray:
 
 @lru_cache(maxsize=16)
 def _biases(params: PairParams) -> tuple[FloatArray, FloatArray]:
-    """Return both sensors' bias from calibration (2, 3), rad/s, and its variance; kept as well.
+    """Return where no bias at all would lie (2, 3), rad/s, and the bias' first variance; kept.
 
     How well a sensor was calibrated is known by itself, as a pose is: its variance is divided by
     the factor that the filter's variances begin with.
     """
     sensors = (params.head, params.trunk)
     sigmas = np.radians([3 * (s.bias_sigma_dps,) for s in sensors])
-    return np.radians([s.bias_dps for s in sensors]), sigmas**2 / PRIOR
+    return -np.radians([s.removed_bias_dps for s in sensors]), sigmas**2 / PRIOR
 
 
 @dataclass(frozen=True, slots=True)

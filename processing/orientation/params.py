@@ -39,6 +39,9 @@ class SensorParams:
     bias_sigma_dps: float = 0.5
     """Its standard deviation per axis. Small: a wrong bias is believed for minutes; large: slower
     heading at the start. 0.5 °/s covers an uncalibrated consumer gyroscope."""
+    removed_bias_dps: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Bias that the unit's calibration has taken out of the samples already, °/s. Nothing is taken
+    out again; it tells how steady such a unit is (`grade`)."""
     offset_ms2: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Accelerometer offset from calibration, m/s²."""
     offset_sigma_ms2: float = 0.15

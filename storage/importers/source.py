@@ -1,11 +1,12 @@
 """One recording of up to two sensors, read as a stream of blocks whatever file it lies in."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from processing.orientation import SensorParams
 from processing.types import FloatArray, ImuBlock, Span
 from storage.importers.errors import ImportFormatError
 
@@ -22,6 +23,8 @@ class SensorChannels:
     acc_scale: tuple[float, float, float]
     gyr_scale: tuple[float, float, float]
     mag: tuple[str, str, str] | None = None
+    valid: str | None = None
+    """Column that says which rows hold a sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class ImportedRecording:
     """Nominal rate of each tracked point."""
     read: Callable[[], Iterator[dict[str, ImuBlock]]]
     """Begin a fresh pass over the recording: blocks by tracked point, in time order."""
+    units: Mapping[str, SensorParams] = field(default_factory=dict)
+    """What is known of the unit at each tracked point, where anything is."""
     spans: tuple[Span, ...] = ()
     """Events that the recording declares (neutral_pose, nod, shake, trunk_bow, ...)."""
     warnings: list[str] = field(default_factory=list)
@@ -104,6 +109,8 @@ def sensor_block(
     acc = np.column_stack([columns[c] for c in channels.acc]) * channels.acc_scale
     gyr = np.column_stack([columns[c] for c in channels.gyr]) * channels.gyr_scale
     mag = None if channels.mag is None else np.column_stack([columns[c] for c in channels.mag])
+    if channels.valid is not None:
+        acc[columns[channels.valid] != 1.0] = np.nan
     return ImuBlock.checked(
         t_ns[keep], acc[keep], gyr[keep], rate_hz=rate_hz, mag=None if mag is None else mag[keep]
     )

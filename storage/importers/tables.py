@@ -1,19 +1,20 @@
-"""One CSV, TSV or Parquet file with the documented column names.
+"""One CSV, TSV, Parquet or Arrow file with the documented column names.
 
 Columns: `t_s` (seconds) or `t_ns` (UTC nanoseconds), or neither together with a declared rate;
 `{head,trunk}_acc_{x,y,z}_{ms2,g}`, `{head,trunk}_gyr_{x,y,z}_{rads,dps}`, optionally
-`{head,trunk}_mag_{x,y,z}`. See docs/reference/columns.md.
+`{head,trunk}_mag_{x,y,z}`. What `necktrace export head` and `trunk` write holds one sensor, whose
+columns have no prefix; the file says where it was worn. See docs/reference/columns.md.
 """
 
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final, Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from processing.types import FloatArray, ImuBlock
+from processing.types import ImuBlock
+from storage.importers.columnar import column_names, number_columns, provenance
 from storage.importers.errors import ImportFormatError
 from storage.importers.source import (
     POINTS,
@@ -23,22 +24,28 @@ from storage.importers.source import (
     require_plausible,
     sensor_block,
 )
-from storage.importers.text import stream_numbers, table_header
+from storage.importers.text import VALID
 from storage.importers.units import STANDARD_GRAVITY_MS2
 
+Role = Literal["head", "trunk"]
 _ACC_UNITS = {"ms2": 1.0, "g": STANDARD_GRAVITY_MS2}
 _GYR_UNITS = {"rads": 1.0, "dps": math.pi / 180.0}
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_ROWS_PER_BATCH = 65_536
+_DERIVED: Final = frozenset(
+    {"flexion_deg", "worn_s", "amplitude_deg", "episode", "heading_sigma_deg", "evaluable_s"}
+)
+"""Columns that tell a table of results."""
+_RAW_STREAM: Final = frozenset({"index", "device_ticks", "host_ns"})
 
 
-def open_table(path: Path, *, rate_hz: float | None) -> ImportedRecording:
+def open_table(path: Path, *, rate_hz: float | None, role: Role | None = None) -> ImportedRecording:
     """Open one table.
 
     Parameters
     ----------
     rate_hz : float or None
         Sample rate where the table has no time column.
+    role : {"head", "trunk"} or None
+        Where the one sensor of a table without prefixes was worn, if the file does not say it.
 
     Raises
     ------
@@ -47,13 +54,15 @@ def open_table(path: Path, *, rate_hz: float | None) -> ImportedRecording:
     """
     if path.stat().st_size == 0:
         raise ImportFormatError(f"{path.name} is empty: no sample to process")
-    names = _names(path)
-    sensors = {point: found for point in POINTS if (found := _sensor(names, point, path.name))}
-    if "head" not in sensors:
-        raise ImportFormatError(
-            f"{path.name}: no head sensor; expected columns head_acc_x_ms2 (or _g), "
-            "head_gyr_x_rads (or _dps) and so on for y and z"
-        )
+    names = column_names(path)
+    sensors = {
+        point: found for point in POINTS if (found := _sensor(names, f"{point}_", path.name))
+    }
+    if not sensors:
+        alone = _sensor(names, "", path.name)
+        if alone is None:
+            raise ImportFormatError(f"{path.name}: {_what_else(names)}")
+        sensors = {role or _worn_at(path): alone}
     time_column = next((name for name in ("t_ns", "t_s") if name in names), None)
     if time_column is None and rate_hz is None:
         raise ImportFormatError(
@@ -70,22 +79,44 @@ def open_table(path: Path, *, rate_hz: float | None) -> ImportedRecording:
     )
 
 
-def _names(path: Path) -> list[str]:
-    if path.suffix in _DELIMITERS:
-        return table_header(path, _DELIMITERS[path.suffix])
-    try:
-        names: list[str] = pq.read_schema(path).names
-    except pa.ArrowInvalid as error:
-        raise ImportFormatError(f"{path.name} is no Parquet file: {error}") from error
-    return names
+def _what_else(names: list[str]) -> str:
+    """Say what a table without samples is, and what to do instead."""
+    if _DERIVED & set(names):
+        return (
+            "this is a table of results (angles, episodes, minutes or days), and results come from "
+            "the samples: import what `necktrace export head`, `trunk` or `bids` writes, or the "
+            "data folder itself, then run `necktrace reprocess`"
+        )
+    if set(names) >= _RAW_STREAM:
+        return (
+            "this is one stream of a record as it was stored, without the times of its samples: "
+            "import what `necktrace export head` or `trunk` writes, or the data folder itself"
+        )
+    return (
+        "no head sensor; expected columns head_acc_x_ms2 (or _g), head_gyr_x_rads (or _dps) and "
+        "so on for y and z"
+    )
 
 
-def _sensor(names: list[str], point: str, where: str) -> SensorChannels | None:
+def _worn_at(path: Path) -> Role:
+    """Return where the one sensor of a table was worn."""
+    said = provenance(path).get("role")
+    if said == "head":
+        return "head"
+    if said == "trunk":
+        return "trunk"
+    raise ImportFormatError(
+        f"{path.name} holds one sensor and does not say where it was worn: add --role head or "
+        "--role trunk, or begin the names of its columns with head_ or trunk_"
+    )
+
+
+def _sensor(names: list[str], prefix: str, where: str) -> SensorChannels | None:
     def triple(
         quantity: str, units: dict[str, float]
     ) -> tuple[tuple[str, str, str], tuple[float, float, float]] | None:
         for unit, factor in units.items():
-            x, y, z = (f"{point}_{quantity}_{axis}_{unit}" for axis in "xyz")
+            x, y, z = (f"{prefix}{quantity}_{axis}_{unit}" for axis in "xyz")
             present = [name in names for name in (x, y, z)]
             if all(present):
                 return (x, y, z), (factor, factor, factor)
@@ -98,8 +129,9 @@ def _sensor(names: list[str], point: str, where: str) -> SensorChannels | None:
         return None
     if acc is None or gyr is None:
         lacking = "acc" if acc is None else "gyr"
-        raise ImportFormatError(f"{where}: {point} has no {lacking} columns; both are needed")
-    mx, my, mz = (f"{point}_mag_{axis}" for axis in "xyz")
+        point = f"{prefix.rstrip('_')} " if prefix else ""
+        raise ImportFormatError(f"{where}: {point}has no {lacking} columns; both are needed")
+    mx, my, mz = (f"{prefix}mag_{axis}" for axis in "xyz")
     has_mag = all(name in names for name in (mx, my, mz))
     return SensorChannels(
         acc=acc[0],
@@ -107,25 +139,12 @@ def _sensor(names: list[str], point: str, where: str) -> SensorChannels | None:
         gyr=gyr[0],
         gyr_scale=gyr[1],
         mag=(mx, my, mz) if has_mag else None,
+        valid=VALID if not prefix and VALID in names else None,
     )
 
 
-def _columns(path: Path) -> Iterator[dict[str, FloatArray]]:
-    if path.suffix in _DELIMITERS:
-        yield from stream_numbers(path, delimiter=_DELIMITERS[path.suffix], names=None)
-        return
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=_ROWS_PER_BATCH):
-            yield {
-                name: np.asarray(batch.column(i).to_numpy(zero_copy_only=False), dtype=np.float64)
-                for i, name in enumerate(batch.schema.names)
-                if pa.types.is_floating(batch.schema.types[i])
-                or pa.types.is_integer(batch.schema.types[i])
-            }
-
-
 def _rate_from_time(path: Path, column: str) -> float:
-    for columns in _columns(path):
+    for columns in number_columns(path, [column]):
         steps = np.diff(columns[column][:10_000])
         steps = steps[steps > 0]
         if steps.size < 2:
@@ -144,7 +163,11 @@ def _read(
 ) -> Iterator[dict[str, ImuBlock]]:
     times = SampleTimes(rate_hz=rate_hz)
     first = True
-    for columns in _columns(path):
+    wanted = [] if time_column is None else [time_column]
+    for channels in sensors.values():
+        optional = [] if channels.valid is None else [channels.valid]
+        wanted += [*channels.acc, *channels.gyr, *(channels.mag or ()), *optional]
+    for columns in number_columns(path, wanted):
         if time_column is None:
             t_ns, keep = times.from_rows(next(iter(columns.values())).shape[0])
         else:

@@ -13,6 +13,8 @@ from storage.importers.errors import ImportFormatError
 
 _BLOCK_BYTES = 8 << 20
 """Bytes read at a time; bounds the memory of a pass whatever the file's size."""
+VALID = "valid"
+"""Column of our own exports that says which rows hold a sample."""
 _MISSING = ["", "n/a", "N/A", "NA", "nan", "NaN", "NAN", "null"]
 
 
@@ -30,7 +32,11 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def stream_numbers(
-    path: Path, *, delimiter: str, names: Sequence[str] | None
+    path: Path,
+    *,
+    delimiter: str,
+    names: Sequence[str] | None,
+    wanted: Sequence[str] | None = None,
 ) -> Iterator[dict[str, FloatArray]]:
     """Yield number columns (n,) float64 block by block; missing values are NaN.
 
@@ -38,6 +44,8 @@ def stream_numbers(
     ----------
     names : sequence of str or None
         Column names of a table without header, or None to read the header row.
+    wanted : sequence of str or None
+        Read these columns only, whatever the others hold; `valid` may say true and false.
 
     Raises
     ------
@@ -53,7 +61,11 @@ def stream_numbers(
     header = names if names is not None else table_header(path, delimiter)
     convert = pacsv.ConvertOptions(
         null_values=_MISSING,
-        column_types={name: pa.float64() for name in header},
+        column_types={
+            name: pa.bool_() if name == VALID and wanted is not None else pa.float64()
+            for name in header
+        },
+        include_columns=None if wanted is None else list(wanted),
         strings_can_be_null=True,
     )
     try:
@@ -78,5 +90,7 @@ def table_header(path: Path, delimiter: str) -> list[str]:
 
 
 def _numbers(column: pa.Array) -> FloatArray:
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8()).cast(pa.float64())
     values: FloatArray = np.ascontiguousarray(column.to_numpy(zero_copy_only=False), np.float64)
     return values

@@ -5,7 +5,7 @@ importing it again stores nothing.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -17,7 +17,7 @@ from processing.types import ImuBlock
 from storage.catalog import Catalog
 from storage.importers.errors import ImportFormatError
 from storage.importers.source import POINTS, ImportedRecording
-from storage.record import Anchors, Channel, DirectWriter, StreamInfo
+from storage.record import Anchors, Channel, DirectWriter, RecordReader, StreamInfo
 
 Role = Literal["head", "trunk"]
 
@@ -40,12 +40,19 @@ class Recorded:
     entries: int
     """Labelled spans."""
     start_ns: int
+    end_ns: int
+    """UTC of the first and of the last sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
     digest: str
     first_ns: int
+    last_ns: int
+
+    @property
+    def device_id(self) -> str:
+        return f"import-{self.digest}"
 
 
 def record_recording(
@@ -63,7 +70,8 @@ def record_recording(
     Raises
     ------
     ImportFormatError
-        It cannot be read, or nothing says when it was made.
+        It cannot be read, nothing says when it was made, or the patient wore another sensor in the
+        same place at that time.
     CatalogError
         There is no such patient.
     """
@@ -79,10 +87,12 @@ def record_recording(
             "such as --start 2026-03-01T09:00+01:00"
         )
     shift_ns = 0 if dated or start_ns is None else start_ns
+    last_ns = max(known.last_ns for known in found.values())
     samples = known_samples = entries = 0
     with Catalog(folder) as catalog:
         catalog.patient(patient)
         with DirectWriter(folder) as writer:
+            _refuse_worn_twice(folder, recording.name, found, patient, shift_ns)
             for point, known in found.items():
                 new, held = _write(writer, recording, point, known, patient, shift_ns)
                 samples, known_samples = samples + new, known_samples + held
@@ -92,7 +102,39 @@ def record_recording(
             if key not in there:
                 catalog.add_span(patient, *key, sigma_deg=span.sigma_deg)
                 entries += 1
-    return Recorded(len(found), samples, known_samples, entries, first_ns + shift_ns)
+    return Recorded(
+        len(found), samples, known_samples, entries, first_ns + shift_ns, last_ns + shift_ns
+    )
+
+
+def _refuse_worn_twice(
+    folder: Path, name: str, found: Mapping[str, _Facts], patient: str, shift_ns: int
+) -> None:
+    """Refuse samples of a time in which another sensor was worn in the same place.
+
+    Raises
+    ------
+    ImportFormatError
+        Such as an export that is taken in again where it came from.
+    """
+    with RecordReader(folder) as reader:
+        for point, known in found.items():
+            role: Role = "head" if point == "head" else "trunk"
+            for stream in reader.streams(
+                patient=patient,
+                role=role,
+                kind="imu",
+                t0_ns=known.first_ns + shift_ns,
+                t1_ns=known.last_ns + shift_ns,
+            ):
+                if stream.info.device_id != known.device_id and stream.samples:
+                    raise ImportFormatError(
+                        f"{name}: the record already holds samples of the {role} sensor "
+                        f"{stream.info.device_id} of patient {patient} from that time, and a "
+                        "person wears one sensor there. Nothing was imported. If this was "
+                        "exported from this very folder, it is all here already; else import it "
+                        "under another --patient or into another --data-dir"
+                    )
 
 
 def _blocks(recording: ImportedRecording, point: str) -> Iterator[ImuBlock]:
@@ -103,14 +145,20 @@ def _blocks(recording: ImportedRecording, point: str) -> Iterator[ImuBlock]:
 
 def _survey(recording: ImportedRecording, point: str) -> _Facts | None:
     """Return what names a sensor's samples; None without a valid one."""
-    digest = hashlib.sha256(point.encode())
+    # times and values apart: how many rows a file gives at once must not matter
+    times, values = hashlib.sha256(point.encode()), hashlib.sha256()
     first_ns: int | None = None
+    last_ns = 0
     for block in _blocks(recording, point):
         t_ns, data = _rows(block)
+        last_ns = int(t_ns[-1])
         first_ns = int(t_ns[0]) if first_ns is None else first_ns
-        digest.update(t_ns.tobytes())
-        digest.update(data.tobytes())
-    return None if first_ns is None else _Facts(digest.hexdigest()[:16], first_ns)
+        times.update(t_ns.tobytes())
+        values.update(data.tobytes())
+    if first_ns is None:
+        return None
+    times.update(values.digest())
+    return _Facts(times.hexdigest()[:16], first_ns, last_ns)
 
 
 def _rows(block: ImuBlock) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -135,7 +183,7 @@ def _write(
     stream = writer.open_stream(
         StreamInfo(
             patient=patient,
-            device_id=f"import-{known.digest}",
+            device_id=known.device_id,
             boot=0,
             role=role,
             kind="imu",

@@ -79,6 +79,7 @@ async def test_a_killed_collector_goes_on_where_it_was(
             PATIENT,
             PipelineParams(),
             head_only=False,
+            units={},
             now_ns=time.time_ns(),
         )
     assert resume is not None

@@ -68,6 +68,10 @@ def test_a_large_bias_says_that_it_wanders(bias_dps: float, low: float, high: fl
         for j in range(3):
             P[i * N_ERROR + BI + j, i * N_ERROR + BI + j] = 0.01 * variances[i, j]
     assert low <= walk_factor(x, P, np.zeros((2, 3)), variances) <= high
+    # what a calibration took out of the samples counts as if it were there
+    taken_out = x[:, BIAS : BIAS + 3].copy()
+    x[:, BIAS : BIAS + 3] = 0.0
+    assert low <= walk_factor(x, P, -taken_out, variances) <= high
     # a bias of which nothing is known yet says nothing
     for i in range(2):
         for j in range(3):
