@@ -206,7 +206,10 @@ def _write(
         marked = np.zeros(len(rows), np.bool_)
         marked[::ANCHOR_EVERY] = True
         marked[1:] |= np.diff(index) > 1
-        anchors = Anchors(index[marked], since_ns[marked], t_ns[marked] + shift_ns)
+        first = np.flatnonzero(marked)
+        # a packet arrives once its last sample was taken: so it is that one's time that is known
+        last = np.append(first[1:], len(rows)) - 1
+        anchors = Anchors(index[first], since_ns[first], t_ns[last] + shift_ns)
         files = writer.seal_direct(stream, data, first_index=0, anchors=anchors, index=index)
         new += sum(file.samples for file in files)
         total += len(t_ns)

@@ -55,7 +55,7 @@ def test_motion_bids_comes_in_with_its_times_values_and_events(tmp_path: Path) -
     acc = np.concatenate([piece.block.acc[piece.block.valid] for piece in pieces])
     t_ns = np.concatenate([piece.block.t_ns[piece.block.valid] for piece in pieces])
     np.testing.assert_allclose(acc, head.acc[head.valid], rtol=1e-6)
-    np.testing.assert_allclose(t_ns, head.t_ns[head.valid] - T0_NS + START_NS, atol=2_000_000)
+    np.testing.assert_allclose(t_ns, head.t_ns[head.valid] - T0_NS + START_NS, atol=100_000)
 
 
 @pytest.mark.parametrize("column", ["t_s", "t_ns"])
