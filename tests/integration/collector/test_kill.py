@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ BESIDE_SAMPLES = 40
 """Committed rows that are no samples: status and time sync."""
 
 
-def run_and_kill(folder: Path, *, committed_at_least: int) -> tuple[int, int]:
+def run_and_kill(
+    folder: Path, *, committed_at_least: int, ready: Callable[[], bool] = lambda: True
+) -> tuple[int, int]:
     """Run a collector until so much is committed, kill it; return (committed, received)."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.collect_forever", str(folder)],
@@ -32,7 +35,7 @@ def run_and_kill(folder: Path, *, committed_at_least: int) -> tuple[int, int]:
         assert process.stdout is not None
         for line in process.stdout:
             committed, received = (int(word) for word in line.split())
-            if committed >= committed_at_least:
+            if committed >= committed_at_least and ready():
                 holder = lock_holder(folder)
                 assert holder is not None
                 assert holder.pid == process.pid

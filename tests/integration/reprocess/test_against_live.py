@@ -23,7 +23,7 @@ from storage.catalog import Catalog, Patient, StoredAlignment
 from storage.embedded import EmbeddedStore
 from storage.record import RecordReader
 from tests.integration.collector.test_kill import run_and_kill
-from tests.support.collecting import collecting, plain_setup
+from tests.support.collecting import Rig, collecting, plain_setup
 from tests.support.reprocessing import again, results
 from tests.support.worn_record import PATIENT, ZONE
 
@@ -57,6 +57,12 @@ async def test_the_same_samples_give_the_same_bits(
         assert made[kind] == live[kind], kind
 
 
+def caught_up(rig: Rig) -> bool:
+    """Whether the chain has gone through the record so far and what came meanwhile."""
+    health = rig.collector.health
+    return health is not None and health.worker.behind_s < 1.0
+
+
 @pytest.mark.slow
 async def test_a_killed_collector_goes_on_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -68,8 +74,12 @@ async def test_a_killed_collector_goes_on_where_it_was(
         catalog.save_alignment(
             StoredAlignment(PATIENT, plain.id, plain.n_id, 0, alignment_body(plain))
         )
-    await asyncio.to_thread(run_and_kill, tmp_path, committed_at_least=1500)
     store = EmbeddedStore(tmp_path)
+
+    def has_results() -> bool:
+        return store.angles(PATIENT, 0, 2**62).t_ns.size >= 5
+
+    await asyncio.to_thread(run_and_kill, tmp_path, committed_at_least=1000, ready=has_results)
     before = store.angles(PATIENT, 0, 2**62)
     with Catalog(tmp_path) as catalog, RecordReader(tmp_path) as record:
         setup, resume = session_so_far(
@@ -87,6 +97,7 @@ async def test_a_killed_collector_goes_on_where_it_was(
     assert setup.alignment.id == plain_setup().alignment.id
     async with collecting(tmp_path, store=store, boots=(2, 2), resume=resume) as rig:
         await rig.until_taken(700)
+        await rig.frame_where(lambda _: caught_up(rig), timeout_s=120.0)
     store.close()
     report = await asyncio.to_thread(again, tmp_path)
     assert report["sessions"] == 1
