@@ -15,7 +15,7 @@ from storage.embedded import EmbeddedStore
 from storage.record import RecordReader
 from storage.results import AngleSeries
 from tests.integration.ble.conftest import HEAD, TRUNK, Bluez, v1
-from tests.integration.ble.test_cli import NECKTRACE, free_port, necktrace
+from tests.integration.ble.test_cli import NECKTRACE, necktrace
 
 EACH = 5
 """Seconds of results that every run has to add."""
@@ -27,7 +27,7 @@ def recording(folder: Path, log: Path, *, seconds: int) -> Iterator["subprocess.
     before = angles(folder).t_ns.size
     with log.open("a") as out:
         up = subprocess.Popen(
-            [*NECKTRACE, "up", "--data-dir", str(folder), "--port", free_port()],
+            [*NECKTRACE, "up", "--data-dir", str(folder), "--port", "0", "--no-browser"],
             stdout=out,
             stderr=out,
             text=True,
