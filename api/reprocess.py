@@ -18,7 +18,7 @@ from ingest.reprocess_params import read_params
 from ingest.reprocess_wear import END_NS, wears
 from processing.pipeline import PipelineParams
 from storage.catalog import Catalog, Patient
-from storage.consent import withdrawn_patients
+from storage.consent import is_withdrawn, withdrawn_patients
 from storage.record import RecordReader
 from storage.results import ResultBatch, ResultStore
 
@@ -81,6 +81,9 @@ def run_reprocess(
                 def tell(
                     fraction: float, note: str, n: int = number, who: str = patient.id
                 ) -> None:
+                    # also while it is under way: whoever deletes everything waits for it to end
+                    if is_withdrawn(catalog, who, "processing"):
+                        raise ApiError(f"{who} withdrew their consent to processing.")
                     on_progress((n + fraction) / len(patients), f"{who}: {note}")
 
                 report = reprocess(store, work, _close_day(store, patient), tell)

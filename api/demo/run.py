@@ -40,12 +40,13 @@ from api.server import address, bind, serving, stop_on_signals
 from api.settings import Settings
 from api.terminal import Progress
 from api.thresholds import Thresholds, save_thresholds
-from api.up import performed_by
+from api.up import CONSENT_EVERY_S, performed_by, refuse_withdrawn
 from ingest.live import LiveFrame, LiveHub
 from ingest.sources.virtual_body import next_boots
 from ingest.warm_up import compile_chain
 from processing.pipeline import PipelineParams, Setup
 from storage.catalog import Catalog, Patient
+from storage.consent import is_withdrawn
 from storage.embedded import EmbeddedStore
 from storage.record import RecordReader
 
@@ -112,6 +113,7 @@ class Demo:
         """Name of a phase to the seconds from the start to its end."""
         self.observed = Observed()
         self._params = PipelineParams()
+        self._history: asyncio.Task[None] | None = None
 
     def _note(self, phase: str) -> None:
         self.phases[phase] = round(time.monotonic() - self._began_s, 2)
@@ -130,6 +132,7 @@ class Demo:
         refuse_second_collector(folder)
         with Catalog(folder) as catalog:
             patient = demo_patient(catalog, folder, zone)
+            refuse_withdrawn(catalog, patient)
             store = EmbeddedStore(folder)
             self._params = params_in_force(store, catalog, PATIENT_ID)
             register_algorithm(store, PATIENT_ID, self._params)
@@ -242,9 +245,17 @@ class Demo:
         collecting = asyncio.create_task(live.run())
         watching = asyncio.create_task(self._watch(runtime.hub))
         closing = asyncio.create_task(keep_days(runtime, patient, self._params))
-        collecting.add_done_callback(lambda _: stop.set())
+        withdrawing = asyncio.create_task(self._until_withdrawn(runtime, patient, live))
+
+        def ended(_: object) -> None:
+            # whoever withdrew or deletes everything still looks at the pages
+            if not withdrawing.done():
+                stop.set()
+
+        collecting.add_done_callback(ended)
 
         async def end() -> None:
+            withdrawing.cancel()
             live.stop()
             try:
                 await collecting
@@ -254,6 +265,17 @@ class Demo:
 
         tasks.push_async_callback(end)
         return live
+
+    async def _until_withdrawn(self, runtime: Runtime, patient: Patient, live: LiveDemo) -> None:
+        """End the recording once the consent to it is withdrawn, as `necktrace up` does."""
+        while not is_withdrawn(runtime.catalog, patient.id, "processing"):  # noqa: ASYNC110  a row of a database tells nobody
+            await asyncio.sleep(CONSENT_EVERY_S)
+        await self._end_history()
+        self._say(
+            "Recording has ended: the consent to it was withdrawn. The pages stay open; press "
+            "Ctrl-C to stop."
+        )
+        live.stop()
 
     async def _watch(self, hub: LiveHub) -> None:
         with hub.subscribe() as subscription:
@@ -296,13 +318,15 @@ class Demo:
             follow_history(self._settings.data_dir, patient.zone, first_boot, report)
         )
 
-        async def end() -> None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-        tasks.push_async_callback(end)
+        self._history = task
+        tasks.push_async_callback(self._end_history)
         return task
+
+    async def _end_history(self) -> None:
+        if self._history is not None:
+            self._history.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._history
 
     async def _wait_for_history(
         self, task: "asyncio.Task[None] | None", stop: asyncio.Event

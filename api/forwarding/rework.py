@@ -42,6 +42,12 @@ def start(settings: Settings, catalog: Catalog, patient: str) -> bool:
     return True
 
 
+def is_running(folder: Path) -> bool:
+    """Return whether a process makes results again in this folder."""
+    with _lock(folder) as free:
+        return not free
+
+
 def rework(settings: Settings) -> int:
     """Make everything again that is due, unless another process does; return how often.
 

@@ -6,7 +6,9 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from api import rerun
 from api.access.principals import current, expires_in
+from api.forwarding import rework
 from api.problems import problem
 from api.routes.audit import AuditOut, audit_page
 from api.routes.parameters import Cursor, PatientDep
@@ -122,6 +124,11 @@ def share(runtime: Runtime, patient: Patient, wanted: ShareIn) -> Grant:
     )
 
 
+def _is_working(runtime: Runtime) -> bool:
+    folder = runtime.settings.data_dir
+    return rework.is_running(folder) or rerun.is_running(folder)
+
+
 def erase(runtime: Runtime, patient: Patient) -> Erased:
     """Delete everything of a patient; a recording under way in this folder is ended first.
 
@@ -131,17 +138,24 @@ def erase(runtime: Runtime, patient: Patient) -> Erased:
         `conflict`: another program goes on recording.
     """
     actor = current().name
-    if lock_holder(runtime.settings.data_dir) is not None:
-        # Withdrawn consent ends a recording; it may be this process's own.
+    folder = runtime.settings.data_dir
+    if lock_holder(folder) is not None or _is_working(runtime):
+        # Withdrawn consent ends a recording, which may be this process's own, and what makes
+        # results: neither may write after everything is gone.
         record_consent(
             runtime.catalog, patient.id, "processing", given=False, version=WORDING, author=actor
         )
     deadline_s = time.monotonic() + RECORDING_ENDS_S
+    while _is_working(runtime):
+        if time.monotonic() > deadline_s:
+            raise problem(
+                "conflict",
+                "Results are still being made; ask again soon, nothing was deleted yet.",
+            )
+        time.sleep(0.2)
     while True:
         try:
-            return erase_patient(
-                runtime.settings.data_dir, patient.id, actor=actor, results=runtime.results
-            )
+            return erase_patient(folder, patient.id, actor=actor, results=runtime.results)
         except WriterLockedError as error:
             if time.monotonic() > deadline_s:
                 raise problem(

@@ -1,5 +1,6 @@
 """What the patient decides over HTTP: sharing, who looked, and that everything goes."""
 
+import fcntl
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from api.access.principals import of_account, of_token
 from api.routes import sharing
 from api.runtime import Runtime
 from storage.access import account_named, add_grant
+from storage.consent import is_withdrawn
 from storage.credentials import add_token, find_token
 from storage.record.lock import WriterLock
 from tests.unit.api.access.conftest import client_of, cookie_for, runtime_on, set_up, until
@@ -119,6 +121,22 @@ def test_everything_goes(runtime: Runtime) -> None:
     assert not list(runtime.settings.data_dir.rglob("*.parquet"))
     written = [(entry.actor, entry.action) for entry in runtime.catalog.audit_entries()]
     assert ("patient", "erase") in written
+
+
+@pytest.mark.parametrize("name", ["rework.lock", "rerun.lock"])
+def test_nothing_is_deleted_while_results_are_made(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """They would be written after everything is gone; the withdrawal ends their making."""
+    monkeypatch.setattr(sharing, "RECORDING_ENDS_S", 0.3)
+    patient = logged_in(runtime, "patient")
+    with (runtime.settings.data_dir / name).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        refused = patient.delete(P, params={"confirm": "p1"})
+    assert refused.status_code == 409
+    assert "nothing was deleted" in refused.json()["detail"]
+    assert is_withdrawn(runtime.catalog, "p1", "processing")
+    assert patient.delete(P, params={"confirm": "p1"}).status_code == 200
 
 
 def test_who_records_on_is_named_and_nothing_is_deleted(
