@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ingest.warm_up import compile_chain
+from processing.pipeline import PipelineParams
 from storage.catalog import Catalog, Device, Patient
 from storage.embedded import EmbeddedStore
 from storage.record import RecordReader
 from storage.results import AngleSeries
 from tests.integration.ble.conftest import HEAD, TRUNK, Bluez, v1
 from tests.integration.ble.test_cli import NECKTRACE, necktrace
+from tests.support.collecting import plain_setup
 
 EACH = 5
 """Seconds of results that every run has to add."""
@@ -33,7 +36,7 @@ def recording(folder: Path, log: Path, *, seconds: int) -> Iterator["subprocess.
             text=True,
         )
         try:
-            deadline = time.monotonic() + 180
+            deadline = time.monotonic() + 300
             while angles(folder).t_ns.size < before + seconds:
                 assert time.monotonic() < deadline, log.read_text()
                 assert up.poll() is None, log.read_text()
@@ -64,6 +67,8 @@ def angles(folder: Path, version: str | None = None) -> AngleSeries:
 
 @pytest.mark.slow
 def test_a_killed_up_goes_on_beside_sensors_that_never_stop(bluez: Bluez, tmp_path: Path) -> None:
+    # `up` finds the kernels compiled: a radio does not wait for a compiler
+    compile_chain(PipelineParams(), plain_setup())
     # without memory of its own a sensor has nothing to deliver late: live is all there is
     bluez(v1(HEAD, flash_samples=1), v1(TRUNK, flash_samples=1))
     data, log = tmp_path / "data", tmp_path / "up.log"
