@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from api.kernel_cache import use_kernel_cache
@@ -17,6 +18,14 @@ REAL_TIME = {"ble", "collector", "browser"}
 """Folders of tests that work in real time."""
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+# Hypothesis' own profile for CI leaves the wall clock out of it as well.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+if not IN_CI:
+    hypothesis.settings.load_profile("unhurried")
+
 _skipped: dict[str, str] = {}
 
 
