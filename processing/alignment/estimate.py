@@ -114,6 +114,7 @@ def estimate_alignment(
         There is no stretch of valid samples from which any alignment can be had.
     """
     verdict = _Verdict()
+    swapped = not head_only and _swapped(pair, spans)
     held, kind = _reference_pose(pair, spans, stored_n, verdict, head_only=head_only)
     up_head = neutral.up_in_sensor(neutral.mean_attitude(oriented, held, of="head"))
     head_gyr = pair.head_gyr - np.radians(oriented.head_bias_dps)
@@ -147,7 +148,6 @@ def estimate_alignment(
         scatter = nod.scatter_deg if nod is not None else 0.0
         return _finished(q_head, quaternion.IDENTITY, n, head_source, scatter, stored_n, verdict)
 
-    _check_swap(pair, spans, verdict)
     up_trunk = neutral.up_in_sensor(neutral.mean_attitude(oriented, held, of="trunk"))
     trunk_gyr = pair.trunk_gyr - np.radians(oriented.trunk_bias_dps)
     bow = _movement(pair, spans, "trunk_bow", trunk_gyr, pair.trunk_valid, enough, verdict)
@@ -170,6 +170,12 @@ def estimate_alignment(
         )
     )
     source = _weakest(head_source, trunk_source)
+    if swapped:  # what else looks wrong follows from it
+        verdict.warnings.clear()
+        verdict.doubt(
+            "head and trunk sensors are swapped: the one called trunk moved when the head nodded; "
+            "exchange them or their names"
+        )
     return _finished(q_head, q_trunk, n, source, scatter, stored_n, verdict)
 
 
@@ -265,8 +271,8 @@ def _check_head(
             )
 
 
-def _check_swap(pair: PairBlock, spans: Sequence[Span], verdict: _Verdict) -> None:
-    """Say so when the sensor called trunk is the one that nodded."""
+def _swapped(pair: PairBlock, spans: Sequence[Span]) -> bool:
+    """Return whether the sensor called trunk is the one that nodded."""
     head = trunk = 0.0
     for span in spans:
         if span.kind in ("nod", "shake"):
@@ -274,11 +280,7 @@ def _check_swap(pair: PairBlock, spans: Sequence[Span], verdict: _Verdict) -> No
             both = pair.head_valid[start:stop] & pair.trunk_valid[start:stop]
             head += motion_deg(pair.head_gyr[start:stop][both], pair.rate_hz)
             trunk += motion_deg(pair.trunk_gyr[start:stop][both], pair.rate_hz)
-    if trunk > SWAP_RATIO * head and trunk > 2.0 * MIN_RANGE_DEG:
-        verdict.doubt(
-            "head and trunk sensors are swapped: the one called trunk moved when the head nodded; "
-            "exchange them or their names"
-        )
+    return trunk > SWAP_RATIO * head and trunk > 2.0 * MIN_RANGE_DEG
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,8 @@ def test_swapped_sensors_are_named() -> None:
     oriented = replace(true, q_es_head=true.q_es_trunk, q_es_trunk=true.q_es_head)
     found = estimate_alignment(swapped, oriented, made.spans)
     assert found.quality == "low"
-    assert any("swapped" in warning for warning in found.warnings)
+    (said,) = found.warnings
+    assert "swapped" in said, "what follows from it is not said besides"
     assert not any("swapped" in warning for warning in aligned(made).warnings)
 
 
