@@ -110,8 +110,9 @@ async def test_results_are_stored_only_after_their_samples(tmp_path: Path) -> No
     assert len(rows) > 5
     for batch, held in rows:
         assert batch.angles is not None
-        # a second given out rests on at least the samples up to its beginning
-        needed = (int(batch.angles.t_ns[-1]) - began) * 1e-9 * 104.0
+        # A second given out rests on at least the samples up to its beginning. After seconds the
+        # clock is known within what the link delays, here four times faster than life.
+        needed = ((int(batch.angles.t_ns[-1]) - began) * 1e-9 - 0.1) * 104.0
         assert min(held.values()) >= needed
     stored = store.angles("p1", 0, 2**62)
     assert stored.t_ns.size >= 13
