@@ -107,9 +107,15 @@ async def test_memory_that_gets_full_while_connected_ends_in_streaming(
     daemon = bluez(SENSOR | {"memory_bytes": 1500})
     rig.link("head", WISH, backfill=True)
     await rig.listener.until(lambda: ("stalled", "no_data") in rig.listener.states())
-    await rig.listener.until(lambda: len(rig.listener.of(StreamStarted)) == 2)
-    first, second = rig.listener.of(StreamStarted)
-    assert (first.identity.has_backfill, second.identity.has_backfill) == (True, False)
+    first = rig.listener.of(StreamStarted)[0]
+    assert first.identity.has_backfill
+
+    def streaming() -> list[StreamStarted]:
+        """Beginnings without memory; a busy machine may see a stall before it is full."""
+        return [s for s in rig.listener.of(StreamStarted) if not s.identity.has_backfill]
+
+    await rig.listener.until(lambda: bool(streaming()))
+    second = streaming()[0]
     await rig.listener.until(lambda: any(p.boot == second.boot for p in rig.listener.packets()))
     assert daemon.command("streaming", address=HEAD)
     await rig.stop()

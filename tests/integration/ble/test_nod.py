@@ -46,7 +46,7 @@ async def test_the_one_that_nods_is_on_the_head_and_a_doubt_is_asked_again(
             daemon.command("move", address=HEAD, kind="nod", degrees=8.0)
 
     found = await assign_by_nod(
-        rig.transport, REGISTRY, await both(rig), ask, watch_s=1.0, limits=FAST
+        rig.transport, REGISTRY, await both(rig), ask, watch_s=2.5, limits=FAST
     )
     assert (found.head.address, found.trunk.address) == (HEAD, TRUNK)
     # what a Polar holds back of the stillness before may make the first nod one to repeat
@@ -66,7 +66,7 @@ async def test_two_in_one_hand_are_never_told_apart(bluez: Bluez, rig: Rig) -> N
         asked.append(verdict)
 
     with pytest.raises(NodUnclearError, match="moved alike") as caught:
-        await assign_by_nod(rig.transport, REGISTRY, await both(rig), ask, watch_s=0.4, limits=FAST)
+        await assign_by_nod(rig.transport, REGISTRY, await both(rig), ask, watch_s=1.0, limits=FAST)
     assert asked == [None, NodVerdict.BOTH, NodVerdict.BOTH]
     assert "--role head" in caught.value.remedy
 

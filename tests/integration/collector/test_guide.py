@@ -111,7 +111,7 @@ async def test_calibrate_put_on_again_and_reset(tmp_path: Path) -> None:
         await until(guide, lambda: guide.view.steps[0].state == "again")
         obeys.kinds = None
         await until(guide, lambda: not guide.busy)
-        assert guide.view.state == "done", guide.view
+        assert guide.view.state == "done", guide.view.steps
         held = catalog.spans("p1")[-1]
         assert len(catalog.spans("p1")) == spans + 1
         assert held.kind == "midline_pose"
