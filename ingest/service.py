@@ -48,7 +48,7 @@ from processing.alignment import StepCheck, StoredReference
 from processing.orientation import SensorParams
 from processing.pipeline import PipelineParams, Setup
 from processing.session import Plan
-from processing.types import Alignment, FloatArray, Span
+from processing.types import Alignment, Span
 from storage.record import RecordReader, RecordWriter
 from storage.results import ResultStore
 
@@ -236,11 +236,9 @@ class Collector:
         """Keep a stretch out of free living, best before it begins."""
         await asyncio.wrap_future(self._running_worker().exclude(start_ns, end_ns))
 
-    async def check_step(
-        self, span: Span, enough: int, q_th_ref: FloatArray | None = None
-    ) -> StepCheck:
-        """Judge one pose or movement by itself; see `ProcessingWorker.check_step`."""
-        return await asyncio.wrap_future(self._running_worker().check_step(span, enough, q_th_ref))
+    async def check_step(self, span: Span, enough: int) -> StepCheck:
+        """Judge one pose or movement of a calibration by itself; changes nothing."""
+        return await asyncio.wrap_future(self._running_worker().check_step(span, enough))
 
     async def run(self) -> None:
         """Collect until `stop`.

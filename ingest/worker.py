@@ -24,12 +24,12 @@ from ingest.processor import LiveAngles, PoseReset, Processed, Processor, joined
 from ingest.reprocess_session import feed
 from ingest.resume import Held, Resume
 from processing import grid, session
-from processing.alignment import StepCheck, StoredReference, check_step, expected_up
+from processing.alignment import StepCheck, StoredReference, check_step
 from processing.errors import AlignmentError
 from processing.orientation import SensorParams
 from processing.pipeline import PipelineParams, Setup
 from processing.session import Plan, movements_of
-from processing.types import FloatArray, ImuBlock, PairBlock, Span
+from processing.types import ImuBlock, PairBlock, Span
 from storage.record import RecordReader, StreamInfo
 from storage.results import ResultBatch, ResultStore
 
@@ -182,15 +182,9 @@ class ProcessingWorker:
         """Keep a stretch out of free living, best before it begins."""
         return self._command(lambda: self._processor.exclude([(start_ns, end_ns)]))
 
-    def check_step(
-        self, span: Span, enough: int, q_th_ref: FloatArray | None = None
-    ) -> "Future[StepCheck]":
-        """Judge one pose or movement by itself; changes nothing.
-
-        `q_th_ref` (4,) is the sensor rotation that a known pose stands for: sensors that sit
-        otherwise are then named.
-        """
-        return self._command(lambda: self._check_step(span, enough, q_th_ref))
+    def check_step(self, span: Span, enough: int) -> "Future[StepCheck]":
+        """Judge one pose or movement of a calibration by itself; changes nothing."""
+        return self._command(lambda: self._check_step(span, enough))
 
     def stop(self, timeout_s: float | None = None) -> None:
         """Finish what was put, and the wear session with it; results wait for `flush`."""
@@ -351,16 +345,13 @@ class ProcessingWorker:
         for role, (device_id, timeline) in reached.items():
             self._intakes[role].go_on_with(device_id, timeline, held.get(device_id, {}))
 
-    def _check_step(self, span: Span, enough: int, q_th_ref: FloatArray | None) -> StepCheck:
+    def _check_step(self, span: Span, enough: int) -> StepCheck:
         try:
             pair = self._pair_since(span.start_ns)
         except AlignmentError:
             return StepCheck("no_samples")
-        setup = self._processor.setup
-        up = None
-        if q_th_ref is not None and not setup.head_only:
-            up = expected_up(setup.alignment, q_th_ref)
-        return check_step(pair, span, enough=enough, head_only=setup.head_only, expected_up=up)
+        head_only = self._processor.setup.head_only
+        return check_step(pair, span, enough=enough, head_only=head_only)
 
     def _pair_since(self, since_ns: int) -> PairBlock:
         """Return what is in memory from a time on, on the grid.

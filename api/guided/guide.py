@@ -23,7 +23,7 @@ from ingest.worker import MARGIN_S
 from processing.alignment import StepCheck, StoredReference, sensor_rotation
 from processing.errors import AlignmentError
 from processing.session import Plan
-from processing.types import FloatArray, Span
+from processing.types import Span
 from storage.catalog import Catalog, StoredAlignment
 from storage.exchange import scope_of
 
@@ -251,11 +251,9 @@ class Guide:
         await self._sleep(ARRIVAL_S)
         return Span(step.kind, start_ns, end_ns), await self._look(step, start_ns, end_ns)
 
-    async def _look(
-        self, step: Step, start_ns: int, end_ns: int, q_th_ref: FloatArray | None = None
-    ) -> StepCheck:
+    async def _look(self, step: Step, start_ns: int, end_ns: int) -> StepCheck:
         span = Span(step.kind, start_ns, end_ns)
-        return await self._collector.check_step(span, max(1, step.least), q_th_ref)
+        return await self._collector.check_step(span, max(1, step.least))
 
     async def _get_ready(self, index: int, step: Step) -> int:
         """Say what is coming and wait; return when it begins."""
@@ -378,8 +376,7 @@ class Guide:
             await self._sleep(LOOK_EVERY_S)
             if self._collector.now_utc_ns() - reset.start_ns < 1e9:
                 continue
-            now_ns = self._collector.now_utc_ns()
-            check = await self._look(step, reset.start_ns, now_ns, reset.q_th_ref)
+            check = await self._look(step, reset.start_ns, self._collector.now_utc_ns())
             self._mark(0, unrest_dps=check.unrest_dps)
             if check.problem == "moved":
                 return check

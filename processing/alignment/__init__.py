@@ -5,7 +5,6 @@ from processing.alignment.mounting import Mounting, SensorMounting, parse_mounti
 from processing.alignment.neutral import find_held, neutral_span
 from processing.alignment.references import (
     ReferencePoses,
-    expected_up,
     heading_resets,
     reference_poses,
     sensor_rotation,
@@ -22,7 +21,6 @@ __all__ = [
     "StoredReference",
     "check_step",
     "estimate_alignment",
-    "expected_up",
     "find_held",
     "heading_resets",
     "neutral_span",

@@ -181,16 +181,6 @@ def sensor_rotation(found: Alignment, rotation: FloatArray) -> FloatArray:
     return quaternion.multiply(to_trunk, found.q_head_segment_sensor)
 
 
-def expected_up(found: Alignment, q_th_ref: FloatArray) -> dict[str, FloatArray]:
-    """Return where up (3,) is in each sensor's axes in a pose with that sensor rotation.
-
-    The trunk is upright in every reference pose, as it was in the one that defined N.
-    """
-    to_sensor = quaternion.conjugate(found.q_trunk_segment_sensor)
-    up_trunk = quaternion.rotate(to_sensor, np.array([0.0, 1.0, 0.0]))
-    return {"head": quaternion.rotate(quaternion.conjugate(q_th_ref), up_trunk), "trunk": up_trunk}
-
-
 def slip_warnings(
     pair: PairBlock, oriented: PairOrientation, found: Alignment, spans: Sequence[Span]
 ) -> tuple[str, ...]:

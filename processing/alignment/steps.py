@@ -4,13 +4,11 @@ The same gates as `estimate_alignment`, applied to a single pose or movement whi
 so that a person hears at once what to repeat.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 
-from processing.alignment.axes import angle_deg
 from processing.alignment.estimate import (
     MIN_EXPLAINED,
     MIN_RANGE_DEG,
@@ -19,14 +17,12 @@ from processing.alignment.estimate import (
 )
 from processing.alignment.movements import motion_deg, movement_axis
 from processing.alignment.neutral import held_in, span_rows, valid_rows
-from processing.alignment.references import MOVEMENTS, SLIP_DEG
+from processing.alignment.references import MOVEMENTS
 from processing.types import BoolArray, FloatArray, PairBlock, Span
 
 StepProblem = Literal[
-    "", "no_samples", "moved", "nothing_moved", "too_small", "too_few", "crooked", "other_sensor",
-    "slipped_head", "slipped_trunk",
-]  # fmt: skip
-_SLIPPED: Final[Mapping[str, StepProblem]] = {"head": "slipped_head", "trunk": "slipped_trunk"}
+    "", "no_samples", "moved", "nothing_moved", "too_small", "too_few", "crooked", "other_sensor"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +45,7 @@ class StepCheck:
 
 
 def check_step(
-    pair: PairBlock,
-    span: Span,
-    *,
-    enough: int = MIN_REPETITIONS,
-    head_only: bool = False,
-    expected_up: Mapping[str, FloatArray] | None = None,
+    pair: PairBlock, span: Span, *, enough: int = MIN_REPETITIONS, head_only: bool = False
 ) -> StepCheck:
     """Judge a pose or a movement by its own samples.
 
@@ -68,33 +59,20 @@ def check_step(
         Repetitions that a movement needs: `MIN_REPETITIONS`, or 1 for a re-don.
     head_only : bool
         There is no trunk sensor.
-    expected_up : mapping, optional
-        Of a known pose taken up again: where up, (3,), should be in the axes of each sensor
-        (`references.expected_up`). One that sits otherwise by more than `SLIP_DEG` no longer stands
-        for that pose: it slipped, or the pose is another.
     """
     if span.kind in MOVEMENTS:
         return _movement(pair, span, enough, head_only=head_only)
-    return _pose(pair, span, expected_up or {}, head_only=head_only)
+    return _pose(pair, span, head_only=head_only)
 
 
-def _pose(
-    pair: PairBlock, span: Span, expected_up: Mapping[str, FloatArray], *, head_only: bool
-) -> StepCheck:
+def _pose(pair: PairBlock, span: Span, *, head_only: bool) -> StepCheck:
     held = held_in(pair, span, head_only=head_only)
     if held is None:
         return StepCheck("no_samples")
     rows = valid_rows(pair, head_only=head_only)[held.start : held.stop]
     sensors = [pair.head_gyr] if head_only else [pair.head_gyr, pair.trunk_gyr]
     unrest = max(_rms_dps(gyr[held.start : held.stop][rows]) for gyr in sensors)
-    if not held.passed:
-        return StepCheck("moved", unrest_dps=unrest)
-    for point, up in expected_up.items():
-        acc = pair.head_acc if point == "head" else pair.trunk_acc
-        # a held sensor feels nothing but gravity
-        if angle_deg(acc[held.start : held.stop][rows].mean(axis=0), up) > SLIP_DEG:
-            return StepCheck(_SLIPPED[point], unrest_dps=unrest)
-    return StepCheck("", unrest_dps=unrest)
+    return StepCheck("" if held.passed else "moved", unrest_dps=unrest)
 
 
 def _movement(pair: PairBlock, span: Span, enough: int, *, head_only: bool) -> StepCheck:

@@ -14,10 +14,8 @@ from api.guided.guide import Guide
 from api.guided.references import stored_references
 from ingest.sources.virtual_body import BodySpec
 from ingest.warm_up import compile_chain
-from processing import quaternion
 from processing.pipeline import PipelineParams
 from processing.synthesis import PatientSpec
-from processing.types import Span
 from storage.catalog import Catalog, Patient
 from tests.support.collecting import Rig, collecting, plain_setup
 
@@ -117,14 +115,6 @@ async def test_calibrate_put_on_again_and_reset(tmp_path: Path) -> None:
         assert held.kind == "midline_pose"
         assert "q_th_ref" in held.detail
         assert alignment_of(catalog.alignments("p1")[-1].body).id == worn.id
-
-        # the same pose, were the head sensor tilted by 20° since the calibration
-        tilt = quaternion.from_rotation_vector(np.radians([20.0, 0.0, 0.0]))
-        elsewhere = quaternion.multiply(np.array(held.detail["q_th_ref"]), tilt)
-        span = Span(held.kind, held.start_ns, held.end_ns)
-        assert (await rig.collector.check_step(span, 1)).passed
-        check = await rig.collector.check_step(span, 1, elsewhere)
-        assert check.problem == "slipped_head"
 
 
 async def test_a_step_that_is_not_done_waits_for_the_person(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ def test_public_names_are_pinned() -> None:
         "StoredReference",
         "check_step",
         "estimate_alignment",
-        "expected_up",
         "find_held",
         "heading_resets",
         "neutral_span",
