@@ -71,5 +71,6 @@ def _load(path: Path) -> Mapping[str, Any]:
 
         loaded: dict[str, Any] = loadmat(path)
         return loaded
+    # scipy answers files of MATLAB 7.3, which are HDF5, with NotImplementedError
     except (OSError, ValueError, NotImplementedError) as error:
         raise ImportFormatError(f"{path.name} cannot be read as a BROAD trial: {error}") from error
