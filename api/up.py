@@ -304,7 +304,6 @@ def _collector(runtime: Runtime, patient: Patient, worn: _Worn) -> tuple[Collect
         params=params,
         today=today_so_far(runtime, patient, None if resume is None else resume.wear.since_ns),
         resume=resume,
-        units=units,
     )
     late = LateSamples(runtime, patient.id)
     assert runtime.hub is not None

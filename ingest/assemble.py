@@ -121,6 +121,11 @@ def si_block(layout: Layout, t_ns: NDArray[np.int64], samples: Samples) -> ImuBl
         )
         if mag is not None:
             block = replace(block, mag=mag)
+    return corrected(block, unit)
+
+
+def corrected(block: ImuBlock, unit: UnitCalibration | None) -> ImuBlock:
+    """Return a block without the errors that are known of its unit."""
     if unit is None:
         return block
     return replace(

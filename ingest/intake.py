@@ -2,9 +2,8 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ingest.account import SampleAccount, SampleCounts
 from ingest.assemble import (
@@ -13,6 +12,7 @@ from ingest.assemble import (
     Piece,
     Timeline,
     UnitCalibration,
+    corrected,
     layout_of,
     live_run,
     round_trip,
@@ -20,7 +20,10 @@ from ingest.assemble import (
 from ingest.drivers.driver import SensorEvent, SensorPacket, StreamStarted, TimeSyncReport
 from ingest.drivers.driver import StreamInfo as DriverStream
 from ingest.live import Role
+from ingest.priors import unit_params
+from ingest.units_in_force import Calibration, UnitsInForce
 from processing.clock import ClockReport
+from processing.orientation import SensorParams
 
 _log = logging.getLogger("ingest.intake")
 
@@ -46,23 +49,21 @@ class Intake:
         For messages.
     utc_offset_ns : int
         From the monotonic clock of the events to UTC.
-    calibration_of : callable
-        Unit calibration of a device, as the catalogue keeps it.
+    units : UnitsInForce
+        Calibrations of the units.
     """
 
-    def __init__(
-        self,
-        role: Role,
-        utc_offset_ns: int,
-        calibration_of: Callable[[str], Mapping[str, Any]],
-    ) -> None:
+    def __init__(self, role: Role, utc_offset_ns: int, units: UnitsInForce) -> None:
         self._role = role
         self._offset_ns = utc_offset_ns
-        self._calibration_of = calibration_of
+        self._units = units
         self._device_id = ""
+        self._model = ""
+        self._unit: UnitCalibration | None = None
         self._description: DriverStream | None = None
         self._timeline: Timeline | None = None
         self._account = SampleAccount()
+        # as measured: the unit's calibration in force may change, back to where a session begins
         self._kept: deque[Piece] = deque()
         self._earlier: tuple[str, Timeline] | None = None
 
@@ -103,10 +104,30 @@ class Intake:
             elif isinstance(event, SensorPacket):
                 added.extend(self._packet(event))
         self._keep(added)
-        return added
+        return [replace(piece, block=corrected(piece.block, self._unit)) for piece in added]
 
-    def since(self, since_ns: int) -> list[Piece]:
-        """Return what is in memory from a time on."""
+    def newest_calibration(self) -> Calibration:
+        """Return the unit's newest calibration, whether in force or not."""
+        return self._units.newest(self._device_id) if self._device_id else {}
+
+    def known(self, calibration: Calibration) -> SensorParams | None:
+        """Return what is known of the unit with a calibration, for the filter to begin with."""
+        return unit_params(self._device_id, self._model, calibration)
+
+    def adopt(self, calibration: Calibration) -> None:
+        """Go by another calibration of the unit, also for what is in memory."""
+        if self._device_id:
+            self._units.adopt(self._device_id, calibration)
+            self._unit = UnitCalibration.from_record(calibration)
+
+    def since(self, since_ns: int, calibration: Calibration | None = None) -> list[Piece]:
+        """Return what is in memory from a time on, by the calibration in force or another one."""
+        unit = self._unit if calibration is None else UnitCalibration.from_record(calibration)
+        return [
+            replace(piece, block=corrected(piece.block, unit)) for piece in self._since(since_ns)
+        ]
+
+    def _since(self, since_ns: int) -> list[Piece]:
         cut = []
         for piece in self._kept:
             block = piece.block
@@ -132,9 +153,10 @@ class Intake:
             self._description = None
             self._account = SampleAccount()
         self._account.begin(event.boot)
+        self._model = event.identity.model
+        self._unit = UnitCalibration.from_record(self._units.of(event.device_id))
         for stream in event.streams:
-            unit = UnitCalibration.from_record(self._calibration_of(event.device_id))
-            layout = layout_of(stream.channels, stream.dtype, stream.rate_hz, unit)
+            layout = layout_of(stream.channels, stream.dtype, stream.rate_hz)
             if layout is None:
                 _log.warning(
                     "the %s sensor's stream %s has no accelerometer and gyroscope together: it is "

@@ -1,6 +1,7 @@
 """How sensor events look in the record: streams, channels, rows."""
 
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -39,12 +40,21 @@ _SIDE_CHANNELS: Final[dict[SideKind, tuple[Channel, ...]]] = {
 
 
 def record_stream(
-    patient: str, role: Role, stream: DriverStream, started: StreamStarted
+    patient: str,
+    role: Role,
+    stream: DriverStream,
+    started: StreamStarted,
+    calibration: Mapping[str, Any],
 ) -> StreamInfo:
     """Return how the record describes a stream that a driver has started.
 
     A sensor whose acceleration and rate are sampled apart has one index axis for each, so each
     becomes a device of its own: ``<device>/acc``.
+
+    Parameters
+    ----------
+    calibration : mapping
+        Of the unit, in force for these samples.
     """
     identity = started.identity
     apart = stream.stream != "imu"
@@ -60,6 +70,7 @@ def record_stream(
         device_clock_hz=MICROSECONDS_HZ if stream.time_source == "device" else None,
         model=identity.model,
         firmware=identity.firmware,
+        calibration=dict(calibration),
         metadata={"serial": identity.serial, "protocol": identity.protocol},
     )
 

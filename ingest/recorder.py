@@ -34,6 +34,7 @@ from ingest.record_rows import (
     status_packet,
     sync_packet,
 )
+from ingest.units_in_force import UnitsInForce
 from storage.errors import DiskFullError, RecordError, StorageError
 from storage.record import Packet, RecordWriter
 from storage.record.types import Role
@@ -80,6 +81,8 @@ class Recorder:
         Told, in the recorder's thread, the highest ticket whose samples are durable.
     held : SampleLedger, optional
         What the record holds already; the recorder keeps it up to date and shares it with nobody.
+    units : UnitsInForce, optional
+        Calibrations of the units, which the record keeps with their samples.
     """
 
     def __init__(
@@ -90,12 +93,14 @@ class Recorder:
         utc_offset_ns: int,
         on_committed: Callable[[int], None] | None = None,
         held: SampleLedger | None = None,
+        units: UnitsInForce | None = None,
         commit_every_s: float = COMMIT_EVERY_S,
     ) -> None:
         self._writer = writer
         self._patient = patient
         self._offset_ns = utc_offset_ns
         self._on_committed = on_committed
+        self._units = units or UnitsInForce()
         self._every_s = commit_every_s
         self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._held: list[_Batch] = []
@@ -213,6 +218,8 @@ class Recorder:
             if isinstance(event, StreamStarted):
                 for stream in event.streams:
                     self._started[event.device_id, stream.stream] = (batch.role, stream, event)
+                    # opened again by the next packet: what describes it may have changed
+                    self._streams.pop((event.device_id, event.boot, stream.stream), None)
             elif isinstance(event, SensorPacket):
                 started = self._started.get((event.device_id, event.stream))
                 if started is None:
@@ -273,7 +280,8 @@ class Recorder:
     def _stream_id(self, key: tuple[str, int, str]) -> int:
         if key not in self._streams:
             role, stream, started = self._started[key[0], key[2]]
-            info = record_stream(self._patient, role, stream, started)
+            calibration = self._units.of(started.device_id)
+            info = record_stream(self._patient, role, stream, started, calibration)
             self._streams[key] = self._writer.open_stream(replace(info, boot=key[1]))
         return self._streams[key]
 

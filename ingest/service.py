@@ -29,7 +29,7 @@ from zoneinfo import ZoneInfo
 
 from ingest.candidates import SensorWish
 from ingest.drivers.catalogue import SUPPORTED
-from ingest.drivers.driver import BackfillReport, SensorEvent, StatusReport
+from ingest.drivers.driver import BackfillReport, SensorEvent, StatusReport, StreamStarted
 from ingest.drivers.inbox import MonotonicNs
 from ingest.drivers.registry import Registry
 from ingest.frames import LinkView, build_frame
@@ -43,9 +43,9 @@ from ingest.radio import Radio
 from ingest.recorder import Recorder, RecorderHealth
 from ingest.resume import Held, Resume
 from ingest.transport import Transport
+from ingest.units_in_force import UnitsInForce
 from ingest.worker import ProcessingWorker, WorkerHealth
 from processing.alignment import StepCheck, StoredReference
-from processing.orientation import SensorParams
 from processing.pipeline import PipelineParams, Setup
 from processing.session import Plan
 from processing.types import Alignment, Span
@@ -96,8 +96,6 @@ class CollectorSpec:
     """What of today's results was stored before; with `resume`, before its time only."""
     resume: Resume | None = None
     """The wear session that an earlier start left, to go on with; `setup` is its setup."""
-    units: Mapping[Role, SensorParams] = field(default_factory=dict)
-    """What is known of the worn units, for the next calibration."""
     frame_every_s: float = FRAME_EVERY_S
 
 
@@ -157,7 +155,8 @@ class Collector:
             steady_offset_ns(monotonic_ns) if utc_offset_ns is None else utc_offset_ns
         )
         """From the monotonic clock to UTC, of this start."""
-        self._calibration_of = calibration_of
+        self._units = UnitsInForce(calibration_of)
+        self._started: dict[Role, StreamStarted] = {}
         self._on_backfill = on_backfill
         self._stopping = asyncio.Event()
         self._news = asyncio.Event()
@@ -216,6 +215,10 @@ class Collector:
         """
         plan = await asyncio.wrap_future(self._running_worker().calibrate(spans, stored))
         self._alignment = plan.setup.alignment
+        if self._recorder is not None:
+            for role, started in self._started.items():
+                # the record describes the units' streams by the calibrations now in force
+                self._recorder.put(role, [started])
         return plan
 
     async def apply(self, setup: Setup, *, since_ns: int | None = None) -> None:
@@ -259,6 +262,7 @@ class Collector:
                 utc_offset_ns=self.utc_offset_ns,
                 on_committed=worker.committed,
                 held=held,
+                units=self._units,
             )
         except BaseException:
             writer.close()
@@ -281,6 +285,8 @@ class Collector:
         if self.spec.resume is None:
             return None
         reader = RecordReader(self.spec.folder)
+        since_ns = self.spec.resume.wear.since_ns
+        self._units.adopt_recorded(reader, self.spec.patient, since_ns)
         worker.resume(reader, self.spec.resume, held).add_done_callback(_tell_resumed)
         return reader
 
@@ -336,7 +342,9 @@ class Collector:
                 self._news.set()
             else:
                 events.append(output)
-                if isinstance(output, StatusReport):
+                if isinstance(output, StreamStarted):
+                    self._started[role] = output
+                elif isinstance(output, StatusReport):
                     self._views[role] = self._views[role].after_status(output)
                 elif isinstance(output, BackfillReport) and output.n_samples:
                     self._on_backfill(output)
@@ -361,8 +369,7 @@ class Collector:
             now_utc_ns=self.now_utc_ns,
             utc_offset_ns=self.utc_offset_ns,
             on_live=on_live,
-            calibration_of=self._calibration_of,
-            units=spec.units,
+            units=self._units,
         )
 
     def _running_worker(self) -> ProcessingWorker:

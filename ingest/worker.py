@@ -23,10 +23,10 @@ from ingest.live import Role
 from ingest.processor import LiveAngles, PoseReset, Processed, Processor, joined
 from ingest.reprocess_session import feed
 from ingest.resume import Held, Resume
+from ingest.units_in_force import Calibration, UnitsInForce
 from processing import grid, session
 from processing.alignment import StepCheck, StoredReference, check_step
 from processing.errors import AlignmentError
-from processing.orientation import SensorParams
 from processing.pipeline import PipelineParams, Setup
 from processing.session import Plan, movements_of
 from processing.types import ImuBlock, PairBlock, Span
@@ -90,10 +90,8 @@ class ProcessingWorker:
         From the monotonic clock to it.
     on_live : callable
         Told, in this thread, the newest angles after every step that gave some.
-    calibration_of : callable
-        Unit calibration of a device, as the catalogue keeps it.
-    units : mapping, optional
-        What is known of the worn units, for the next calibration.
+    units : UnitsInForce, optional
+        Calibrations of the units.
     """
 
     def __init__(
@@ -105,18 +103,17 @@ class ProcessingWorker:
         now_utc_ns: Callable[[], int],
         utc_offset_ns: int,
         on_live: Callable[[LiveAngles], None],
-        calibration_of: Callable[[str], Mapping[str, Any]] = lambda _: {},
-        units: Mapping[Role, SensorParams] | None = None,
+        units: UnitsInForce | None = None,
     ) -> None:
         self._params = params
         self._processor = processor
         self._store = store
         self._now_utc_ns = now_utc_ns
         self._on_live = on_live
-        self._units: Mapping[Role, SensorParams] = units or {}
         self._queue: queue.SimpleQueue[_Events | _Command | None] = queue.SimpleQueue()
+        units = units or UnitsInForce()
         self._intakes: dict[Role, Intake] = {
-            role: Intake(role, utc_offset_ns, calibration_of) for role in ROLES
+            role: Intake(role, utc_offset_ns, units) for role in ROLES
         }
         self._pending: deque[tuple[int, ResultBatch, tuple[int, int] | None]] = deque()
         self._ticket = 0
@@ -353,8 +350,15 @@ class ProcessingWorker:
         head_only = self._processor.setup.head_only
         return check_step(pair, span, enough=enough, head_only=head_only)
 
-    def _pair_since(self, since_ns: int) -> PairBlock:
+    def _pair_since(
+        self, since_ns: int, calibrations: Mapping[Role, Calibration] | None = None
+    ) -> PairBlock:
         """Return what is in memory from a time on, on the grid.
+
+        Parameters
+        ----------
+        calibrations : mapping, optional
+            Of the units, where they are not those in force.
 
         Raises
         ------
@@ -363,7 +367,7 @@ class ProcessingWorker:
         """
         blocks: dict[Role, ImuBlock | None] = {}
         for role, intake in self._intakes.items():
-            pieces = intake.since(since_ns)
+            pieces = intake.since(since_ns, (calibrations or {}).get(role))
             if any(piece.new_axis for piece in pieces[1:]):
                 raise AlignmentError(
                     f"The clock of the {role} sensor jumped during the calibration."
@@ -380,7 +384,9 @@ class ProcessingWorker:
         if not spans:
             raise AlignmentError("No pose or movement was given to calibrate by.")
         since_ns = min(span.start_ns for span in spans) - round(MARGIN_S * 1e9)
-        pair = self._pair_since(since_ns)
+        # a wear session begins here: what was found of the units since the last one now counts
+        newest = {role: intake.newest_calibration() for role, intake in self._intakes.items()}
+        pair = self._pair_since(since_ns, newest)
         plan = session.plan(
             self._params,
             pair,
@@ -388,9 +394,11 @@ class ProcessingWorker:
             stored=stored,
             head_only=self._processor.setup.head_only,
             low_rate=self._processor.setup.low_rate,
-            head_sensor=self._units.get("head"),
-            trunk_sensor=self._units.get("trunk"),
+            head_sensor=self._intakes["head"].known(newest["head"]),
+            trunk_sensor=self._intakes["trunk"].known(newest["trunk"]),
         )
+        for role, intake in self._intakes.items():
+            intake.adopt(newest[role])
         period = self._params.grid.period_ns
         resets = [
             PoseReset(

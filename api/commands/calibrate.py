@@ -31,7 +31,7 @@ def device(
 
     While `necktrace up` records, lay the sensor on a table on each of its six faces in turn, three
     seconds each, turning it over by hand in between; a few more oblique positions make it better.
-    Then run this command. Everything recorded afterwards is corrected by it.
+    Then run this command. It holds from the next calibration of the posture on.
     """
     import time
 

@@ -16,6 +16,7 @@ from ingest.resume import Resume
 from ingest.service import Collector, CollectorSpec
 from ingest.sources.simulated import RadioSpec, SimulatedTransport
 from ingest.sources.virtual_body import BodySpec, ScaledClock, VirtualBody
+from ingest.units_in_force import Calibration
 from processing.pipeline import Setup
 from processing.types import Alignment
 from storage.record import RecordReader
@@ -103,6 +104,7 @@ async def collecting(
     store: ResultStore | None = None,
     roles: tuple[Role, ...] = ("head", "trunk"),
     resume: Resume | None = None,
+    calibration_of: Callable[[str], Calibration] = lambda _: {},
 ) -> AsyncIterator[Rig]:
     """Run a collector on virtual sensors; it is stopped at the end."""
     clock = ScaledClock(speed)
@@ -118,7 +120,9 @@ async def collecting(
         limits=QUICK,
         resume=resume,
     )
-    collector = Collector(spec, transport, hub, store=store, monotonic_ns=clock)
+    collector = Collector(
+        spec, transport, hub, store=store, monotonic_ns=clock, calibration_of=calibration_of
+    )
     rig = Rig(folder, made, transport, collector, hub, asyncio.create_task(collector.run()))
     try:
         yield rig

@@ -57,6 +57,34 @@ async def test_the_same_samples_give_the_same_bits(
         assert made[kind] == live[kind], kind
 
 
+UNIT = {
+    "acc_matrix": np.diag([1.01, 0.995, 1.004]).tolist(),
+    "acc_offset_ms2": [0.15, -0.2, 0.1],
+    "gyr_matrix": np.eye(3).tolist(),
+    "gyr_offset_rads": [0.01, -0.015, 0.005],
+    "gyr_offset_sigma_rads": [1e-4, 1e-4, 1e-4],
+}
+
+
+async def test_what_is_known_of_a_unit_corrects_both_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.processor.HORIZON_S", 60.0)
+    begin_wear(tmp_path)
+    store = EmbeddedStore(tmp_path)
+    async with collecting(tmp_path, speed=4.0, store=store, calibration_of=lambda _: UNIT) as rig:
+        await rig.until_taken(1200)
+    store.close()
+    report = await asyncio.to_thread(again, tmp_path)
+    live, made = results(tmp_path, ALGO), results(tmp_path, report["version"])
+    assert len(live["t_ns"]) >= 8
+    for kind in ("t_ns", "angles", "full_rate", "minutes"):
+        assert made[kind] == live[kind], kind
+    with RecordReader(tmp_path) as reader:
+        kept = [stream.info.calibration for stream in reader.streams(kind="imu")]
+    assert kept == [UNIT, UNIT]
+
+
 def caught_up(rig: Rig) -> bool:
     """Whether the chain has gone through the record so far and what came meanwhile."""
     health = rig.collector.health

@@ -1,5 +1,7 @@
 """From events to blocks: order, repeats, reconnection, another sensor, the last minutes."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from ingest.drivers.driver import (
     TimeSyncReport,
 )
 from ingest.intake import Intake
+from ingest.units_in_force import UnitsInForce
 
 OFFSET_NS = 1_700_000_000_000_000_000
 CHANNELS = tuple(Channel(f"acc_{a}", "m/s^2", 0.001) for a in "xyz") + tuple(
@@ -23,7 +26,29 @@ IMU = StreamInfo("imu", CHANNELS, "int16", 100.0, "device", "device")
 
 
 def intake() -> Intake:
-    return Intake("head", OFFSET_NS, lambda _: {})
+    return Intake("head", OFFSET_NS, UnitsInForce())
+
+
+UNIT = {"acc_offset_ms2": [1.0, 0.0, 0.0], "gyr_offset_rads": [0.0, 0.5, 0.0]}
+
+
+def test_a_new_calibration_of_the_unit_waits_until_it_is_adopted() -> None:
+    newest: dict[str, Any] = {}
+    units = UnitsInForce(lambda _: newest)
+    taking = Intake("head", OFFSET_NS, units)
+    (before,) = taking.take([started(), packet(0)])
+    newest = UNIT
+    (same,) = taking.take([started(), packet(10)])
+    np.testing.assert_array_equal(same.block.gyr[:, 1], 10 * 1e-4)
+    tried = taking.since(0, taking.newest_calibration())
+    np.testing.assert_array_equal(tried[0].block.acc, before.block.acc - [1.0, 0.0, 0.0])
+    np.testing.assert_array_equal(taking.since(0)[0].block.acc, before.block.acc)
+    assert units.of("v1-aa") == {}
+    taking.adopt(UNIT)
+    assert units.of("v1-aa") == UNIT
+    np.testing.assert_array_equal(taking.since(0)[0].block.acc, tried[0].block.acc)
+    (after,) = taking.take([packet(20)])
+    np.testing.assert_allclose(after.block.gyr[:, 1], 20 * 1e-4 - 0.5)
 
 
 def started(
