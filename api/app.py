@@ -22,6 +22,7 @@ from api.web import (
     mine_pages,
     people_pages,
     setup_pages,
+    sharing_pages,
     views,
 )
 
@@ -121,6 +122,7 @@ def create_app(runtime: Runtime, lan_hosts: frozenset[str] = frozenset()) -> Fas
     app.include_router(looked_pages.router, include_in_schema=False)
     app.include_router(setup_pages.router, include_in_schema=False)
     app.include_router(mine_pages.router, include_in_schema=False)
+    app.include_router(sharing_pages.router, include_in_schema=False)
     app.include_router(exercise_pages.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Guard, runtime=runtime)

@@ -32,7 +32,7 @@ class HistoryProgress(BaseModel):
     )
     days_done: int = Field(default=0, description="Days ready to be looked at.")
     days: int = Field(default=0, description="Days there will be.")
-    fraction: float = Field(default=0.0, description="0..1.")
+    fraction: float = Field(default=0.0, description="0..1, of compiling or of the making.")
     elapsed_s: float = Field(default=0.0, description="Seconds since the making began.")
     reason: str | None = Field(default=None, description="Why it failed, in a sentence.")
 

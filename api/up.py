@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from api.alerts.watch import AlertWatch
 from api.alignments import latest_alignment
 from api.calibration import guide, keep_calibration, verdict
+from api.compiling import COMPILING, compile_first
 from api.demo.person import patient_spec
 from api.errors import ApiError
 from api.exercises.player import Player
@@ -32,6 +33,7 @@ from api.runtime import Runtime
 from api.server import address, bind, serving, stop_on_signals
 from api.settings import Settings
 from api.stores import open_results
+from api.terminal import Progress
 from firmware_protocol.devices.descriptions import describe
 from ingest.candidates import SensorWish
 from ingest.live import LiveHub, Role
@@ -42,7 +44,6 @@ from ingest.sources.simulated import RadioSpec, SimulatedTransport
 from ingest.sources.virtual_body import BodySpec, VirtualBody, next_boots
 from ingest.transport import Transport
 from ingest.unit_calibration import is_due
-from ingest.warm_up import compile_chain
 from processing.errors import AlignmentError
 from processing.orientation import SensorParams
 from processing.pipeline import Setup
@@ -222,9 +223,14 @@ async def _serve(
                 # the simulated person shares this process with the compiler; radios do not wait
                 setup = Setup(latest_alignment(catalog, patient_id))
                 params = params_in_force(runtime.results, catalog, patient_id)
-                await asyncio.to_thread(compile_chain, params, setup)
-                if stop.is_set():
-                    return
+                with Progress(COMPILING) as progress:
+
+                    def told(ready: int, of: int) -> None:
+                        desk.ready = ready / of
+                        progress.update(desk.ready, f"{ready} of {of} parts")
+
+                    if not await compile_first(params, setup, stop, told):
+                        return
             worn = _transport(catalog, patient, transport)
             collector, late = _collector(runtime, patient, worn)
             runtime.guide = Guide(collector, catalog, patient_id, perform=worn.perform(collector))

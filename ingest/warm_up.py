@@ -7,9 +7,12 @@ import numpy as np
 from ingest.assemble import Piece, Run, Timeline, layout_of
 from ingest.processor import Processor
 from processing import grid, session, synthesis
+from processing._jit import compiled_kernels
 from processing.clock import RoundTrip
 from processing.pipeline import PipelineParams, Setup
 from storage.record import Channel
+
+__all__ = ["compile_chain", "compiled_kernels"]
 
 SIGNAL_S = 12.0
 """Enough for every step of the chain to have rows to work on."""
@@ -18,7 +21,8 @@ SIGNAL_S = 12.0
 def compile_chain(params: PipelineParams, setup: Setup) -> None:
     """Run the chain once over a made-up signal; later starts find the kernels on disk.
 
-    Takes well under a second when all is compiled, and a minute or so on a new installation.
+    Takes well under a second when all is compiled, and two to four minutes on a new installation;
+    `compiled_kernels` says how far it is.
     """
     recording = synthesis.simulate(synthesis.PatientSpec(), 1, SIGNAL_S, truth=False)
     head, trunk = recording.blocks()

@@ -1,12 +1,15 @@
 """The one way to compile a kernel: a typed decorator around `numba.njit`."""
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import numba
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_KERNELS: Final[list[Any]] = []
+"""Those that are compiled on their own; inlined ones are part of their callers."""
 
 
 def kernel(*, inline: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -33,6 +36,13 @@ def kernel(*, inline: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]
             error_model="numpy",
             inline="always" if inline else "never",
         )(function)
+        if not inline:
+            _KERNELS.append(compiled)
         return cast("Callable[P, R]", compiled)
 
     return decorate
+
+
+def compiled_kernels() -> tuple[int, int]:
+    """Return how many kernels this process has compiled or loaded so far, and how many it knows."""
+    return sum(bool(each.signatures) for each in _KERNELS), len(_KERNELS)

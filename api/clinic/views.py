@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api import queries
 from api.access.principals import current, visible_patients
+from api.access.rights import CONSENT
 from api.clinic import words
 from api.clinic.caseload import caseload
 from api.clinic.cycle_view import CYCLE_WEEKS
@@ -150,6 +151,7 @@ def _patient_page(
         plan=plan_rows(runtime, patient),
         plan_limits=(MOST_A_DAY, MOST_REPETITIONS, MOST_HOLD_S),
         refused=refused,
+        may_share=current().may(CONSENT, patient.id),
     )
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import threading
 import time
 import webbrowser
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from api.clinic.injections import add_injection
+from api.compiling import COMPILING, compile_first
 from api.days import summarise_stored_day
 from api.demo.history import DAYS, held_days
 from api.demo.live import LiveDemo
@@ -43,7 +43,6 @@ from api.thresholds import Thresholds, save_thresholds
 from api.up import CONSENT_EVERY_S, performed_by, refuse_withdrawn
 from ingest.live import LiveFrame, LiveHub
 from ingest.sources.virtual_body import next_boots
-from ingest.warm_up import compile_chain
 from processing.pipeline import PipelineParams, Setup
 from storage.catalog import Catalog, Patient
 from storage.consent import is_withdrawn
@@ -180,32 +179,15 @@ class Demo:
         click.Abort
             A person stopped it.
         """
-        runtime.history = HistoryProgress(state="compiling")
-        setup = Setup(alignment=declared_alignment())
-        done = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        failed: list[BaseException] = []
+        with Progress(COMPILING) as progress:
 
-        def compile_all() -> None:
-            try:
-                compile_chain(PipelineParams(), setup)
-            except BaseException as error:
-                failed.append(error)
-            with contextlib.suppress(RuntimeError):  # nobody waits any more
-                loop.call_soon_threadsafe(done.set)
+            def told(ready: int, of: int) -> None:
+                runtime.history = HistoryProgress(state="compiling", fraction=ready / of)
+                progress.update(ready / of, f"{ready} of {of} parts")
 
-        # a daemon, because a compiler cannot be interrupted and the program must still end
-        threading.Thread(target=compile_all, name="compile", daemon=True).start()
-        label = "Compiling the numeric kernels (first start only, about a minute)"
-        with Progress(label) as progress:
-            while not done.is_set() and not stop.is_set():
-                progress.update(None, f"{time.monotonic() - self._began_s:.0f} s")
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(done.wait(), 0.25)
-        if stop.is_set():
-            raise click.Abort
-        if failed:
-            raise failed[0]
+            setup = Setup(alignment=declared_alignment())
+            if not await compile_first(PipelineParams(), setup, stop, told):
+                raise click.Abort
         runtime.history = HistoryProgress()
         self._note("kernels_s")
 

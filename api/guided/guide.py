@@ -103,8 +103,9 @@ class Guide:
         """The present picture."""
         view = self._view
         now_ns = self._collector.now_utc_ns()
+        frame = self._collector.hub.latest
         due = not self.busy and reset_due(
-            self._collector.hub.latest,
+            frame,
             now_ns=now_ns,
             last_ns=self._last_reset_ns,
             snoozed_until_ns=self._snoozed_until_ns,
@@ -114,7 +115,10 @@ class Guide:
         oldest = min((span.start_ns for span in self._spans if span is not None), default=0)
         fresh = view.task == "calibration" and now_ns - oldest < WINDOW_S * 1e9
         can_redo = fresh and view.state in {"done", "failed"} and None not in self._spans
-        return view.model_copy(update={"reset_due": due, "poses": known, "can_redo": can_redo})
+        sending = frame is not None and not frame.stale
+        return view.model_copy(
+            update={"sending": sending, "reset_due": due, "poses": known, "can_redo": can_redo}
+        )
 
     def _stored_references(self) -> StoredReference | None:
         # until there are some, somebody else may calibrate: the terminal, or the demonstration

@@ -83,6 +83,8 @@ class PairingDesk:
         """How far finding out by a nod is; None where nothing is under way or it is done."""
         self.chosen = asyncio.Event()
         """Set when recording may begin."""
+        self.ready: float | None = None
+        """Share of what is compiled before recording begins; None where nothing has to be."""
 
     def paired(self) -> dict[Role, Device]:
         """Return the sensors that are paired, by where they are worn."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.access.principals import current
 from api.runtime import Runtime, RuntimeDep
 from api.web import texts
-from api.web.pages import first_patient, render
+from api.web.pages import first_patient, render, sees_many
 from storage.access import accounts
 from storage.catalog import AuditEntry
 
@@ -104,9 +104,25 @@ def in_words(entries: Sequence[AuditEntry], roles: dict[str, str]) -> list[Looke
     return found
 
 
-def _page(
-    runtime: Runtime, zone: str, section: str, before: int | None, subject: str | None
+def looked_page(
+    runtime: Runtime,
+    zone: str,
+    section: str,
+    before: int | None,
+    subject: str | None,
+    *,
+    back: str = "/mine",
+    name: str = "",
 ) -> HTMLResponse:
+    """Return a part of the log, about one patient (`subject`) or everybody.
+
+    Parameters
+    ----------
+    back : str
+        Where the page leads back to.
+    name : str
+        Whose data it is, where it is not the reader's own.
+    """
     held = runtime.catalog.audit_entries(
         before=2**62 if before is None else before, limit=PER_PAGE + 1, subject=subject
     )
@@ -123,6 +139,8 @@ def _page(
         zone=zone,
         entries=in_words(shown, {each.name: each.role for each in accounts(runtime.catalog)}),
         own=subject is not None,
+        back=back,
+        name=name,
         older=older,
         first=before is None,
     )
@@ -132,13 +150,15 @@ Before = Annotated[int | None, Query(ge=0, le=2**62)]
 
 
 @router.get("/mine/looked")
-def looked(runtime: RuntimeDep, before: Before = None) -> HTMLResponse:
+def looked(runtime: RuntimeDep, before: Before = None) -> Response:
     """Return who looked at the patient's data, took it away or changed it, newest first."""
+    if sees_many(runtime):
+        return RedirectResponse("/clinic", 303)
     patient = first_patient(runtime)
-    return _page(runtime, patient.zone, "today", before, patient.id)
+    return looked_page(runtime, patient.zone, "today", before, patient.id)
 
 
 @router.get("/account/log")
 def log(runtime: RuntimeDep, before: Before = None) -> HTMLResponse:
     """Return the whole audit log, newest first."""
-    return _page(runtime, runtime.settings.zone_name, "about", before, None)
+    return looked_page(runtime, runtime.settings.zone_name, "about", before, None)

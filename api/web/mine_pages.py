@@ -3,16 +3,17 @@
 import time
 from dataclasses import dataclass
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.access.principals import current
 from api.access.rights import ERASE
 from api.problems import problem
 from api.routes.sharing import erase
 from api.runtime import Runtime, RuntimeDep
-from api.web.pages import first_patient, render
+from api.web.pages import first_patient, render, sees_many
 from api.web.progress import progress_of
 from storage.access import account_by_id, all_grants, withdraw_grants
 from storage.catalog import Patient
@@ -58,25 +59,72 @@ def week(runtime: RuntimeDep) -> HTMLResponse:
 
 
 @router.get("/mine")
-def mine(runtime: RuntimeDep) -> HTMLResponse:
+def mine(runtime: RuntimeDep) -> Response:
     """Return the page about sharing, downloading and deleting."""
-    return _mine(runtime)
+    if sees_many(runtime):
+        return RedirectResponse("/clinic", 303)
+    return sharing_page(runtime, first_patient(runtime))
 
 
-def _mine(runtime: Runtime, trouble: str = "", status: int = 200) -> HTMLResponse:
-    patient = first_patient(runtime)
+def _oneself(runtime: Runtime) -> Patient:
+    """Return whom "my data" means.
+
+    Raises
+    ------
+    ProblemError
+        `conflict`: whoever asks sees several patients, and none may be taken for another.
+    """
+    if sees_many(runtime):
+        raise problem("conflict", "You see several patients: open one of them under Clinic.")
+    return first_patient(runtime)
+
+
+def stop_sharing_with(runtime: Runtime, patient: Patient, account: str) -> None:
+    """Take a patient back from one person.
+
+    Raises
+    ------
+    ProblemError
+        `not-found`: there is no such person.
+    """
+    person = account_by_id(runtime.catalog, account)
+    if person is None:
+        raise problem("not-found", "There is no such person.")
+    withdraw_grants(runtime.catalog, person, patient.id, actor=current().name)
+
+
+def write_consent(runtime: Runtime, patient: Patient, purpose: Purpose, *, given: bool) -> None:
+    """Write down that a patient agrees, or withdraws."""
+    record_consent(
+        runtime.catalog,
+        patient.id,
+        purpose,
+        given=given,
+        version=WORDING,
+        author=current().name,
+    )
+
+
+def sharing_page(
+    runtime: Runtime, patient: Patient, *, own: bool = True, trouble: str = "", status: int = 200
+) -> HTMLResponse:
+    """Return the page about one patient's data, for the patient (`own`) or who treats them."""
     said = latest_consent(runtime.catalog, patient.id)
+    home = f"/clinic/patients/{quote(patient.id, safe='')}"
     return render(
         runtime,
         "mine.html",
-        "today",
+        "today" if own else "clinic",
+        own=own,
+        home="/" if own else home,
+        base="/mine" if own else f"{home}/sharing",
         zone=patient.zone,
         status=status,
         patient=patient,
         shared=_shared(runtime, patient),
         consents=[(purpose, said[purpose]) for purpose in PURPOSES],
         recording=runtime.guide is not None,
-        may_erase=current().may(ERASE, patient.id),
+        may_erase=own and current().may(ERASE, patient.id),
         confirmation=CONFIRMATION,
         trouble=trouble,
     )
@@ -87,11 +135,7 @@ def stop_sharing(
     runtime: RuntimeDep, account: Annotated[str, Form(min_length=1, max_length=64)]
 ) -> RedirectResponse:
     """Take the patient back from one person."""
-    patient = first_patient(runtime)
-    person = account_by_id(runtime.catalog, account)
-    if person is None:
-        raise problem("not-found", "There is no such person.")
-    withdraw_grants(runtime.catalog, person, patient.id, actor=current().name)
+    stop_sharing_with(runtime, _oneself(runtime), account)
     return RedirectResponse("/mine", 303)
 
 
@@ -102,24 +146,16 @@ def consent(
     given: Annotated[Literal["yes", "no"], Form()],
 ) -> RedirectResponse:
     """Write down that the patient agrees, or withdraws."""
-    patient = first_patient(runtime)
-    record_consent(
-        runtime.catalog,
-        patient.id,
-        purpose,
-        given=given == "yes",
-        version=WORDING,
-        author=current().name,
-    )
+    write_consent(runtime, _oneself(runtime), purpose, given=given == "yes")
     return RedirectResponse("/mine", 303)
 
 
 @router.post("/mine/delete")
 def delete(runtime: RuntimeDep, confirm: Annotated[str, Form(max_length=20)] = "") -> HTMLResponse:
     """Delete everything about the patient, once that was typed."""
-    patient = first_patient(runtime)
+    patient = _oneself(runtime)
     if confirm.strip() != CONFIRMATION:
-        return _mine(runtime, trouble="confirm", status=422)
+        return sharing_page(runtime, patient, trouble="confirm", status=422)
     try:
         erase(runtime, patient)
     except StorageError as error:

@@ -47,6 +47,11 @@ def first_patient(runtime: Runtime) -> Patient:
     return patients[0]
 
 
+def sees_many(runtime: Runtime) -> bool:
+    """Return whether whoever asks sees several patients, so that "my data" would name none."""
+    return len(visible_patients(runtime.catalog)) > 1
+
+
 def note_words(note: Annotation) -> str:
     """Return what was noted, in words."""
     return texts.text(f"note.kind.{note.kind}", level=note.body.get("level", ""))

@@ -21,7 +21,7 @@ from api.runtime import Runtime, RuntimeDep
 from api.settings import Settings, config_file
 from api.web import reference, texts
 from api.web.charts import BarChart, DayValue, bar_chart, last_days
-from api.web.pages import episodes_per_h, first_patient, render
+from api.web.pages import episodes_per_h, first_patient, render, sees_many
 from ingest.alerts import AlertKind
 from processing.summary.types import DaySummary
 from processing.types import Episode
@@ -163,8 +163,12 @@ def snooze_alert(
 @router.get("/")
 def today(runtime: RuntimeDep, noted: Annotated[str, Query(max_length=64)] = "") -> Response:
     """Return the Today page; on the first run, the one that pairs."""
+    if not runtime.catalog.patients():
+        return render(runtime, "nobody.html", "today", zone=runtime.settings.zone_name)
     if runtime.desk is not None:
         return RedirectResponse("/setup", 303)
+    if sees_many(runtime):
+        return RedirectResponse("/clinic", 303)
     patient = first_patient(runtime)
     now = queries.today_in(patient.zone)
     # the days that are over, and today

@@ -30,17 +30,28 @@ class PostureParams:
     flexion_on_deg: float = 25.0
     """Onset for bending forward alone, which is how people read."""
     duration_min_s: float = 5.0
-    """Least time for which the head is held still away from N; above most voluntary gazes. Turning
-    away and back does not count: a stiff neck takes 2 s each way, so that every look over the
-    shoulder would last 5 s. Smaller takes looks for postures, larger loses short pulls."""
+    """Least time for which the head is held still away from N, from beyond `theta_on_deg` on; above
+    most voluntary gazes. Turning away and back does not count: a stiff neck takes 2 s each way, so
+    that every look over the shoulder would last 5 s. Smaller takes looks for postures, larger loses
+    short pulls."""
     still_break_s: float = 1.0
     """Interruptions of stillness up to this, which is what is left of a jerk after the low-pass,
     do not begin the hold anew. Smaller loses postures with jerks, larger bridges quick turns."""
     gap_merge_s: float = 2.0
-    """Episodes closer than this are one; longer stretches that cannot be judged end an episode."""
+    """Episodes closer than this are one: the head near N, or nothing known, for longer ends one."""
+    carry_s: float = 6.0
+    """Inside a gate nothing begins and nothing counts, but how far the head is from N is known: an
+    episode goes on through a gate up to this long while it stays away. A lean or a turn of the
+    chair lasts up to 2.5 s, its gate 3 s more (window and pads). Smaller cuts a pull in two at each
+    of them, larger joins what lies before and after a walk, and delays the end of every episode."""
     rate_median_max_dps: float = 10.0
     """Largest median relative rate (low-passed, so tremor does not count) of a posture, and the
     rate below which the head is held still."""
+    place_deg: float = 10.0
+    """A hold stays within this of its own mean direction so far: what counts as one direction, as
+    10° count as neutral. Rate alone takes the slow beginning and end of a stiff neck's look for
+    holding. Smaller cuts holds at jerks (with 20 a minute 8° loses one pull in thirty), larger
+    joins a look to its way there."""
     direction_cos_min: float = 0.8
     """Least cosine between the median deviation and d for the label `dystonic`."""
     sigma_max_deg: float = 10.0
@@ -68,37 +79,53 @@ class PostureState:
 
     points: FloatArray
     """(m, 8) block means."""
+    known: BoolArray
+    """(m,) the angles of at least half of the rows are known."""
     judged: BoolArray
-    """(m,) at least half of the rows could be judged."""
+    """(m,) at least half of the rows count as well: known, and outside of gates."""
     k_point: int
     """Number of the first waiting point; point p has rows 10 p .. 10 p + 9."""
     counters: IntArray
-    """(8,): mode, first, last and peak point of the open episode, points gathered; still points of
-    the hold under way, its last one, and the still points of the longest hold."""
+    """(9,): mode, first, last and peak point of the open episode, points gathered; still points of
+    the hold under way, its last one, and the still points of the longest hold; the last point at
+    which the head was away, whether it counted or not."""
     sums: FloatArray
-    """(6,): largest deviation; sums of deviation, flexion, lateral, rotation, sigma."""
+    """(9,): largest deviation; sums of deviation, flexion, lateral, rotation, sigma; of the hold
+    under way the sums of flexion, lateral, rotation."""
     histograms: IntArray
     """(5, 720): flexion, lateral, rotation, deviation, rate."""
 
 
 @kernel()
 def block_means(
-    angles: FloatArray, w: FloatArray, usable: BoolArray, points: FloatArray, judged: BoolArray
+    angles: FloatArray,
+    w: FloatArray,
+    seen: BoolArray,
+    counting: BoolArray,
+    points: FloatArray,
+    known: BoolArray,
+    judged: BoolArray,
 ) -> None:
-    """Fill points (m, 8) from angles (10 m, 5) and rates (10 m, 3) of the usable rows."""
+    """Fill points (m, 8) from angles (10 m, 5) and rates (10 m, 3) of the rows that were seen.
+
+    `counting` rows are among them: those outside of gates.
+    """
     for p in range(points.shape[0]):
         n = 0
+        m = 0
         for j in range(COLUMNS):
             points[p, j] = 0.0
         for i in range(p * POINT_ROWS, (p + 1) * POINT_ROWS):
-            if usable[i]:
+            if seen[i]:
                 n += 1
+                m += 1 if counting[i] else 0
                 for j in range(5):
                     points[p, j] += angles[i, j]
                 for j in range(3):
                     points[p, 5 + j] += w[i, j]
-        judged[p] = 2 * n >= POINT_ROWS
-        if judged[p]:
+        known[p] = 2 * n >= POINT_ROWS
+        judged[p] = 2 * m >= POINT_ROWS
+        if known[p]:
             for j in range(COLUMNS):
                 points[p, j] /= n
 
@@ -106,6 +133,7 @@ def block_means(
 @kernel()
 def follow(
     points: FloatArray,
+    known: BoolArray,
     judged: BoolArray,
     p_first: int,
     taps: FloatArray,
@@ -113,7 +141,9 @@ def follow(
     theta_off: float,
     flexion_on: float,
     gap_points: int,
+    carry_points: int,
     still_dps: float,
+    place_deg: float,
     still_gap_points: int,
     counters: IntArray,
     sums: FloatArray,
@@ -132,27 +162,36 @@ def follow(
     value = np.empty(COLUMNS)
     for row in range(from_row, points.shape[0] - half):
         p = p_first + row
-        usable = judged[row]
-        on = off = True
-        if usable:
+        mode = counters[0]
+        away = off = False
+        rate = deviation = limit = 0.0
+        if known[row]:
             weight = 0.0
             for j in range(COLUMNS):
                 value[j] = 0.0
             for t in range(-half, half + 1):
-                if judged[row + t]:
+                if known[row + t]:
                     weight += taps[half + t]
                     for j in range(COLUMNS):
                         value[j] += taps[half + t] * points[row + t, j]
             for j in range(COLUMNS):
                 value[j] /= weight
+            rate = np.sqrt(value[5] * value[5] + value[6] * value[6] + value[7] * value[7])
             deviation = value[3]
             aside = np.sqrt(value[1] * value[1] + value[2] * value[2])
             bent = value[0] > 0.0 and aside < theta_off
-            on = deviation >= (flexion_on if bent else theta_on)
+            limit = flexion_on if bent else theta_on
             off = deviation < theta_off
-        mode = counters[0]
-        grow = usable and ((mode == _OPEN and not off) or (mode != _OPEN and on))
-        if grow:
+            away = not off if mode == _OPEN else deviation >= limit
+        lapsed = p - counters[6] > still_gap_points
+        still = away and rate < still_dps
+        if still and counters[5] > 0 and not lapsed:
+            from_there = 0.0
+            for j in range(3):
+                moved = value[j] - sums[6 + j] / counters[5]
+                from_there += moved * moved
+            still = from_there <= place_deg * place_deg
+        if away and judged[row]:
             if not writable:
                 return row, _WRITES
             if mode == _IDLE:
@@ -169,6 +208,7 @@ def follow(
             counters[0] = _OPEN
             counters[2] = p
             counters[4] += 1
+            counters[8] = p
             if value[3] > sums[0]:
                 sums[0] = value[3]
                 counters[3] = p
@@ -177,22 +217,31 @@ def follow(
             sums[3] += value[1]
             sums[4] += value[2]
             sums[5] += value[4]
-            rate = np.sqrt(value[5] * value[5] + value[6] * value[6] + value[7] * value[7])
-            if rate < still_dps:
-                if p - counters[6] > still_gap_points:
+            # as an episode does, a hold begins beyond the one threshold and lasts to the other
+            if still and (deviation >= limit or (counters[5] > 0 and not lapsed)):
+                if lapsed or counters[5] == 0:
                     counters[5] = 0
+                    sums[6] = sums[7] = sums[8] = 0.0
                 counters[5] += 1
                 counters[6] = p
                 counters[7] = max(counters[7], counters[5])
+                for j in range(3):
+                    sums[6 + j] += value[j]
             for j in range(3):
                 b = min(_BINS - 1, max(0, int((value[j] - _AXES_LOW) / _WIDTH)))
                 histograms[j, b] += 1
             histograms[3, min(_BINS - 1, int(value[3] / _WIDTH))] += 1
             histograms[4, min(_BINS - 1, int(rate / _WIDTH))] += 1
         elif mode != _IDLE:
-            if mode == _OPEN and usable:
+            if away:
+                # inside a gate: it goes on, and so does a hold, but neither gains by it
+                counters[0] = _OPEN
+                counters[8] = p
+                if still and not lapsed:
+                    counters[6] = p
+            elif off:
                 counters[0] = _GAP
-            if p - counters[2] > gap_points:
+            if p - counters[8] > gap_points or p - counters[2] > carry_points:
                 counters[0] = _IDLE
                 return row + 1, p
     return max(from_row, points.shape[0] - half), _GOES_ON
@@ -202,10 +251,11 @@ def start() -> PostureState:
     """Return the state before the first row."""
     return PostureState(
         points=np.zeros((HALF_TAPS, COLUMNS)),
+        known=np.zeros(HALF_TAPS, dtype=np.bool_),
         judged=np.zeros(HALF_TAPS, dtype=np.bool_),
         k_point=-HALF_TAPS,
-        counters=np.zeros(8, dtype=np.int64),
-        sums=np.zeros(6),
+        counters=np.zeros(9, dtype=np.int64),
+        sums=np.zeros(9),
         histograms=np.zeros((5, _BINS), dtype=np.int64),
     )
 
@@ -283,14 +333,17 @@ def advance(
     params: PostureParams,
     state: PostureState,
     points: FloatArray,
+    known: BoolArray,
     judged: BoolArray,
     rate_hz: float,
 ) -> tuple[PostureState, list[tuple[int, IntArray, FloatArray, IntArray]]]:
     """Feed block means; return the episodes that ended, with the deciding row of each."""
     taps = gaussian_taps(params.lowpass_hz, rate_hz / POINT_ROWS, HALF_TAPS)
     gap_points = round(params.gap_merge_s * rate_hz / POINT_ROWS)
+    carry_points = round(params.carry_s * rate_hz / POINT_ROWS)
     still_gap_points = round(params.still_break_s * rate_hz / POINT_ROWS)
     all_points = np.concatenate((state.points, points))
+    all_known = np.concatenate((state.known, known))
     all_judged = np.concatenate((state.judged, judged))
     counters, sums = state.counters.copy(), state.sums.copy()
     # most of the time no posture is under way: the histograms are copied when they are counted up
@@ -300,6 +353,7 @@ def advance(
     while True:
         row, decided = follow(
             all_points,
+            all_known,
             all_judged,
             state.k_point,
             taps,
@@ -307,7 +361,9 @@ def advance(
             params.theta_off_deg,
             params.flexion_on_deg,
             gap_points,
+            carry_points,
             params.rate_median_max_dps,
+            params.place_deg,
             still_gap_points,
             counters,
             sums,
@@ -326,6 +382,7 @@ def advance(
     done = max(0, all_points.shape[0] - 2 * HALF_TAPS)
     rest = PostureState(
         points=all_points[done:].copy(),
+        known=all_known[done:].copy(),
         judged=all_judged[done:].copy(),
         k_point=state.k_point + done,
         counters=counters,

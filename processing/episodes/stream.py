@@ -78,11 +78,14 @@ def _postures(
     count = max(0, rows.k_gate - state.k_angles) // posture.POINT_ROWS
     k_end = state.k_angles + count * posture.POINT_ROWS
     block = angles[: k_end - state.k_angles]
-    points, judged = np.empty((count, posture.COLUMNS)), np.empty(count, dtype=np.bool_)
-    usable = ~rows.bad(state.k_angles, k_end) & np.isfinite(block[:, 0])
-    w = rows.w[state.k_angles - rows.k0 : k_end - rows.k0]
-    posture.block_means(block, w, usable, points, judged)
-    rest, ended = posture.advance(params.posture, state.posture, points, judged, params.rate_hz)
+    points = np.empty((count, posture.COLUMNS))
+    known, judged = np.empty(count, dtype=np.bool_), np.empty(count, dtype=np.bool_)
+    span = slice(state.k_angles - rows.k0, k_end - rows.k0)
+    seen = ~rows.invalid[span] & np.isfinite(block[:, 0])
+    posture.block_means(block, rows.w[span], seen, ~rows.gated[span], points, known, judged)
+    rest, ended = posture.advance(
+        params.posture, state.posture, points, known, judged, params.rate_hz
+    )
     if final and posture.is_open(rest):
         ended.append((rows.k_gate, rest.counters, rest.sums, rest.histograms))
     decisions = []

@@ -7,7 +7,7 @@ import numpy as np
 
 from processing.types import Episode, FloatArray
 
-DETECTOR_VERSION = "2"
+DETECTOR_VERSION = "3"
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,10 @@ async function follow(root) {
     part("start").hidden = busy;
     part("answer").hidden = view.state !== "waiting";
     part("again-on").hidden = view.poses.length === 0;
+    part("silent").hidden = view.sending;
+    for (const button of root.querySelectorAll("[data-needs-sensors]")) {
+      /** @type {HTMLButtonElement} */ (button).disabled = !view.sending;
+    }
     for (const button of root.querySelectorAll("[data-pose]")) {
       /** @type {HTMLElement} */ (button).hidden = !view.poses.includes(button.getAttribute("data-pose"));
     }

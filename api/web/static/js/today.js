@@ -34,8 +34,7 @@ bus.addEventListener("progress", (event) => {
   box.hidden = !running && !compiling && progress.state !== "failed";
   const bar = /** @type {HTMLProgressElement} */ (box.querySelector("progress"));
   bar.hidden = progress.state === "failed";
-  if (compiling) bar.removeAttribute("value");
-  else bar.value = progress.fraction;
+  bar.value = progress.fraction;
   const line = /** @type {HTMLElement} */ (box.querySelector("p"));
   if (compiling) line.textContent = text("demo.compiling");
   else line.textContent = running

@@ -152,3 +152,40 @@ def test_who_records_on_is_named_and_nothing_is_deleted(
     assert refused.status_code == 409
     assert "nothing was deleted" in refused.json()["detail"]
     assert patient.get(f"{P}/streams").json()["items"][0]["samples"] == 1000
+
+
+def test_a_clinician_of_two_patients_opens_the_right_one(runtime: Runtime) -> None:
+    catalog = runtime.catalog
+    add_grant(
+        catalog, account_named(catalog, "clinician"), "p2", identified=True, expires_ns=None,
+        actor="test",
+    )  # fmt: skip
+    doctor = logged_in(runtime, "clinician")
+    for path in ("/", "/mine", "/mine/looked"):
+        answer = doctor.get(path)
+        assert (answer.status_code, answer.headers.get("location")) == (303, "/clinic"), path
+    said = {"purpose": "research", "given": "no"}
+    assert doctor.post("/mine/consent", data=said).status_code == 409
+    home = "/clinic/patients/p2/sharing"
+    assert f'action="{home}/consent"' in doctor.get(home).text
+    assert "DELETE" not in doctor.get(home).text
+    assert doctor.post(f"{home}/consent", data=said).headers["location"] == home
+    assert is_withdrawn(catalog, "p2", "research")
+    assert not is_withdrawn(catalog, "p1", "research")
+    for patient, noted in (("p2", True), ("p1", False)):
+        log = doctor.get(f"/clinic/patients/{patient}/sharing/looked").text
+        assert ("does not agree" in log) is noted
+    own = account_named(catalog, "clinician").id
+    assert doctor.post(f"{home}/stop-sharing", data={"account": own}).status_code == 303
+    assert doctor.get(home).status_code == 404, "given back"
+
+
+def test_after_everything_is_deleted_the_first_page_says_how_to_begin(
+    folder: Path, tmp_path: Path
+) -> None:
+    for made in runtime_on(Path(shutil.copytree(folder, tmp_path / "record"))):
+        for patient in made.catalog.patients():
+            sharing.erase(made, patient)
+        page = client_of(made).get("/")
+        assert page.status_code == 200
+        assert "necktrace up" in page.text

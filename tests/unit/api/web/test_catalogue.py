@@ -109,7 +109,8 @@ def outside(client: TestClient, path: str) -> list[str]:
 PAGES = [
     "/", "/history", "/history/{day}", "/episodes", "/no-such-page", "/clinic",
     "/clinic/patients/p1", "/clinic/patients/p2?figure=jerk", "/clinic/patients/p3",
-    "/clinic/patients/p1/episodes",
+    "/clinic/patients/p1/episodes", "/clinic/patients/p1/sharing",
+    "/clinic/patients/p2/sharing/looked",
     "/data", "/about", "/docs", "/docs/columns", "/week", "/mine", "/mine/looked", "/exercises",
     "/exercises/play", "/setup", "/account", "/account/phone", "/account/people", "/account/log",
     "/login",

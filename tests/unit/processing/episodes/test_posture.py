@@ -1,11 +1,14 @@
 """Sustained postures: hysteresis, duration, merging, labels, and when nothing can be said."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from processing.episodes import posture
 from processing.types import BoolArray, CervicalAngles, Episode, FloatArray
+from tests.oracles import postures as oracle
 from tests.support.detection import final, run
 from tests.support.motion import add_tremor, angles, quiet
 
@@ -130,6 +133,78 @@ def test_a_head_that_keeps_moving_is_no_posture_but_a_trembling_one_is() -> None
     assert len(postures(block, w=trembling)) == 1
 
 
+def gate(begin_s: float, end_s: float) -> BoolArray:
+    t = np.arange(N) / 100.0
+    return (t >= begin_s) & (t < end_s)
+
+
+def test_a_lean_does_not_cut_a_posture_in_two_and_nothing_counts_in_its_gate() -> None:
+    block = turned(held(5.0, 55.0, 25.0))
+    whole, leant = postures(block), postures(block, gated=gate(20.0, 25.0))
+    assert [e.start_ns for e in leant] == [e.start_ns for e in whole]
+    assert [e.end_ns for e in leant] == [e.end_ns for e in whole]
+    lost = whole[0].features["held_still_s"] - leant[0].features["held_still_s"]
+    assert lost == pytest.approx(5.0, abs=0.2)
+    dose = [e.features["dose_deg_min"] for e in (*whole, *leant)]
+    assert dose[0] - dose[1] == pytest.approx(25.0 * 5.0 / 60.0, rel=0.02)
+
+
+def test_a_hold_goes_on_through_a_gate_and_does_not_begin_in_one() -> None:
+    (episode,) = postures(turned(held(10.0, 21.0, 25.0)), gated=gate(13.5, 17.5))
+    assert episode.features["held_still_s"] < 8.0
+    assert postures(turned(held(10.0, 18.0, 25.0)), gated=gate(13.5, 18.5)) == []
+    moving = quiet(60.0, sd_dps=1.0)
+    moving[1350:1750, 1] += 20.0
+    block = turned(held(10.0, 21.0, 25.0))
+    assert postures(block, gated=gate(13.5, 17.5), w=moving) == [], "it moved meanwhile"
+
+
+def test_coming_back_to_neutral_inside_a_gate_ends_it() -> None:
+    away = np.maximum(held(5.0, 20.0, 25.0), held(23.5, 40.0, 25.0))
+    assert len(postures(turned(away), gated=gate(19.0, 24.5))) == 2
+    short = np.maximum(held(5.0, 20.0, 25.0), held(20.8, 40.0, 25.0))
+    assert len(postures(turned(short), gated=gate(19.0, 23.0))) == 1
+
+
+def drawn(seed: int) -> tuple[FloatArray, BoolArray, BoolArray]:
+    """Points of a wandering head, with holes and gates of all lengths."""
+    rng = np.random.default_rng(seed)
+    m = 3000
+    points = np.zeros((m, posture.COLUMNS))
+    for j, scale in ((0, 12.0), (1, 8.0), (2, 18.0)):
+        knots = scale * rng.standard_normal(m // 15 + 2)
+        points[:, j] = np.interp(np.arange(m), 15.0 * np.arange(knots.size), knots)
+    points[:, 3] = np.linalg.norm(points[:, :3], axis=1)
+    points[:, 4] = 3.0
+    points[:, 5:] = rng.choice([1.0, 12.0], (m // 10, 1), p=[0.8, 0.2]).repeat(10, axis=0)
+    known, gated = np.ones(m, dtype=np.bool_), np.zeros(m, dtype=np.bool_)
+    for mask, value, longest in ((known, False, 40), (gated, True, 90)):
+        for begin in rng.integers(0, m, 30):
+            mask[begin : begin + rng.integers(1, longest)] = value
+    points[~known] = 0.0
+    return points, known, known & ~gated
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_kernel_equals_the_plain_words(seed: int) -> None:
+    points, known, judged = drawn(seed)
+    wanted = oracle.postures(points, known, judged)
+    assert len(wanted) > 15
+    nothing = np.zeros(posture.HALF_TAPS, dtype=np.bool_)
+    padded = np.concatenate((points, np.zeros((posture.HALF_TAPS, posture.COLUMNS))))
+    there, counting = np.concatenate((known, nothing)), np.concatenate((judged, nothing))
+    rng = np.random.default_rng(seed)
+    for edges in ([], sorted(rng.integers(0, len(padded), 40).tolist())):
+        state, found = posture.start(), []
+        for begin, end in pairwise([0, *edges, len(padded)]):
+            part = slice(begin, end)
+            state, ended = posture.advance(
+                posture.PostureParams(), state, padded[part], there[part], counting[part], 100.0
+            )
+            found += [oracle.Posture(*(int(c[i]) for i in (1, 2, 3, 4, 7))) for _, c, _, _ in ended]
+        assert found == wanted
+
+
 def test_poor_heading_a_gate_and_missing_samples_end_an_episode() -> None:
     block = turned(held(5.0, 55.0, 25.0))
     sigma = block.heading_sigma_deg.copy()
@@ -137,9 +212,7 @@ def test_poor_heading_a_gate_and_missing_samples_end_an_episode() -> None:
     first, second = postures(replace(block, heading_sigma_deg=sigma))
     assert first.end_ns * 1e-9 == pytest.approx(20.0, abs=0.2)
     assert second.start_ns * 1e-9 == pytest.approx(30.0, abs=0.2)
-    gated = np.zeros(N, dtype=np.bool_)
-    gated[2000:3000] = True
-    assert len(postures(block, gated=gated)) == 2
+    assert len(postures(block, gated=gate(20.0, 30.0))) == 2
     valid = block.valid.copy()
     valid[2000:2300] = False
     rotation = block.rotation_right_deg.copy()
