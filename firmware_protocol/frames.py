@@ -50,10 +50,13 @@ class Frames:
     """(F,) rows of `definition.FRAME_HEADER`."""
     source: Int64Array
     """(F,) position of each frame in the batch of notifications."""
-    offsets: Int64Array
-    """(F + 1,) row in `samples` where each frame starts; the last is N."""
     samples: Int16Array
     """(N, columns) int16 counts."""
+
+    @property
+    def offsets(self) -> Int64Array:
+        """Return (F + 1,) int64, row in `samples` where each frame starts; the last is N."""
+        return np.concatenate(([0], np.cumsum(self.headers["n"], dtype=np.int64)))
 
     @property
     def frame_type(self) -> ByteArray:
@@ -98,14 +101,12 @@ class Frames:
     @property
     def sample_frame(self) -> Int64Array:
         """Return (N,) int64, the frame of each sample."""
-        return np.repeat(np.arange(self.source.size, dtype=np.int64), np.diff(self.offsets))
+        return np.repeat(np.arange(self.source.size, dtype=np.int64), self.headers["n"])
 
     @property
     def sample_index(self) -> Int64Array:
         """Return (N,) int64, index of each sample since boot, wrapped like the counter itself."""
-        within = np.arange(self.samples.shape[0]) - np.repeat(
-            self.offsets[:-1], np.diff(self.offsets)
-        )
+        within = np.arange(self.samples.shape[0]) - self.offsets[self.sample_frame]
         first = self.headers["index0"].astype(np.int64)
         return np.asarray((first[self.sample_frame] + within) % INDEX_MODULUS, dtype=np.int64)
 
@@ -130,7 +131,8 @@ class FrameBatch:
 
 
 _RATES = np.array([RATE_HZ.get(code, np.nan) for code in range(256)])
-_SAMPLE_SIZE = {int(kind): layout.size for kind, layout in SAMPLE_LAYOUTS.items()}
+_SAMPLE_SIZE = {MAJOR << 4 | int(kind): layout.size for kind, layout in SAMPLE_LAYOUTS.items()}
+"""Bytes of a sample, by the first byte of a frame."""
 _HEADER_SIZE = FRAME_HEADER.size
 _N_AT = dict(zip((f.name for f in FRAME_HEADER.fields), FRAME_HEADER.offsets(), strict=True))["n"]
 _IMU6_COLUMNS = 6
@@ -210,95 +212,93 @@ def decode_frames(notifications: Sequence[Bytes]) -> FrameBatch:
     A second of one sensor is some eight frames, so what counts is the price of a call. Frames are
     told apart one by one and their bytes joined by kind; an array is then a view of what is joined.
     """
-    chosen: dict[int, list[tuple[int, Bytes]]] = {}
+    chosen: dict[int, list[int]] = {}
     unknown: list[bytes] = []
     discarded: dict[DiscardReason, int] = {}
     for position, data in enumerate(notifications):
-        kind = _kind_of(data)
-        if isinstance(kind, DiscardReason):
-            discarded[kind] = discarded.get(kind, 0) + 1
-        elif kind in _SAMPLE_SIZE:
-            chosen.setdefault(kind, []).append((position, data))
-        else:
+        size = len(data)
+        # a whole frame, as nearly all are
+        if _HEADER_SIZE < size <= ATT_MAX_VALUE:
+            first = data[0]
+            if size == _HEADER_SIZE + data[_N_AT] * _SAMPLE_SIZE.get(first, 0):
+                chosen.setdefault(first & 0x0F, []).append(position)
+                continue
+        reason = _discarded(data)
+        if reason is None:
             unknown.append(bytes(data))
-    event_headers, event_bytes = _parted(chosen.get(FrameType.EVENT, ()))
-    return FrameBatch(
-        imu=_imu_frames(chosen.get(FrameType.IMU6, []), chosen.get(FrameType.IMU9, [])),
-        quaternions=_frames(chosen.get(FrameType.QUATERNION, ()), _QUATERNION_COLUMNS),
-        event_headers=event_headers.repeat(event_headers["n"]),
-        events=np.frombuffer(event_bytes, dtype=EVENT.dtype),
-        unknown=tuple(unknown),
-        discarded=discarded,
-    )
+        else:
+            discarded[reason] = discarded.get(reason, 0) + 1
+    imu = _imu_frames(notifications, chosen.get(FrameType.IMU6, []), chosen.get(FrameType.IMU9, []))
+    quaternions = _frames(notifications, chosen.get(FrameType.QUATERNION, []), _QUATERNION_COLUMNS)
+    event_headers, events = _NO_EVENTS
+    if FrameType.EVENT in chosen:
+        event_headers, event_bytes = _parted(notifications, chosen[FrameType.EVENT])
+        event_headers = event_headers.repeat(event_headers["n"])
+        events = np.frombuffer(event_bytes, dtype=EVENT.dtype)
+    return FrameBatch(imu, quaternions, event_headers, events, tuple(unknown), discarded)
 
 
-def _kind_of(data: Bytes) -> int | DiscardReason:
-    """Return the type of a notification that is a whole frame, else why it is none."""
+def _discarded(data: Bytes) -> DiscardReason | None:
+    """Return why a notification is no whole frame of a known type; None: its type is unknown."""
     size = len(data)
     if size > ATT_MAX_VALUE:
         return DiscardReason.OVERSIZE
     if size == 0:
         return DiscardReason.TOO_SHORT
-    version_type = data[0]
-    if version_type >> 4 != MAJOR:
+    if data[0] >> 4 != MAJOR:
         return DiscardReason.WRONG_MAJOR
-    kind = version_type & 0x0F
-    sample_size = _SAMPLE_SIZE.get(kind)
-    if sample_size is None:
-        return kind
+    if data[0] not in _SAMPLE_SIZE:
+        return None
     if size < _HEADER_SIZE:
         return DiscardReason.TOO_SHORT
-    n = data[_N_AT]
-    if n == 0:
-        return DiscardReason.NO_SAMPLES
-    return kind if size == _HEADER_SIZE + n * sample_size else DiscardReason.LENGTH_MISMATCH
+    return DiscardReason.LENGTH_MISMATCH if data[_N_AT] else DiscardReason.NO_SAMPLES
 
 
-def _parted(frames: Sequence[tuple[int, Bytes]]) -> tuple[NDArray[np.void], bytes]:
+def _parted(notifications: Sequence[Bytes], at: Sequence[int]) -> tuple[NDArray[np.void], bytes]:
     """Return the headers of whole frames, and the bytes of all their samples."""
-    headers = b"".join([data[:_HEADER_SIZE] for _, data in frames])
-    samples = b"".join([data[_HEADER_SIZE:] for _, data in frames])
+    frames = [notifications[position] for position in at]
+    headers = b"".join([data[:_HEADER_SIZE] for data in frames])
+    samples = b"".join([data[_HEADER_SIZE:] for data in frames])
     return np.frombuffer(headers, dtype=FRAME_HEADER.dtype), samples
 
 
-def _frames(frames: Sequence[tuple[int, Bytes]], columns: int) -> Frames:
+def _frames(notifications: Sequence[Bytes], at: Sequence[int], columns: int) -> Frames:
     """Return frames of one type; most batches hold only one."""
-    if not frames:
+    if not at:
         return _NO_FRAMES[columns]
-    headers, body = _parted(frames)
-    source = np.array([position for position, _ in frames], dtype=np.int64)
-    offsets = np.zeros(source.size + 1, dtype=np.int64)
-    np.cumsum(headers["n"], out=offsets[1:])
+    headers, body = _parted(notifications, at)
     samples = np.frombuffer(body, dtype="<i2").reshape(-1, columns)
-    return Frames(headers, source, offsets, samples.astype(np.int16, copy=False))
+    return Frames(headers, np.array(at, dtype=np.int64), samples.astype(np.int16, copy=False))
 
 
 def _no_frames(columns: int) -> Frames:
     none = Frames(
         np.empty(0, dtype=FRAME_HEADER.dtype),
         np.empty(0, dtype=np.int64),
-        np.zeros(1, dtype=np.int64),
         np.empty((0, columns), dtype=np.int16),
     )
-    for shared in (none.headers, none.source, none.offsets, none.samples):
+    for shared in (none.headers, none.source, none.samples):
         shared.flags.writeable = False
     return none
 
 
+_NO_EVENTS = np.empty(0, dtype=FRAME_HEADER.dtype), np.empty(0, dtype=EVENT.dtype)
 _NO_FRAMES = {columns: _no_frames(columns) for columns in (_IMU6_COLUMNS, _QUATERNION_COLUMNS)}
 
 
-def _imu_frames(six: list[tuple[int, Bytes]], nine: list[tuple[int, Bytes]]) -> Frames:
+def _imu_frames(notifications: Sequence[Bytes], six: list[int], nine: list[int]) -> Frames:
     """Return frames with and without magnetometer as one, in order of arrival."""
     if not nine or not six:
-        return _frames(six or nine, _IMU9_COLUMNS if nine else _IMU6_COLUMNS)
-    parts = _frames(six, _IMU6_COLUMNS), _frames(nine, _IMU9_COLUMNS)
+        return _frames(notifications, six or nine, _IMU9_COLUMNS if nine else _IMU6_COLUMNS)
+    parts = (
+        _frames(notifications, six, _IMU6_COLUMNS),
+        _frames(notifications, nine, _IMU9_COLUMNS),
+    )
     source = np.concatenate([part.source for part in parts])
     order = np.argsort(source)
     headers = np.concatenate([part.headers for part in parts])[order]
-    offsets = np.concatenate(([0], np.cumsum(headers["n"], dtype=np.int64)))
-    samples = np.full((int(offsets[-1]), _IMU9_COLUMNS), MAG_MISSING, dtype=np.int16)
+    samples = np.full((int(headers["n"].sum()), _IMU9_COLUMNS), MAG_MISSING, dtype=np.int16)
     with_mag = np.repeat(order >= len(six), headers["n"])
     samples[~with_mag, :_IMU6_COLUMNS] = parts[0].samples
     samples[with_mag] = parts[1].samples
-    return Frames(headers, source[order], offsets, samples)
+    return Frames(headers, source[order], samples)

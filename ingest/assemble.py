@@ -4,6 +4,7 @@ The live collector and the replay of a record build blocks by the same `Timeline
 facts (index, device time, arrival, counts), so both give the same numbers.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -158,11 +159,6 @@ class Run:
     """No later sample arrived before it."""
     stepped: bool = False
 
-    @property
-    def end_index(self) -> int:
-        """One past the last index."""
-        return self.first_index + int(self.samples.shape[0])
-
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -252,7 +248,7 @@ class Timeline:
         timed = self._place(boot, anchors)
         if not samples.shape[0]:
             return []
-        if not timed.breaks.any():
+        if not np.count_nonzero(timed.breaks):
             return [Piece(si_block(self.layout, timed.t_ns, samples), new_axis=False)]
         ends = np.cumsum(anchors.n_samples)
         starts = [0, *(int(ends[i - 1]) for i in np.flatnonzero(timed.breaks) if i > 0)]
@@ -338,14 +334,39 @@ def part_of(packet: SensorPacket, begin: int, end: int, rate_hz: float) -> Senso
     )
 
 
-def live_run(packet: SensorPacket, skip: int, rate_hz: float, utc_offset_ns: int) -> Run:
-    """Return the part of a packet that is ahead of everything before it, as a live run."""
-    part = packet if skip == 0 else part_of(packet, skip, packet.n, rate_hz)
-    return Run(
-        first_index=part.first_index,
-        device_us=device_time_us(part, rate_hz),
-        host_ns=arrival_ns(part.host_mono_ns, utc_offset_ns),
-        samples=part.samples,
-        live=True,
-        stepped=part.clock_stepped,
+def live_anchors(
+    packet: SensorPacket, skip: int, rate_hz: float, utc_offset_ns: int
+) -> clock.Anchors:
+    """Return the notifications of a packet as the clock takes them, without `skip` first rows.
+
+    They are ahead of everything before them: live.
+    """
+    if packet.further is None:
+        part = packet if skip == 0 else part_of(packet, skip, packet.n, rate_hz)
+        rows: Sequence[int] = [skip]
+        device_us: Sequence[int] = [device_time_us(part, rate_hz)]
+        hosts: Sequence[int] = [packet.host_mono_ns]
+    else:
+        rows = (0, *packet.further.rows)
+        device_us = (device_time_us(packet, rate_hz), *packet.further.device_us)
+        hosts = (packet.host_mono_ns, *packet.further.host_mono_ns)
+        if skip:
+            k = bisect_right(rows, skip) - 1
+            first_us = device_us[k] + round((skip - rows[k]) * 1e6 / rate_hz)
+            rows, device_us = (skip, *rows[k + 1 :]), (first_us, *device_us[k + 1 :])
+            hosts = hosts[k:]
+    n = len(rows)
+    stepped = np.zeros(n, dtype=np.bool_)
+    stepped[0] = packet.clock_stepped and skip == 0
+    first = packet.first_index
+    table = np.array(
+        (
+            [first + row for row in rows],
+            [b - a for a, b in zip(rows, [*rows[1:], packet.n], strict=True)],
+            device_us,
+            [arrival_ns(host, utc_offset_ns) for host in hosts],
+        ),
+        dtype=np.int64,
     )
+    live = np.ones(n, dtype=np.bool_)
+    return clock.Anchors(table[0], table[1], table[2], table[3], live, stepped)

@@ -14,7 +14,7 @@ from ingest.assemble import (
     UnitCalibration,
     corrected,
     layout_of,
-    live_run,
+    live_anchors,
     round_trip,
 )
 from ingest.drivers.driver import SensorEvent, SensorPacket, StreamStarted, TimeSyncReport
@@ -193,8 +193,8 @@ class Intake:
         known = self._account.enter(packet)
         if known is None:
             return []
-        run = live_run(packet, known, self._description.rate_hz, self._offset_ns)
-        return self._timeline.place(packet.boot, [run])
+        anchors = live_anchors(packet, known, self._description.rate_hz, self._offset_ns)
+        return self._timeline.place_rows(packet.boot, anchors, packet.samples[known:])
 
     def _keep(self, pieces: Sequence[Piece]) -> None:
         self._kept.extend(pieces)

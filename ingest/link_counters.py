@@ -52,7 +52,7 @@ class LinkCounters:
         if packet.kind is PacketKind.BACKFILL:
             self.backfilled += packet.n
             return
-        self.packets += 1
+        self.packets += 1 if packet.further is None else 1 + len(packet.further.rows)
         self.samples += packet.n
         key = (packet.device_id, packet.boot, packet.stream)
         expected = self._next_index.get(key, packet.first_index)

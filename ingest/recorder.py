@@ -225,9 +225,9 @@ class Recorder:
                 if started is None:
                     raise RecordError(f"samples of {event.device_id} came before its description")
                 key = (event.device_id, event.boot, event.stream)
-                waiting.setdefault(self._stream_id(key), []).extend(
-                    self._new_parts(event, started[1])
-                )
+                rows = waiting.setdefault(self._stream_id(key), [])
+                for each in event.notifications():
+                    rows.extend(self._new_parts(each, started[1]))
                 self._note_flags(event, waiting)
             elif isinstance(event, TimeSyncReport):
                 packet = sync_packet(event, self._offset_ns)

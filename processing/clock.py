@@ -14,6 +14,7 @@ they are evaluated on the piece that was valid at their place. A better fit is a
 stepped, host suspended): a new fit begins and the packet is reported in `Timed.breaks`.
 """
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -223,7 +224,7 @@ def step(
         Strictly increasing within each stretch between `breaks`, except for packets that lie
         before the newest one: those are put on the line as it is now.
     """
-    if not (np.isfinite(nominal_period_s) and nominal_period_s > 0.0):
+    if not (math.isfinite(nominal_period_s) and nominal_period_s > 0.0):
         raise InputError(f"nominal_period_s is {nominal_period_s}; give a positive time in s")
     rows, least = survey(anchors.n_samples)
     if least < 0:

@@ -6,10 +6,10 @@ ours or another maker's, fits this: index, device time and arrival per packet, r
 scale, nothing resampled.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,9 +77,23 @@ class SensorIdentity:
     """Further plain values for the log and the device page."""
 
 
+class Further(NamedTuple):
+    """Notifications behind the first of a packet, in order."""
+
+    rows: tuple[int, ...]
+    """Row of the packet's samples at which each begins."""
+    device_us: tuple[int, ...]
+    host_mono_ns: tuple[int, ...]
+    sequence: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class SensorPacket:
-    """Samples of one notification (or one stored page), as the sensor packed them."""
+    """Samples of one notification (or one stored page), as the sensor packed them.
+
+    Notifications that came one right after the other, without a gap in their index, may be one
+    packet: an object for each costs more than decoding it.
+    """
 
     device_id: str
     boot: int
@@ -104,11 +118,34 @@ class SensorPacket:
     """The device clock is discontinuous at this packet: fit it anew."""
     lost_before: bool = False
     """The sensor lost samples before its counter, right before this packet."""
+    further: Further | None = None
+    """Notifications behind the first; times and sequence above are the first one's."""
 
     @property
     def n(self) -> int:
         """Number of samples."""
         return int(self.samples.shape[0])
+
+    def notifications(self) -> Iterator["SensorPacket"]:
+        """Yield every notification as a packet of its own."""
+        if self.further is None:
+            yield self
+            return
+        rows = self.further.rows
+        yield replace(self, samples=self.samples[: rows[0]], further=None)
+        ends = (*rows[1:], self.n)
+        for row, device_us, host_mono_ns, sequence, end in zip(*self.further, ends, strict=True):
+            yield replace(
+                self,
+                first_index=self.first_index + row,
+                device_us=device_us,
+                host_mono_ns=host_mono_ns,
+                samples=self.samples[row:end],
+                sequence=sequence,
+                clock_stepped=False,
+                lost_before=False,
+                further=None,
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """Turns the notifications of protocol v1 into events, a batch of frames in one vectorised go."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
 
-from firmware_protocol.definition import FrameFlag, StatusFlag, TimeSyncOp
+from firmware_protocol.definition import FRAME_HEADER, FrameFlag, StatusFlag, TimeSyncOp
 from firmware_protocol.errors import ProtocolError
 from firmware_protocol.frames import INDEX_MODULUS, SEQ_MODULUS, Frames, decode_frames
 from firmware_protocol.status import Status
 from firmware_protocol.timesync import TimeSync
 from ingest.drivers.driver import (
+    Further,
     PacketKind,
     SensorEvent,
     SensorPacket,
@@ -18,12 +20,15 @@ from ingest.drivers.inbox import Notification
 
 LIVE, STORED, STATUS, SYNC = range(4)
 """Channels of the inbox: Sensor Stream, Backfill, Status, Time Sync."""
+_FRAMES = frozenset({LIVE, STORED})
 
 # as plain numbers: an enumeration's & costs a microsecond, four times a frame
 _STORED = int(FrameFlag.STORED)
 _CLIP = int(FrameFlag.CLIP)
 _CLOCK_STEPPED = int(FrameFlag.CLOCK_STEPPED)
 _OVERRUN = int(FrameFlag.OVERRUN)
+_BEGINS = _CLOCK_STEPPED | _OVERRUN
+"""A frame with one of these flags begins a packet."""
 _HALF_INDEX = INDEX_MODULUS // 2
 
 
@@ -53,57 +58,85 @@ class V1Decoder:
 
     def decode(self, notifications: Sequence[Notification]) -> list[SensorEvent]:
         """Turn notifications into events, in order of arrival; frames in one vectorised go."""
-        frames = [item for item in notifications if item.channel in {LIVE, STORED}]
-        batch = decode_frames([item.data for item in frames])
+        at = [i for i, item in enumerate(notifications) if item.channel in _FRAMES]
+        batch = decode_frames([notifications[i].data for i in at])
         self.counts["frames"] += int(batch.imu.source.size)
         self.counts["malformed"] += sum(batch.discarded.values())
         self.counts["unknown"] += len(batch.unknown)
-        events: list[SensorEvent] = list(self._packets(frames, batch.imu))
-        for item in notifications:
-            if item.channel == STATUS:
-                events.extend(self._status(item))
-            elif item.channel == SYNC:
-                events.extend(self._round_trip(item))
+        events: list[SensorEvent] = list(self._packets(notifications, at, batch.imu))
+        if len(at) < len(notifications):
+            for item in notifications:
+                if item.channel == STATUS:
+                    events.extend(self._status(item))
+                elif item.channel == SYNC:
+                    events.extend(self._round_trip(item))
         return events
 
-    def _packets(self, items: Sequence[Notification], frames: Frames) -> list[SensorPacket]:
-        """Return one packet per frame; all of one START have the same columns."""
+    def _packets(
+        self, items: Sequence[Notification], at: Sequence[int], frames: Frames
+    ) -> Iterator[SensorPacket]:
+        """Yield packets; all of one START have the same columns.
+
+        Frames that came one right after the other make one packet while they go on without a gap
+        and with the same flags. A round trip or a status between two parts them: what came before
+        it acts on the clock before it.
+        """
+        if not frames.source.size:
+            return
         samples = frames.samples[:, : self.columns]
         samples.flags.writeable = False
-        packets = []
-        begin = 0
-        for source, header in zip(frames.source.tolist(), frames.headers.tolist(), strict=True):
-            _, flags, seq, index0, device_us, n, _ = header
-            item = items[source]
-            channel = item.channel
-            stored = bool(flags & _STORED) or channel == STORED
+        rows = FRAME_HEADER.codec.iter_unpack(frames.headers.tobytes())
+        _, flags, sequences, indices, device_us, counts, _ = zip(*rows, strict=True)
+        places = [at[source] for source in frames.source.tolist()]
+        channels = [items[place].channel for place in places]
+        hosts = [items[place].host_mono_ns for place in places]
+        starts = [0, *accumulate(counts)]
+        for a, b in pairwise(_parted(places, channels, flags, indices, counts)):
+            self._note_sequences(channels[a], sequences[a:b])
+            further = None
+            if b - a > 1:
+                further = Further(
+                    tuple([row - starts[a] for row in starts[a + 1 : b]]),
+                    device_us[a + 1 : b],
+                    tuple(hosts[a + 1 : b]),
+                    sequences[a + 1 : b],
+                )
+            stored = bool(flags[a] & _STORED) or channels[a] == STORED
             boot = self.report_boot if stored else self.boot
+            n = starts[b] - starts[a]
+            yield SensorPacket(
+                device_id=self.device_id,
+                boot=boot,
+                stream="imu",
+                kind=PacketKind.BACKFILL if stored else PacketKind.LIVE,
+                first_index=self._unwrapped((channels[a], boot), indices[a], n - counts[b - 1]),
+                device_us=device_us[a],
+                host_mono_ns=hosts[a],
+                samples=samples[starts[a] : starts[b]],
+                sequence=sequences[a],
+                clip=bool(flags[a] & _CLIP),
+                clock_stepped=bool(flags[a] & _CLOCK_STEPPED),
+                lost_before=bool(flags[a] & _OVERRUN),
+                further=further,
+            )
+
+    def _unwrapped(self, key: tuple[int, int], index: int, ahead: int) -> int:
+        """Return the index nearest to the last one: the counter wraps after 497 days at 100 Hz.
+
+        The last one is then that of the last frame, `ahead` of this one.
+        """
+        last = self._last_index.get(key, index)
+        found = last + (index - last + _HALF_INDEX) % INDEX_MODULUS - _HALF_INDEX
+        self._last_index[key] = found + ahead
+        return found
+
+    def _note_sequences(self, channel: int, sequences: tuple[int, ...]) -> None:
+        """Count frames that are not the next one of their channel."""
+        for seq in sequences:
             if self._next_seq.get(channel) == seq:
                 self._next_seq[channel] = (seq + 1) % SEQ_MODULUS
             else:
                 self._note_sequence(channel, seq)
-            index = last = self._last_index.get((channel, boot), index0)
-            # the index nearest to the last one: the counter wraps after 497 days at 100 Hz
-            index += (index0 - last + _HALF_INDEX) % INDEX_MODULUS - _HALF_INDEX
-            self._last_index[channel, boot] = index
-            packets.append(
-                SensorPacket(
-                    device_id=self.device_id,
-                    boot=boot,
-                    stream="imu",
-                    kind=PacketKind.BACKFILL if stored else PacketKind.LIVE,
-                    first_index=index,
-                    device_us=device_us,
-                    host_mono_ns=item.host_mono_ns,
-                    samples=samples[begin : begin + n],
-                    sequence=seq,
-                    clip=bool(flags & _CLIP),
-                    clock_stepped=bool(flags & _CLOCK_STEPPED),
-                    lost_before=bool(flags & _OVERRUN),
-                )
-            )
-            begin += n
-        return packets
 
     def _note_sequence(self, channel: int, seq: int) -> None:
         """Count a frame that is not the next one of its channel."""
@@ -160,3 +193,25 @@ class V1Decoder:
                 t4_us=t4_us,
             )
         ]
+
+
+def _parted(
+    places: Sequence[int],
+    channels: Sequence[int],
+    flags: Sequence[int],
+    indices: Sequence[int],
+    counts: Sequence[int],
+) -> list[int]:
+    """Return where packets begin among frames, and the number of frames."""
+    borders = [0]
+    for k in range(1, len(places)):
+        goes_on = (
+            places[k] == places[k - 1] + 1
+            and channels[k] == channels[k - 1]
+            and flags[k] == flags[k - 1] & ~_BEGINS
+            and indices[k] == (indices[k - 1] + counts[k - 1]) % INDEX_MODULUS
+        )
+        if not goes_on:
+            borders.append(k)
+    borders.append(len(places))
+    return borders

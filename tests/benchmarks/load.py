@@ -17,7 +17,7 @@ import numpy as np
 from vqf import VQF
 
 from firmware_protocol import RateCode, encode_frame
-from ingest.assemble import Layout, Piece, Timeline, live_run
+from ingest.assemble import Layout, Piece, Timeline, live_anchors
 from ingest.drivers.driver import SensorPacket
 from ingest.drivers.inbox import Notification
 from ingest.drivers.v1_decode import LIVE, V1Decoder
@@ -95,12 +95,12 @@ def _patient(
 
 def _placed(sensor: _Sensor, sent: list[Notification], rate_hz: float) -> list[Piece]:
     """Return one second of a sensor as samples in SI units on the clock."""
-    runs = [
-        live_run(packet, 0, rate_hz, UTC_OFFSET_NS)
-        for packet in sensor.decoder.decode(sent)
-        if isinstance(packet, SensorPacket)
-    ]
-    return sensor.timeline.place(1, runs)
+    placed: list[Piece] = []
+    for packet in sensor.decoder.decode(sent):
+        if isinstance(packet, SensorPacket):
+            anchors = live_anchors(packet, 0, rate_hz, UTC_OFFSET_NS)
+            placed += sensor.timeline.place_rows(1, anchors, packet.samples)
+    return placed
 
 
 def _to_minutes(

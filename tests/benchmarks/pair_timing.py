@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from firmware_protocol.devices.samples import SampleBlock, axes
-from ingest.assemble import ARRIVAL_CLOCK, Timeline, live_run, round_trip
+from ingest.assemble import ARRIVAL_CLOCK, Timeline, live_anchors, round_trip
 from ingest.assemble import layout_of as layout
 from ingest.drivers.driver import PacketKind, SensorPacket, TimeSyncReport
 from ingest.drivers.inbox import Notification
@@ -91,8 +91,9 @@ def errors_s(model: Model, seed: int, *, span_s: float = SPAN_S) -> tuple[np.nda
             trip = next(trips, None)
         stamped = device_s[k * model.n + (model.n - 1 if model.stamps_last else 0)]
         packet = number(k, stamped, at_ns)
-        run = live_run(packet, 0, model.rate_hz, EPOCH_NS)
-        given += [piece.block.t_ns for piece in timeline.place(1, [run])]
+        anchors = live_anchors(packet, 0, model.rate_hz, EPOCH_NS)
+        placed = timeline.place_rows(1, anchors, packet.samples)
+        given += [piece.block.t_ns for piece in placed]
     t_ns = np.concatenate(given)
     return true_s, (t_ns - EPOCH_NS) * 1e-9 - true_s
 

@@ -14,11 +14,12 @@ from ingest.assemble import (
     arrival_ns,
     device_time_us,
     layout_of,
-    live_run,
+    live_anchors,
+    part_of,
     round_trip,
     si_block,
 )
-from ingest.drivers.driver import PacketKind, SensorPacket, TimeSyncReport
+from ingest.drivers.driver import Further, PacketKind, SensorPacket, TimeSyncReport
 
 OFFSET_NS = 1_700_000_000_000_000_000
 G = 9.80665
@@ -188,10 +189,29 @@ def test_arrival_keeps_whole_microseconds() -> None:
     assert arrival_ns(123_456_789, OFFSET_NS) == OFFSET_NS + 123_456_000
 
 
-def test_live_run_leaves_out_what_is_known() -> None:
-    run = live_run(sensor_packet(), 4, 100.0, OFFSET_NS)
-    assert (run.first_index, run.device_us, run.samples.shape[0]) == (104, 5_040_000, 6)
-    assert run.end_index == 110
+def test_live_anchors_leave_out_what_is_known() -> None:
+    anchors = live_anchors(sensor_packet(clock_stepped=True), 4, 100.0, OFFSET_NS)
+    assert (anchors.first_index.tolist(), anchors.n_samples.tolist()) == ([104], [6])
+    assert anchors.device_us.tolist() == [5_040_000]
+    assert not anchors.stepped[0], "the step was before its first sample"
+    assert live_anchors(sensor_packet(clock_stepped=True), 0, 100.0, OFFSET_NS).stepped[0]
+
+
+@pytest.mark.parametrize("skip", range(10))
+def test_live_anchors_are_those_of_its_notifications(skip: int) -> None:
+    further = Further((4, 7), (5_041_000, 5_072_000), (163_456_789, 193_456_789), (2, 3))
+    packet = sensor_packet(sequence=1, further=further)
+    found = live_anchors(packet, skip, 100.0, OFFSET_NS)
+    begin, expected = 0, []
+    for each in packet.notifications():
+        known, begin = min(max(0, skip - begin), each.n), begin + each.n
+        if known < each.n:
+            part = part_of(each, known, each.n, 100.0)
+            expected.append((part.first_index, part.n, part.device_us, part.host_mono_ns))
+    rows = zip(found.first_index, found.n_samples, found.device_us, found.host_ns, strict=True)
+    assert [(i, n, us, ns) for i, n, us, ns in rows] == [
+        (i, n, us, arrival_ns(ns, OFFSET_NS)) for i, n, us, ns in expected
+    ]
 
 
 def test_round_trip_is_on_the_steady_clock() -> None:

@@ -148,10 +148,10 @@ def test_identify_start_stream_stop() -> None:
         await driver.tend()
         events = driver.decode(inbox.drain())
         packets = [e for e in events if isinstance(e, SensorPacket)]
-        assert [p.n for p in packets] == [18] * len(packets)
+        assert {each.n for p in packets for each in p.notifications()} == {18}
         assert packets[0].first_index == started.next_index
         np.testing.assert_array_equal(
-            packets[0].samples[:, 0], packets[0].first_index + np.arange(18)
+            packets[0].samples[:, 0], packets[0].first_index + np.arange(packets[0].n)
         )
         assert not packets[0].samples.flags.writeable
         trips = [e for e in events if isinstance(e, TimeSyncReport)]
@@ -173,7 +173,7 @@ def test_magnetometer_makes_nine_columns() -> None:
         assert [c.name for c in started.streams[0].channels][6:] == ["mag_x", "mag_y", "mag_z"]
         await asyncio.sleep(1)
         packets = [e for e in driver.decode(inbox.drain()) if isinstance(e, SensorPacket)]
-        assert packets[0].samples.shape == (12, 9)
+        assert next(packets[0].notifications()).samples.shape == (12, 9)
         assert BACKFILL_UUID in connection.order
 
     play(scenario, features=Feature.MAG | Feature.TIME_SYNC)
