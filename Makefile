@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 JOBS ?= 2
+# workers for tests that mostly wait: they use a quarter of two cores
+WAITING_JOBS ?= 4
 # pytest ends with 5 where no test was chosen; with ARGS a part may well be empty
 NONE_IS_FINE = $(if $(ARGS),|| [ $$? -eq 5 ])
 INFLUXD := .cache/influxd
@@ -29,7 +31,7 @@ test: install-dev influxd ## linters, type checks, import contracts and every te
 	@echo "tests, side by side:"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not realtime" -q $(ARGS) $(NONE_IS_FINE)
 	@echo "tests that work in real time and mostly wait, side by side:"
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "realtime and not browser" -q $(ARGS) $(NONE_IS_FINE)
+	@$(BIN)/python -m pytest -n $(WAITING_JOBS) --dist loadfile -m "realtime and not browser" -q $(ARGS) $(NONE_IS_FINE)
 	@echo "tests in a browser, one after the other:"
 	@$(BIN)/python -m pytest -m "realtime and browser" -q $(ARGS) $(NONE_IS_FINE)
 

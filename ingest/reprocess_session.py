@@ -19,7 +19,7 @@ from ingest.processor import MAX_BREAK_S, PoseReset, Processed, Processor, merge
 from ingest.reprocess_wear import Wear
 from ingest.sources import replay
 from processing.pipeline import PipelineParams
-from processing.types import HeadingReset, ImuBlock
+from processing.types import HeadingReset
 from storage.full_rate_files import EncodedHour, HourCollector
 from storage.record import RecordReader
 from storage.results import ResultBatch
@@ -221,26 +221,13 @@ def _take(waiting: deque[Piece], until_ns: int) -> list[Piece]:
         piece = waiting.popleft()
         block = piece.block
         n = int(np.searchsorted(block.t_ns, until_ns))
-        taken.append(dataclasses.replace(piece, block=_rows(block, 0, n)))
+        taken.append(dataclasses.replace(piece, block=block.rows(0, n)))
         if n < block.t_ns.shape[0]:
-            waiting.appendleft(Piece(_rows(block, n, block.t_ns.shape[0]), new_axis=False))
+            waiting.appendleft(Piece(block.rows(n, block.t_ns.shape[0]), new_axis=False))
             break
         if waiting and waiting[0].new_axis:
             break
     return taken
-
-
-def _rows(block: ImuBlock, a: int, b: int) -> ImuBlock:
-    if a == 0 and b == block.t_ns.shape[0]:
-        return block
-    return dataclasses.replace(
-        block,
-        t_ns=block.t_ns[a:b],
-        acc=block.acc[a:b],
-        gyr=block.gyr[a:b],
-        valid=block.valid[a:b],
-        mag=None if block.mag is None else block.mag[a:b],
-    )
 
 
 def _first_resets(

@@ -1,21 +1,28 @@
 """Compile the live chain before it is needed: compiling takes longer than a person waits."""
 
+import itertools
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from ingest.assemble import Piece, Run, Timeline, layout_of
-from ingest.processor import Processor
+from ingest.processor import PoseReset, Processor
 from processing import grid, session, synthesis
 from processing._jit import compiled_kernels
 from processing.clock import RoundTrip
 from processing.pipeline import PipelineParams, Setup
+from processing.summary import cells
 from storage.record import Channel
 
 __all__ = ["compile_chain", "compiled_kernels"]
 
-SIGNAL_S = 12.0
-"""Enough for every step of the chain to have rows to work on."""
+CALIBRATION_S = 12.0
+"""Enough for every step of the chain, and for working an alignment out, to have rows."""
+LIVING_S = 90.0
+"""Enough for a jerk, a posture, tremor, a pose taken up and a sensor that is away for a while."""
+POSE_S = (4.0, 9.0)
+AWAY_S = (14.0, 20.0)
 
 
 def compile_chain(params: PipelineParams, setup: Setup) -> None:
@@ -24,13 +31,9 @@ def compile_chain(params: PipelineParams, setup: Setup) -> None:
     Takes well under a second when all is compiled, and two to four minutes on a new installation;
     `compiled_kernels` says how far it is.
     """
-    recording = synthesis.simulate(synthesis.PatientSpec(), 1, SIGNAL_S, truth=False)
+    _live(params, setup)
+    recording = synthesis.simulate(synthesis.PatientSpec(), 1, CALIBRATION_S, truth=False)
     head, trunk = recording.blocks()
-    processor = Processor(params, setup, patient="none", zone=ZoneInfo("UTC"))
-    processor.add("head", [Piece(head, new_axis=False)])
-    processor.add("trunk", [Piece(trunk, new_axis=False)])
-    processor.step(None)
-    processor.step(None, final=True)
     grid_state = grid.start(params.grid)
     _, pair = grid.step(params.grid, grid_state, head, trunk, final=True)
     session.plan(params, pair, recording.spans)
@@ -40,3 +43,24 @@ def compile_chain(params: PipelineParams, setup: Setup) -> None:
     timeline = Timeline(layout)
     timeline.observe(1, RoundTrip(0, 0, 0, 20_000_000))
     timeline.place(1, [Run(0, 100, 30_000_000, np.zeros((10, 6), dtype=np.int16), live=True)])
+    assert timeline.report is not None
+
+
+def _live(params: PipelineParams, setup: Setup) -> None:
+    """Have somebody live for a while: what is first met in the middle of a day compiles there."""
+    spec = replace(synthesis.PatientSpec(), calibration=False)
+    head, trunk = synthesis.simulate(spec, 3, LIVING_S, truth=False).blocks()
+    processor = Processor(params, setup, patient="none", zone=ZoneInfo("UTC"))
+    t_ns = head.t_ns
+    first_ns, second_ns = (int(t_ns[0] + s * 1e9) for s in POSE_S)
+    q_th_ref = np.array([1.0, 0.0, 0.0, 0.0])
+    processor.add_reset(PoseReset(first_ns, second_ns, q_th_ref, sigma_deg=3.0))
+    away = (t_ns >= t_ns[0] + AWAY_S[0] * 1e9) & (t_ns < t_ns[0] + AWAY_S[1] * 1e9)
+    ends = [*range(0, len(t_ns), 104), len(t_ns)]
+    for start, end in itertools.pairwise(ends):
+        processor.add("head", [Piece(head.rows(start, end), new_axis=False)])
+        if not away[start:end].any():
+            processor.add("trunk", [Piece(trunk.rows(start, end), new_axis=False)])
+        processor.step(int(t_ns[end - 1]) + 100_000_000)
+    processor.step(None, final=True)
+    cells.grown(cells.empty())  # a map fills its first table only after minutes

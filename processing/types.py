@@ -6,7 +6,7 @@ earth (e) coordinates. Right and left are the patient's. Earth is east-north-up.
 arrays and None in records, never zero.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -79,6 +79,19 @@ class ImuBlock:
         if valid is not None:
             ok = np.logical_and(ok, valid)
         return cls(t_ns=t, acc=a, gyr=g, valid=ok, rate_hz=float(rate_hz), mag=m)
+
+    def rows(self, start: int, stop: int) -> "ImuBlock":
+        """Return the samples from `start` up to before `stop`; the arrays are shared."""
+        if start == 0 and stop == self.t_ns.shape[0]:
+            return self
+        return replace(
+            self,
+            t_ns=self.t_ns[start:stop],
+            acc=self.acc[start:stop],
+            gyr=self.gyr[start:stop],
+            valid=self.valid[start:stop],
+            mag=None if self.mag is None else self.mag[start:stop],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,9 @@ PERSON = BodySpec(
 
 @asynccontextmanager
 async def guided(folder: Path) -> AsyncIterator[tuple[Rig, Guide, Catalog, SimpleNamespace]]:
-    """A guide, and whether its simulated person obeys."""
+    """A guide, and what its simulated person obeys, or does instead."""
     compile_chain(PipelineParams(), plain_setup())
-    obeys = SimpleNamespace(kinds=None)
+    obeys = SimpleNamespace(kinds=None, instead=None)
     with Catalog(folder) as catalog:
         catalog.save_patient(Patient("p1", "", "Europe/Berlin"))
         async with collecting(folder, body=PERSON, speed=SPEED) as rig:
@@ -38,6 +38,8 @@ async def guided(folder: Path) -> AsyncIterator[tuple[Rig, Guide, Catalog, Simpl
             def perform(kind: str, start_ns: int, seconds: float, times: int) -> None:
                 if obeys.kinds is None or kind in obeys.kinds:
                     rig.body.ask(kind, start_ns - offset_ns, seconds, times=times)
+                elif obeys.instead is not None:
+                    rig.body.ask(obeys.instead, start_ns - offset_ns, seconds, times=3)
 
             async def sleep(seconds: float) -> None:
                 await asyncio.sleep(max(0.0, seconds) / SPEED)
@@ -104,7 +106,7 @@ async def test_calibrate_put_on_again_and_reset(tmp_path: Path) -> None:
 
         # a reference pose alone: counts when held, leaves nothing behind when not
         spans = len(catalog.spans("p1"))
-        obeys.kinds = ()
+        obeys.kinds, obeys.instead = (), "shake"
         assert guide.start("reset", pose="midline_pose") == ""
         await until(guide, lambda: guide.view.steps[0].state == "again")
         obeys.kinds = None

@@ -36,13 +36,7 @@ def on_grid(recording: SimulatedRecording) -> PairBlock:
 def cut(block: ImuBlock, start: int, stop: int) -> ImuBlock | None:
     if start >= stop:
         return None
-    return dataclasses.replace(
-        block,
-        t_ns=block.t_ns[start:stop],
-        acc=block.acc[start:stop],
-        gyr=block.gyr[start:stop],
-        valid=block.valid[start:stop],
-    )
+    return block.rows(start, stop)
 
 
 def run(
