@@ -18,6 +18,7 @@ from dbus_fast.aio import MessageBus
 
 from tests.support.bluez.motion import CLOCK, Motion
 from tests.support.bluez.peripheral import Peripheral
+from tests.support.bluez.person import Person, Worn
 from tests.support.bluez.table import BluezError, is_call
 from tests.support.bluez.world import DEVICE, World
 
@@ -35,6 +36,7 @@ class Daemon:
     def __init__(self, bus: MessageBus) -> None:
         self.bus = bus
         self.world = World(bus)
+        self._person: Person | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         bus.add_message_handler(self._on_message)
 
@@ -65,6 +67,7 @@ class Daemon:
         """Begin a new world with these devices; the old one is gone without a word."""
         self.world.end()
         CLOCK.run(1.0)
+        self._person = None
         self.world = World(self.bus)
         for device in devices:
             spec = dict(device)
@@ -93,6 +96,16 @@ class Daemon:
             return None
         if name == "speed":
             CLOCK.run(arguments["factor"])
+            return None
+        if name == "wear":
+            self._person = Person()
+            for role in ("head", "trunk"):
+                worn = world.devices[arguments[role]]
+                worn.peripheral.motion = Worn(self._person, role)
+            return self._person.worn()
+        if name == "ask":
+            assert self._person is not None, "nobody wears the sensors"
+            self._person.ask(**arguments)
             return None
         device = world.devices[arguments.pop("address")]
         if name == "move":

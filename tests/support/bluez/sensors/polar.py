@@ -96,7 +96,7 @@ class Polar:
     def _frame(self, kind: pmd.Measurement, since: float) -> bytes:
         first = self._sent.get(kind, 0) * _N
         last_ns = int((since + 800_000_000 + (first + _N - 1) / self._rate) * 1e9)
-        reference = struct.pack("<3h", first, -5, 1000)
+        reference = struct.pack("<3h", first % 32768, -5, 1000)
         # one block of 8-bit deltas: x rises by one, y and z stay
         deltas = struct.pack("<3b", 1, 0, 0) * (_N - 1)
         head = bytes((kind,)) + struct.pack("<Q", last_ns) + bytes((_FRAME[kind],))

@@ -1,0 +1,98 @@
+"""Each model through `necktrace up`, by its pages: paired, calibrated, worn, lost and back.
+
+Real bleak on the emulated radio; a simulated person wears the sensors and does what the guide asks.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from api.alignments import latest_alignment
+from ingest.warm_up import compile_chain
+from processing import quaternion
+from processing.pipeline import PipelineParams
+from storage.catalog import Catalog
+from storage.record import RecordReader, verify
+from tests.integration.ble.conftest import HEAD, TRUNK, Bluez
+from tests.support.at_home import Home, at_home
+from tests.support.collecting import plain_setup
+
+pytestmark = pytest.mark.slow
+SPEED = 6.0
+
+PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[float, float]]] = {
+    "two movesense": (
+        {"kind": "movesense", "serial": "174030000001"},
+        {"kind": "movesense", "serial": "174030000002"},
+        (104.0, 104.0),
+    ),
+    "capture2go and verity": ({"kind": "capture2go"}, {"kind": "polar"}, (100.0, 104.0)),
+    "v1 and witmotion": (
+        {"kind": "v1", "device_id": "0000000000000001"},
+        {"kind": "witmotion"},
+        (100.0, 100.0),
+    ),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    """A radio does not wait for a compiler."""
+    compile_chain(PipelineParams(), plain_setup())
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+async def test_paired_calibrated_worn_lost_and_back(
+    bluez: Bluez, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: str
+) -> None:
+    head, trunk, rates_hz = PAIRS[pair]
+    daemon = bluez(head | {"address": HEAD}, trunk | {"address": TRUNK})
+    truth = daemon.command("wear", head=HEAD, trunk=TRUNK)
+    async with at_home(tmp_path, daemon, monkeypatch, speed=SPEED) as home:
+        await home.pair(head=HEAD, trunk=TRUNK)
+        await home.until_frame(_in_time)
+        view = await home.calibrate()
+        assert view["state"] == "done", view
+        assert view["quality"] in {"good", "fair"}, view["sentences"]
+        frame = await home.until_frame(lambda frame: frame["alignment_quality"] != "low")
+        assert frame["worn"]
+        for role, address in (("head", HEAD), ("trunk", TRUNK)):
+            await _lose_and_find_again(home, address, role)
+        shown = await home.until_frame(lambda frame: frame["flexion_deg"] is not None)
+        assert shown["alignment_id"] == frame["alignment_id"]
+    assert not any("did not work" in line for line in home.said)
+    assert verify(tmp_path)["ok"]
+    with Catalog(tmp_path) as catalog, RecordReader(tmp_path) as reader:
+        found = latest_alignment(catalog, "p1")
+        (session,) = catalog.wear_sessions("p1")
+        streams = reader.streams(kind="imu")
+    assert session.alignment_id == found.id == frame["alignment_id"]
+    assert {s.info.role: s.info.rate_hz for s in streams} == dict(
+        zip(("head", "trunk"), rates_hz, strict=True)
+    )
+    # where the simulated person's sensors truly sit; movements by a person are worth some degrees
+    assert _apart_deg(truth["head"], found.q_head_segment_sensor) < 10.0
+    assert _apart_deg(truth["trunk"], found.q_trunk_segment_sensor) < 10.0
+
+
+def _in_time(frame: dict[str, Any]) -> bool:
+    """Whether samples come, and no busy moment at the start makes them seem late."""
+    ages = [frame[role]["age_s"] for role in ("head", "trunk")]
+    return not frame["stale"] and None not in ages and min(ages) > -0.3
+
+
+async def _lose_and_find_again(home: Home, address: str, role: str) -> None:
+    home.daemon.faults(address, hidden=True)
+    home.daemon.command("lose_link", address=address)
+    await home.until_frame(
+        lambda frame: frame[role]["stale"] and frame[role]["link_state"] != "streaming"
+    )
+    home.daemon.faults(address, hidden=False)
+    await home.until_frame(lambda frame: frame["valid"] and not frame["stale"])
+
+
+def _apart_deg(truth: list[float], found: np.ndarray) -> float:
+    turn = quaternion.multiply(quaternion.conjugate(np.array(truth)), found)
+    return float(np.degrees(2.0 * np.arccos(min(1.0, abs(float(turn[0]))))))
