@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from api.access.principals import visible_patients
 from api.alerts.delivery import sentence
@@ -57,6 +57,14 @@ def note_words(note: Annotation) -> str:
     return texts.text(f"note.kind.{note.kind}", level=note.body.get("level", ""))
 
 
+def marked(text: str) -> Markup:
+    """Return a text of the code with what stands between backticks set as code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts)
+    )
+
+
 @cache
 def _environment(zone: str) -> Environment:
     environment = Environment(
@@ -79,6 +87,7 @@ def _environment(zone: str) -> Environment:
         "episode_count": episode_count,
         "episodes_per_h": episodes_per_h,
         "iso": texts.iso,
+        "marked": marked,
         "minute": clock.minute,
         "number": texts.number,
         "note_words": note_words,

@@ -50,6 +50,13 @@ def _page(
         recording=guide is not None,
         desk=runtime.desk,
         paired=runtime.desk.paired() if runtime.desk else {},
+        worn={
+            device.role: device
+            for device in sorted(
+                runtime.catalog.devices(patient=patient.id), key=lambda each: each.role or ""
+            )
+            if device.role
+        },
         nothing_recorded=not runtime.record.streams(patient=patient.id),
         found=found,
         trouble=trouble,

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query
@@ -292,7 +293,7 @@ def data(runtime: RuntimeDep) -> HTMLResponse:
         streams=runtime.record.streams(patient=patient.id),
         curls=[
             f"curl -s '{base}/days'",
-            f"curl -s '{base}/angles?from=2026-11-23T08:00:00Z&resolution=1min'",
+            f"curl -s '{base}/angles?from={last_day}&resolution=1min'",
             f"curl -s '{base}/episodes?kind=posture'",
             f"curl -N 'http://{runtime.settings.host}:{runtime.port}/api/v1/live'",
         ],
@@ -371,6 +372,10 @@ def error_page(runtime: Runtime) -> ErrorPage:
     """Return how errors are shown to a person."""
 
     def page(status: int, title: str, detail: str) -> HTMLResponse:
+        if status == HTTPStatus.NOT_FOUND and not runtime.catalog.patients():
+            return render(
+                runtime, "nobody.html", "", zone=runtime.settings.zone_name, status=status
+            )
         return render(
             runtime,
             "error.html",

@@ -75,9 +75,18 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 def start_demo(data_dir: Path, wait_s: float = START_S) -> Demo:
     """Start a demonstration and wait until sensors stream."""
+    return _start("demo", data_dir, wait_s, "Live")
+
+
+def start_up(data_dir: Path, wait_s: float = START_S) -> Demo:
+    """Start a recording on an empty folder and wait until its page is there."""
+    return _start("up", data_dir, wait_s, "No head sensor is paired yet")
+
+
+def _start(command: str, data_dir: Path, wait_s: float, ready: str) -> Demo:
     process = subprocess.Popen(
         [
-            sys.executable, "-c", "from api.cli import main; main()", "demo", "--no-browser",
+            sys.executable, "-c", "from api.cli import main; main()", command, "--no-browser",
             "--port", "0", "--data-dir", str(data_dir),
         ],
         stdout=subprocess.PIPE,
@@ -99,11 +108,11 @@ def start_demo(data_dir: Path, wait_s: float = START_S) -> Demo:
     until = time.monotonic() + wait_s
     while time.monotonic() < until and process.poll() is None:
         found = re.search(r"http://127\.0\.0\.1:\d+/", "".join(list(lines)))
-        if found and any(line.startswith("Live") for line in list(lines)):
+        if found and any(line.startswith(ready) for line in list(lines)):
             return Demo(process, found.group(), data_dir)
         time.sleep(0.1)
     _end(process)
-    raise AssertionError("the demonstration did not start:\n" + "".join(lines))
+    raise AssertionError(f"necktrace {command} did not start:\n" + "".join(lines))
 
 
 @pytest.fixture(scope="session")

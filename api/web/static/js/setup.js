@@ -34,6 +34,7 @@ async function follow(root) {
   const part = (name) => /** @type {HTMLElement} */ (root.querySelector(`[data-part="${name}"]`));
   const voice = /** @type {HTMLInputElement} */ (root.querySelector("[data-voice]"));
   bindVoice(voice);
+  const placement = /** @type {HTMLElement | null} */ (document.querySelector("[data-placement]"));
   /** @type {any} */
   let view = null;
   let spoken = "";
@@ -137,6 +138,8 @@ async function follow(root) {
     for (const button of root.querySelectorAll("[data-pose]")) {
       /** @type {HTMLElement} */ (button).hidden = !view.poses.includes(button.getAttribute("data-pose"));
     }
+    // what is asked for stands at the top of a phone
+    if (placement !== null) placement.hidden = busy;
     showVerdict();
     showStep();
     showSteps();
