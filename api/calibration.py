@@ -77,8 +77,11 @@ async def guide(collector: Collector, say: Say, *, sleep: Sleep = asyncio.sleep)
         It cannot be had of these movements; the message says which step to repeat.
     """
     spans: list[Span] = []
-    for number, step in enumerate(STEPS, start=1):
-        say(f"Step {number} of {len(STEPS)}. {step.prompt}")
+    # no trunk sensor feels a bow
+    head_only = collector.spec.setup.head_only
+    steps = [step for step in STEPS if not (head_only and step.kind == "trunk_bow")]
+    for number, step in enumerate(steps, start=1):
+        say(f"Step {number} of {len(steps)}. {step.prompt}")
         await sleep(READY_S)
         say(f"Now, for {step.seconds:.0f} seconds.")
         start_ns = collector.now_utc_ns()

@@ -63,6 +63,7 @@ class Layout:
     acc: tuple[int, ...]
     """Columns of x, y, z."""
     gyr: tuple[int, ...]
+    """Empty without a gyroscope: its rates are zero, and nothing may rest on them."""
     mag: tuple[int, ...] | None
     scales: FloatArray
     """(c,) SI value of one stored unit."""
@@ -78,20 +79,34 @@ def layout_of(
     dtype: str,
     rate_hz: float,
     calibration: UnitCalibration | None = None,
+    *,
+    needs_gyr: bool = True,
 ) -> Layout | None:
-    """Return how to read a stream; None where it is not an accelerometer with a gyroscope."""
+    """Return how to read a stream; None where it is not an accelerometer with a gyroscope.
+
+    Parameters
+    ----------
+    needs_gyr : bool
+        False: an accelerometer alone will do.
+    """
     columns = {channel.name: i for i, channel in enumerate(channels)}
     found: dict[str, tuple[int, ...]] = {}
     for sensor in ("acc", "gyr", "mag"):
         names = [f"{sensor}_{axis}" for axis in "xyz"]
         if all(name in columns for name in names):
             found[sensor] = tuple(columns[name] for name in names)
-    if "acc" not in found or "gyr" not in found:
+    if "acc" not in found or (needs_gyr and "gyr" not in found):
         return None
     full_scale = None if dtype == "float32" else int(np.iinfo(dtype).max)
     scales = np.array([channel.scale for channel in channels], dtype=np.float64)
     return Layout(
-        found["acc"], found["gyr"], found.get("mag"), scales, full_scale, rate_hz, calibration
+        found["acc"],
+        found.get("gyr", ()),
+        found.get("mag"),
+        scales,
+        full_scale,
+        rate_hz,
+        calibration,
     )
 
 
@@ -109,7 +124,10 @@ def si_block(layout: Layout, t_ns: NDArray[np.int64], samples: Samples) -> ImuBl
     columns = _columns(layout)
     scales = layout.scales[columns]
     unit = layout.calibration
-    if layout.full_scale is None:
+    if not layout.gyr:
+        acc = samples[:, columns] * scales
+        block = ImuBlock.checked(t_ns, acc, np.zeros_like(acc), rate_hz=layout.rate_hz, mag=mag)
+    elif layout.full_scale is None:
         values = samples[:, columns] * scales
         block = ImuBlock.checked(
             t_ns, values[:, :3], values[:, 3:], rate_hz=layout.rate_hz, mag=mag

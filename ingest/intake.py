@@ -155,24 +155,29 @@ class Intake:
         self._account.begin(event.boot)
         self._model = event.identity.model
         self._unit = UnitCalibration.from_record(self._units.of(event.device_id))
-        for stream in event.streams:
-            layout = layout_of(stream.channels, stream.dtype, stream.rate_hz)
-            if layout is None:
-                _log.warning(
-                    "the %s sensor's stream %s has no accelerometer and gyroscope together: it is "
-                    "recorded, and not shown live",
-                    self._role,
-                    stream.stream,
+        # an accelerometer alone gives no angles, but whether its sensor is alive
+        for needs_gyr in (True, False):
+            for stream in event.streams:
+                layout = layout_of(
+                    stream.channels, stream.dtype, stream.rate_hz, needs_gyr=needs_gyr
                 )
-                continue
-            if self._description != stream:
-                params = ARRIVAL_CLOCK if stream.time_source == "arrival" else None
-                after_ns = None if self._timeline is None else self._timeline.last_t_ns
-                self._description = stream
-                self._timeline = self._taken_over(layout) or Timeline(
-                    layout, params, after_ns=after_ns
-                )
-            return
+                if layout is None:
+                    continue
+                if not needs_gyr:
+                    _log.info(
+                        "the %s sensor has no gyroscope: its stream %s is recorded only",
+                        self._role,
+                        stream.stream,
+                    )
+                self._go_on(stream, layout)
+                return
+
+    def _go_on(self, stream: DriverStream, layout: Layout) -> None:
+        if self._description != stream:
+            params = ARRIVAL_CLOCK if stream.time_source == "arrival" else None
+            after_ns = None if self._timeline is None else self._timeline.last_t_ns
+            self._description = stream
+            self._timeline = self._taken_over(layout) or Timeline(layout, params, after_ns=after_ns)
 
     def _taken_over(self, layout: Layout) -> Timeline | None:
         """Return the clock of the same sensor at an earlier start, once."""

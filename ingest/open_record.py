@@ -55,7 +55,7 @@ def open_record(
         streams = [
             stream
             for stream in reader.streams(patient=who, kind="imu", t0_ns=since_ns, t1_ns=until_ns)
-            if stream.samples
+            if stream.samples and "gyr_x" in stream.info.names
         ]
         spans = tuple(
             Span(span.kind, span.start_ns, span.end_ns, span.sigma_deg)

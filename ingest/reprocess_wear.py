@@ -200,10 +200,12 @@ def _facts(reader: RecordReader, patient: str, t0_ns: int, t1_ns: int) -> _Facts
         for stream in reader.streams(patient=patient, kind="imu", t0_ns=t0_ns, t1_ns=t1_ns)
         if stream.samples
     ]
-    if not any(stream.info.role == "head" for stream in streams):
+    # a chest strap without gyroscope is recorded, and gives the head nothing to turn against
+    turning = [stream for stream in streams if "gyr_x" in stream.info.names]
+    if not any(stream.info.role == "head" for stream in turning):
         return None
     return _Facts(
-        head_only=not any(stream.info.role == "trunk" for stream in streams),
-        low_rate=min(stream.info.rate_hz for stream in streams) < MIN_RATE_FOR_JERKS_HZ,
+        head_only=not any(stream.info.role == "trunk" for stream in turning),
+        low_rate=min(stream.info.rate_hz for stream in turning) < MIN_RATE_FOR_JERKS_HZ,
         units=units_of(stream.info for stream in streams),
     )

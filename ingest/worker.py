@@ -366,18 +366,22 @@ class ProcessingWorker:
             A sensor delivered nothing, or its clock jumped.
         """
         blocks: dict[Role, ImuBlock | None] = {}
+        head_only = self._processor.setup.head_only
         for role, intake in self._intakes.items():
+            if head_only and role == "trunk":
+                continue
             pieces = intake.since(since_ns, (calibrations or {}).get(role))
             if any(piece.new_axis for piece in pieces[1:]):
                 raise AlignmentError(
                     f"The clock of the {role} sensor jumped during the calibration."
                 )
             blocks[role] = joined([piece.block for piece in pieces])
-        head_only = self._processor.setup.head_only
-        if blocks["head"] is None or (blocks["trunk"] is None and not head_only):
+        if None in blocks.values():
             raise AlignmentError("A sensor delivered nothing during the calibration.")
         state = grid.start(self._params.grid, has_trunk=not head_only)
-        _, pair = grid.step(self._params.grid, state, blocks["head"], blocks["trunk"], final=True)
+        _, pair = grid.step(
+            self._params.grid, state, blocks["head"], blocks.get("trunk"), final=True
+        )
         return pair
 
     def _calibrate(self, spans: Sequence[Span], stored: StoredReference | None) -> Plan:

@@ -154,7 +154,7 @@ class Guide:
         self._assisted = assisted
         self._kept = None
         self._made = 0
-        self._steps = list(steps_of(task, pose))
+        self._steps = list(steps_of(task, pose, head_only=self._collector.spec.setup.head_only))
         self._spans = [None] * len(self._steps)
         self._view = GuideView(
             task=task,

@@ -45,8 +45,22 @@ CALIBRATION: Final = (
 repetitions, so that its scatter is known."""
 
 
-def steps_of(task: Task, pose: Pose) -> tuple[Step, ...]:
-    """Return what a task asks for; `pose` is the one that a re-don or a reset rests on."""
+def steps_of(task: Task, pose: Pose, *, head_only: bool = False) -> tuple[Step, ...]:
+    """Return what a task asks for.
+
+    Parameters
+    ----------
+    task : {"calibration", "redon", "reset"}
+    pose : {"neutral_pose", "midline_pose"}
+        The one that a re-don or a reset rests on.
+    head_only : bool
+        No trunk sensor feels a bow.
+    """
+    asked = _steps_of(task, pose)
+    return tuple(step for step in asked if not (head_only and step.kind == "trunk_bow"))
+
+
+def _steps_of(task: Task, pose: Pose) -> tuple[Step, ...]:
     if task == "calibration":
         return CALIBRATION
     held = Step(pose, 5.0)

@@ -5,6 +5,7 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class FakeCollector:
 
     def __init__(self) -> None:
         self.now_s = 1000.0
+        self.spec = SimpleNamespace(setup=Setup(ALIGNMENT))
         self.spans: list[Span] = []
 
     def now_utc_ns(self) -> int:
