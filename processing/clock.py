@@ -16,7 +16,6 @@ stepped, host suspended): a new fit begins and the packet is reported in `Timed.
 
 import math
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -38,6 +37,7 @@ from processing.clock_kernel import (
     residual_s,
     survey,
 )
+from processing.derived import derived
 from processing.errors import InputError
 from processing.types import BoolArray, FloatArray, IntArray
 
@@ -339,9 +339,9 @@ def report(state: ClockState) -> ClockReport | None:
     )
 
 
-@lru_cache(maxsize=16)
+@derived
 def _vector(params: ClockParams) -> FloatArray:
-    """Kept, since every second of every sensor asks for it."""
+    """Return the parameters as the kernel takes them."""
     return np.array(
         [
             params.window_s,

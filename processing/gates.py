@@ -6,11 +6,11 @@ On a real recording walking moves the head relative to the trunk at 46-56 °/s a
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
 from processing._jit import kernel
+from processing.derived import derived
 from processing.errors import InputError
 from processing.types import BoolArray, FloatArray, IntArray, PairBlock
 
@@ -163,9 +163,9 @@ def _advance(
     return left
 
 
-@lru_cache(maxsize=16)
+@derived
 def _limits(params: GateParams, head_only: bool) -> tuple[int, int]:
-    """Return squared rate and acceleration in fixed point; kept, since every step asks."""
+    """Return squared rate and acceleration in fixed point."""
     acc_limit = params.head_acc_ms2 if head_only else params.trunk_acc_ms2
     # no rate limit for a head alone: looking around is what heads do
     rate_limit = 1e3 if head_only else np.radians(params.trunk_rate_dps) ** 2

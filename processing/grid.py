@@ -11,6 +11,7 @@ import numpy as np
 
 from processing.errors import InputError
 from processing.frames import STANDARD_GRAVITY_MS2
+from processing.kept_rows import rows_from
 from processing.resample import fill_acc, fill_gyr, resample, survey
 from processing.types import BoolArray, FloatArray, ImuBlock, IntArray, PairBlock
 
@@ -222,10 +223,10 @@ def _give(sensor: SensorGrid, n: int) -> SensorGrid:
         sample=sensor.sample,
         sums=sensor.sums,
         clock=sensor.clock,
-        gyr=sensor.gyr[n:].copy(),
-        acc=sensor.acc[n:].copy(),
-        gyr_valid=sensor.gyr_valid[n:].copy(),
-        acc_valid=sensor.acc_valid[n:].copy(),
+        gyr=rows_from(sensor.gyr, n),
+        acc=rows_from(sensor.acc, n),
+        gyr_valid=rows_from(sensor.gyr_valid, n),
+        acc_valid=rows_from(sensor.acc_valid, n),
         started=sensor.started,
         dropped=sensor.dropped,
     )

@@ -12,13 +12,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from processing import episodes, gates, grid, orientation, summary, wear
 from processing.angles import HeadInclination, cervical_angles, head_inclination
+from processing.derived import derived
 from processing.episodes import EpisodeParams, EpisodesOut, EpisodesState
 from processing.gates import GateBlock, GateParams, GateState
 from processing.grid import GridParams, GridState
@@ -66,9 +66,9 @@ class PipelineParams:
         return f"{ALGORITHM_VERSION}-{self.hash}"
 
 
-@lru_cache(maxsize=16)
+@derived
 def _hash(params: PipelineParams) -> str:
-    """Kept, since every stored batch of every patient asks for it."""
+    """Return the hash of the parameters and the algorithm's version."""
     text = json.dumps([ALGORITHM_VERSION, encode(params)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -125,6 +125,7 @@ def orientation_params(params: PipelineParams, setup: Setup) -> PairParams:
     return for_units(params.orientation, setup.head_sensor, setup.trunk_sensor)
 
 
+@derived
 def for_units(
     params: PairParams, head: SensorParams | None, trunk: SensorParams | None
 ) -> PairParams:

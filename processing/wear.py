@@ -6,11 +6,11 @@ known from wrist sensors, are applied when a day is summarised (`processing.summ
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from processing._jit import kernel
+from processing.derived import derived
 from processing.frames import STANDARD_GRAVITY_MS2
 from processing.types import BoolArray, FloatArray, IntArray, PairBlock
 
@@ -102,9 +102,9 @@ def _judge(
             sums[j] = 0.0
 
 
-@lru_cache(maxsize=16)
+@derived
 def _limits(params: WearParams) -> tuple[int, int, float, float]:
-    """Return rows of a window, windows needed, and both variances; every step asks for them."""
+    """Return rows of a window, windows needed, and both variances."""
     return (
         round(params.window_s * params.rate_hz),
         round(params.still_s / params.window_s),

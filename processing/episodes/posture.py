@@ -13,6 +13,7 @@ from processing.episodes.confidence import posture_confidence
 from processing.episodes.types import DETECTOR_VERSION
 from processing.exposure import histogram_quantile
 from processing.filters import gaussian_taps
+from processing.kept_rows import rows_from
 from processing.types import BoolArray, Episode, FloatArray, IntArray
 
 
@@ -381,9 +382,9 @@ def advance(
         writable = False
     done = max(0, all_points.shape[0] - 2 * HALF_TAPS)
     rest = PostureState(
-        points=all_points[done:].copy(),
+        points=rows_from(all_points, done),
         known=all_known[done:].copy(),
-        judged=all_judged[done:].copy(),
+        judged=rows_from(all_judged, done),
         k_point=state.k_point + done,
         counters=counters,
         sums=sums,

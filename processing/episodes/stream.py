@@ -14,6 +14,7 @@ from processing.episodes.rows import Rows, grow
 from processing.episodes.state import EpisodeParams, EpisodesState
 from processing.episodes.types import EpisodesOut, unit_direction
 from processing.gates import GateBlock
+from processing.kept_rows import rows_from
 from processing.types import CervicalAngles, Episode, FloatArray, IntArray
 
 _HISTORY_ROWS = 900
@@ -59,7 +60,8 @@ def _jerks(
 def _windows(rows: Rows, k_window: int) -> tuple[IntArray, int]:
     """Return the first rows of the tremor windows that are complete, and the next one."""
     count = max(0, (rows.k_real - spectrum.WINDOW_ROWS - k_window) // spectrum.HOP_ROWS + 1)
-    starts = k_window - rows.k0 + spectrum.HOP_ROWS * np.arange(count, dtype=np.int64)
+    begin = k_window - rows.k0
+    starts = np.arange(begin, begin + count * spectrum.HOP_ROWS, spectrum.HOP_ROWS, dtype=np.int64)
     return starts, k_window + count * spectrum.HOP_ROWS
 
 
@@ -252,14 +254,14 @@ def step(
     )
     rest = EpisodesState(
         k_raw=state.k_raw + raw_keep,
-        raw_w=raw_w[raw_keep:].copy(),
-        raw_invalid=raw_invalid[raw_keep:].copy(),
+        raw_w=rows_from(raw_w, raw_keep),
+        raw_invalid=rows_from(raw_invalid, raw_keep),
         k_rows=rows.k0 + cut,
-        w=rows.w[cut:].copy(),
-        invalid=rows.invalid[cut:].copy(),
-        gated=rows.gated[cut:].copy(),
+        w=rows_from(rows.w, cut),
+        invalid=rows_from(rows.invalid, cut),
+        gated=rows_from(rows.gated, cut),
         k_angles=k_angles,
-        angles=all_angles[k_angles - state.k_angles :].copy(),
+        angles=rows_from(all_angles, k_angles - state.k_angles),
         k_scanned=k_scanned,
         k_window=k_window,
         found=found,

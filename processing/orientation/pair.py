@@ -7,11 +7,12 @@ stands for.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 
+from processing._jit import kernel
+from processing.derived import derived
 from processing.errors import InputError, StateError
 from processing.orientation import tuning
 from processing.orientation.consistency import (
@@ -171,15 +172,15 @@ _NO_MAG = (np.empty((0, 3)), np.empty((0, 3)))
 """Arrays without rows, the same for every step: there is nothing in them to write to."""
 
 
-@lru_cache(maxsize=16)
+@derived
 def _constants(params: PairParams) -> FloatArray:
-    """Return both sensors' constants; kept, since every live step asks for them."""
+    """Return both sensors' constants."""
     return np.stack([constants(s, params.filter) for s in (params.head, params.trunk)])
 
 
-@lru_cache(maxsize=16)
+@derived
 def _biases(params: PairParams) -> tuple[FloatArray, FloatArray]:
-    """Return where no bias at all would lie (2, 3), rad/s, and the bias' first variance; kept.
+    """Return where no bias at all would lie (2, 3), rad/s, and the bias' first variance.
 
     How well a sensor was calibrated is known by itself, as a pose is: its variance is divided by
     the factor that the filter's variances begin with.
@@ -268,7 +269,7 @@ def _advance(
 
     def tune() -> None:
         # what a gap hides is known by itself, as a held pose is
-        tuned[:, tuning.GAP_RATE] = work.constants[:, tuning.GAP_RATE] / np.sqrt(trusted())
+        tuned[:, tuning.GAP_RATE] = work.constants[:, tuning.GAP_RATE] / math.sqrt(trusted())
         tuned[:, tuning.BIAS_WALK] = work.constants[:, tuning.BIAS_WALK] * walk
 
     tune()
@@ -335,7 +336,14 @@ def _advance(
 
 def known_as(sigma: FloatArray, weight: float) -> None:
     """Scale standard deviations in place; one before any pose says "unknown" and stays."""
-    sigma[sigma < HEADING_KNOWN_RAD] *= np.sqrt(weight)
+    _scale_known(sigma, HEADING_KNOWN_RAD, math.sqrt(weight))
+
+
+@kernel()
+def _scale_known(sigma: FloatArray, limit: float, by: float) -> None:
+    for i in range(sigma.shape[0]):
+        if sigma[i] < limit:
+            sigma[i] *= by
 
 
 def _result(state: PairState, k0: int, q: FloatArray, sigma: FloatArray) -> PairOrientation:

@@ -1,6 +1,7 @@
 """Kernel that adds grid rows to the minute and the posture map under way."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from processing._jit import kernel
 from processing.summary import cells
@@ -53,7 +54,7 @@ def add_rows(
     still_rate: float,
     counts: IntArray,
     sums: FloatArray,
-    histograms: IntArray,
+    histograms: NDArray[np.int32],
     map_table: IntArray,
 ) -> int:
     """Add rows [begin, end) to counts (13,), sums (10,), histograms (4, 720) and the posture map.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from processing.episodes.turns import TURN_DEG
 from processing.episodes.types import Turn
@@ -28,7 +29,8 @@ class MinuteSums:
     """Beginning of the minute; -1 before the first row."""
     counts: IntArray
     sums: FloatArray
-    histograms: IntArray
+    histograms: NDArray[np.int32]
+    """Half the size: a live step copies them, and a minute has 6000 rows."""
     moments: FloatArray
 
     @classmethod
@@ -38,7 +40,7 @@ class MinuteSums:
             minute_ns=minute_ns,
             counts=np.zeros(acc.COUNTS, dtype=np.int64),
             sums=np.zeros(acc.SUMS),
-            histograms=np.zeros((4, acc.BINS), dtype=np.int64),
+            histograms=np.zeros((4, acc.BINS), dtype=np.int32),
             moments=acc.empty_moments(),
         )
 
@@ -115,8 +117,9 @@ def minute_of(
     n, worn, evaluable = (int(counts[i]) for i in (acc.N, acc.WORN, acc.EVALUABLE))
     graded = int(counts[acc.GOOD] + counts[acc.FAIR] + counts[acc.POOR])
     decidable = int(counts[acc.DECIDABLE])
+    counted_bins = counted.histograms.astype(np.int64)
     histograms = {
-        f"{axis}_histogram": pack(counted.histograms[j], round(HISTOGRAM_LOW_DEG[j] * 2.0))
+        f"{axis}_histogram": pack(counted_bins[j], round(HISTOGRAM_LOW_DEG[j] * 2.0))
         for j, axis in enumerate(AXES)
     }
     none_or_zero = None if low_rate else 0
@@ -130,7 +133,7 @@ def minute_of(
         "worn_s": worn / rate_hz,
         "evaluable_s": evaluable / rate_hz,
         "gated_s": seconds(acc.GATED),
-        **axis_statistics(counts, sums, counted.histograms),
+        **axis_statistics(counts, sums, counted_bins),
         "near_neutral_s": seconds(acc.NEAR) if decidable else None,
         "decidable_s": decidable / rate_hz,
         "heading_good_s": seconds(acc.GOOD),

@@ -125,6 +125,9 @@ def test_a_minute_is_final_once_its_episodes_are_and_shows_meanwhile() -> None:
     assert current is not None
     assert current.t_ns == T0_NS - 20_000_000_000
     assert current.n == edges[100] - days.GATE_LAG_ROWS
+    for k in range(100):  # also while rows wait to be counted together
+        seen = outs[k].current
+        assert (0 if seen is None else seen.n) == max(0, edges[k] - days.GATE_LAG_ROWS)
 
 
 def test_missing_is_none_never_zero() -> None:
