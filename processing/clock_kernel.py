@@ -153,8 +153,11 @@ def _bound(p: FloatArray, s: FloatArray, syncs: FloatArray, x: float) -> None:
     """Set the lower bound from the round trips in the window, and the offset in use."""
     low = np.nan
     rtt = np.inf
-    for i in range(syncs.shape[0]):
-        if np.isnan(syncs[i, 0]) or syncs[i, 0] < x - p[P_WINDOW]:
+    # newest first: what is not filled yet lies before them, and every packet asks
+    for i in range(syncs.shape[0] - 1, -1, -1):
+        if np.isnan(syncs[i, 0]):
+            break
+        if syncs[i, 0] < x - p[P_WINDOW]:
             continue
         bound = syncs[i, 1] - s[S_SLOPE] * syncs[i, 0]
         if np.isnan(low) or bound > low:
@@ -194,9 +197,10 @@ def _store(p: FloatArray, s: FloatArray, buckets: FloatArray, x: float, d: float
         s[S_EDGE_B] -= old
         if s[S_EDGE_A] < 0.0:
             s[S_HAS_EDGE] = 0.0
-        for row in range(n - old):
-            for column in range(buckets.shape[1]):
-                buckets[row, column] = buckets[row + old, column]
+        flat = buckets.reshape(-1)
+        for _ in range(old):  # one at a time, as nearly always there is: a distance known is fast
+            for k in range(4 * (n - 1)):
+                flat[k] = flat[k + 4]
         n -= old
     buckets[n, 0], buckets[n, 1], buckets[n, 2], buckets[n, 3] = x, d, x, i
     s[S_BUCKETS] = n + 1
@@ -245,14 +249,13 @@ def _begin(s: FloatArray, syncs: FloatArray, x: float, d: float) -> None:
 @kernel()
 def _period(p: FloatArray, s: FloatArray, buckets: FloatArray, x: float, i: float) -> None:
     """Update the sample period from the oldest packet within the window."""
-    row = int(s[S_BUCKETS]) - 1
-    found = -1
-    while row >= 0 and buckets[row, 0] >= x - p[P_PERIOD]:
-        if not np.isnan(buckets[row, 3]) and buckets[row, 3] < i:
-            found = row
-        row -= 1
-    if found >= 0:
-        s[S_PERIOD] = (x - buckets[found, 2]) / (i - buckets[found, 3])
+    n = int(s[S_BUCKETS])
+    # one row a bucket: what lies before these is older than the window
+    for row in range(max(0, n - int(p[P_PERIOD] / p[P_BUCKET]) - 3), n):
+        known = not np.isnan(buckets[row, 3]) and buckets[row, 3] < i
+        if known and buckets[row, 0] >= x - p[P_PERIOD]:
+            s[S_PERIOD] = (x - buckets[row, 2]) / (i - buckets[row, 3])
+            return
 
 
 @kernel()
@@ -349,8 +352,15 @@ def advance(
         periods[k] = period
         breaks[k] = broken
         late = kinds[k] == BACKFILLED and x < s[S_KNOT_X]
+        # `_mapped` with the knot at hand: looked up for every sample it costs eight times as much
+        knot_x, knot_u, rate = s[S_KNOT_X], s[S_KNOT_U], s[S_KNOT_RATE]
+        error, relax = s[S_KNOT_ERROR], s[S_KNOT_RELAX]
         for j in range(n_samples[k]):
-            t = origin_ns + int(np.round(_mapped(s, x + j * period) * 1e9))
+            dx = x + j * period - knot_x
+            u = knot_u + rate * dx
+            if dx > 0.0:
+                u += error * min(dx / relax, 1.0)
+            t = origin_ns + int(np.round(u * 1e9))
             if not late:
                 if t <= last_ns and not (broken and j == 0):
                     t = last_ns + _MIN_STEP_NS

@@ -204,11 +204,15 @@ def _cut(index: IntArray, data: Samples, facts: _Facts, period_us: float) -> _Ba
     Rows behind a gap without an anchor of their own (an importer may leave some) are put at the
     nominal distance from the packet before; they tell nothing about the clock.
     """
-    new = np.ones(index.size, dtype=np.bool_)
-    new[1:] = index[1:] != index[:-1] + 1
     a, b = np.searchsorted(facts.first, index[[0, -1]], side="right")
-    new[np.searchsorted(index, facts.first[a:b])] = True
-    starts = np.flatnonzero(new)
+    known = facts.first[a:b]
+    if index[-1] - index[0] == index.size - 1:  # no gap, as nearly always
+        starts = np.unique(np.append(0, known - index[0]))
+    else:
+        new = np.ones(index.size, dtype=np.bool_)
+        new[1:] = index[1:] != index[:-1] + 1
+        new[np.searchsorted(index, known)] = True
+        starts = np.flatnonzero(new)
     k = np.maximum(np.searchsorted(facts.first, index[starts], side="right") - 1, 0)
     ahead = index[starts] - facts.first[k]
     anchors = clock.Anchors(
