@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from api.days import close_days, summarise_stored_day
 from api.runtime import Runtime
 from api.thresholds import is_asked_for, pipeline_params, thresholds_of
+from ingest.day_provenance import day_of_ns, day_provenance
 from ingest.errors import ReprocessError
 from ingest.live import TodayCounters
 from ingest.reprocess_version import params_of
@@ -22,6 +23,8 @@ from storage.record import lock_holder
 from storage.results import ResultStore
 
 CLOSE_EVERY_S = 600.0
+DAYS_BACK = 2
+"""Days before today that are closed at a start."""
 
 
 def refuse_second_collector(folder: Path) -> None:
@@ -87,11 +90,28 @@ def begin_with_thresholds(store: ResultStore, catalog: Catalog, patient: str) ->
 
 
 async def keep_days(runtime: Runtime, patient: Patient, params: PipelineParams) -> None:
-    """Keep the summaries of days that are over."""
+    """Keep the summaries of days that are over, and where they come from."""
     algo = params.algorithm_id
     while True:
-        await asyncio.to_thread(close_days, runtime.results, patient, algo, local_today(patient), 2)
+        today = local_today(patient)
+        await asyncio.to_thread(close_days, runtime.results, patient, algo, today, DAYS_BACK)
+        for back in range(1, DAYS_BACK + 1):
+            await asyncio.to_thread(_note_day, runtime, patient, algo, today - timedelta(days=back))
         await asyncio.sleep(CLOSE_EVERY_S)
+
+
+def _note_day(runtime: Runtime, patient: Patient, algo: str, day: date) -> None:
+    """Write down where a day's live results come from, once."""
+    book = runtime.results.book
+    version = book.current(patient.id) or algo
+    begin, end = day_of_ns(day, patient.zone)
+    if book.provenance(patient.id, begin, end, algo=version):
+        return
+    worn = runtime.catalog.wear_sessions(patient.id, begin, end)
+    ids = [session.alignment_id for session in worn if session.alignment_id is not None]
+    row = day_provenance(runtime.record, patient.id, patient.zone, day, ids, "live")
+    if row.notes["units"]:
+        book.set_provenance(patient.id, version, [row])
 
 
 async def until(stop: asyncio.Event, seconds: float | None) -> None:

@@ -37,7 +37,7 @@ from api.terminal import Progress
 from firmware_protocol.devices.descriptions import describe
 from ingest.candidates import SensorWish
 from ingest.live import LiveHub, Role
-from ingest.priors import unit_params
+from ingest.priors import declared_by, unit_params
 from ingest.service import Collector, CollectorSpec
 from ingest.sources.ble import pairing_window
 from ingest.sources.simulated import RadioSpec, SimulatedTransport
@@ -103,11 +103,15 @@ def has_angles_of_trunk(catalog: Catalog, patient: Patient) -> bool:
     return False
 
 
-def worn_units(catalog: Catalog, patient: Patient) -> dict[Role, SensorParams]:
+def worn_units(
+    catalog: Catalog, record: RecordReader, patient: Patient
+) -> dict[Role, SensorParams]:
     """Return what is known of the errors of the units that are paired, by role."""
     found: dict[Role, SensorParams] = {}
     for device in catalog.devices(patient=patient.id):
-        known = unit_params(device.id, device.model, device.calibration)
+        streams = record.streams(device_id=device.id, kind="imu")
+        declared = declared_by(streams[-1].info) if streams else {}
+        known = unit_params(device.id, device.model, device.calibration, declared)
         for role in ROLES:
             if device.role == role and known is not None:
                 found[role] = known
@@ -290,7 +294,7 @@ def _collector(runtime: Runtime, patient: Patient, worn: _Worn) -> tuple[Collect
     catalog = runtime.catalog
     wishes = paired_wishes(catalog, patient)
     params = params_in_force(runtime.results, catalog, patient.id)
-    units = worn_units(catalog, patient)
+    units = worn_units(catalog, runtime.record, patient)
     setup, resume = session_so_far(
         catalog,
         runtime.record,

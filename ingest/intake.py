@@ -4,6 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ingest.account import SampleAccount, SampleCounts
 from ingest.assemble import (
@@ -59,6 +60,7 @@ class Intake:
         self._units = units
         self._device_id = ""
         self._model = ""
+        self._declared: Mapping[str, Any] = {}
         self._unit: UnitCalibration | None = None
         self._description: DriverStream | None = None
         self._timeline: Timeline | None = None
@@ -112,7 +114,7 @@ class Intake:
 
     def known(self, calibration: Calibration) -> SensorParams | None:
         """Return what is known of the unit with a calibration, for the filter to begin with."""
-        return unit_params(self._device_id, self._model, calibration)
+        return unit_params(self._device_id, self._model, calibration, self._declared)
 
     def adopt(self, calibration: Calibration) -> None:
         """Go by another calibration of the unit, also for what is in memory."""
@@ -154,6 +156,7 @@ class Intake:
             self._account = SampleAccount()
         self._account.begin(event.boot)
         self._model = event.identity.model
+        self._declared = event.identity.details.get("declared") or {}
         self._unit = UnitCalibration.from_record(self._units.of(event.device_id))
         # an accelerometer alone gives no angles, but whether its sensor is alive
         for needs_gyr in (True, False):

@@ -73,7 +73,11 @@ class SensorPriors:
 
 
 def priors_of(
-    device_id: str, model: str, rate_hz: float, calibration: Mapping[str, Any]
+    device_id: str,
+    model: str,
+    rate_hz: float,
+    calibration: Mapping[str, Any],
+    declared: Mapping[str, Any] | None = None,
 ) -> SensorPriors:
     """Return what is known of a unit.
 
@@ -85,12 +89,20 @@ def priors_of(
         Of the samples that the noise shall be that of: it grows with the square root of the rate.
     calibration : mapping
         Of the unit, as the catalogue keeps it; empty where it was never calibrated. What was
-        measured on the unit itself overrules its model.
+        measured on the unit itself overrules what it says, and that its model.
+    declared : mapping, optional
+        What the unit says of itself: `gyr_noise_dps_rthz`, `gyr_delay_us`.
     """
     model_of = describe(device_id, model)
+    said = declared or {}
     gyr_noise_dps = _measured_noise(calibration, rate_hz)
+    if gyr_noise_dps is None and said.get("gyr_noise_dps_rthz"):
+        gyr_noise_dps = float(said["gyr_noise_dps_rthz"]) * float(np.sqrt(rate_hz / 2.0))
     if gyr_noise_dps is None and model_of is not None:
         gyr_noise_dps = model_of.gyr_noise_dps(rate_hz)
+    gyr_delay_us = None if model_of is None else model_of.gyr_delay_us
+    if said.get("gyr_delay_us") is not None:
+        gyr_delay_us = round(said["gyr_delay_us"])
     removed = calibration.get("gyr_offset_rads")
     offset_sigma = _largest(calibration.get("acc_offset_sigma_ms2"))
     bias_sigma = _largest(calibration.get("gyr_offset_sigma_rads"))
@@ -98,7 +110,7 @@ def priors_of(
     return SensorPriors(
         gyr_noise_dps=gyr_noise_dps,
         acc_noise_ms2=None if model_of is None else model_of.acc_noise_ms2(rate_hz),
-        gyr_delay_us=None if model_of is None else model_of.gyr_delay_us,
+        gyr_delay_us=gyr_delay_us,
         removes_gyr_bias=model_of is not None and model_of.removes_gyr_bias,
         has_gyr=model_of is None or model_of.has_gyr,
         gyr_bias_dps=None if removed is None else _three_degrees(removed),
@@ -120,13 +132,25 @@ def units_of(streams: Iterable[StreamInfo]) -> dict[str, SensorParams]:
     for info in streams:
         if info.role not in found:
             unit = info.device_id.split("/", 1)[0]
-            found[info.role] = unit_params(unit, info.model, info.calibration)
+            found[info.role] = unit_params(unit, info.model, info.calibration, declared_by(info))
     return {role: params for role, params in found.items() if params is not None}
 
 
-def unit_params(device_id: str, model: str, calibration: Mapping[str, Any]) -> SensorParams | None:
+def declared_by(info: StreamInfo) -> Mapping[str, Any]:
+    """Return what a unit said of itself when a stream began; empty where it says nothing."""
+    said: Mapping[str, Any] = info.metadata.get("declared") or {}
+    return said
+
+
+def unit_params(
+    device_id: str,
+    model: str,
+    calibration: Mapping[str, Any],
+    declared: Mapping[str, Any] | None = None,
+) -> SensorParams | None:
     """Return what the filter begins with of a unit; its noise is that on the pipeline's grid."""
-    return priors_of(device_id, model, GridParams().rate_hz, calibration).for_filter()
+    rate_hz = GridParams().rate_hz
+    return priors_of(device_id, model, rate_hz, calibration, declared).for_filter()
 
 
 def _measured_noise(calibration: Mapping[str, Any], rate_hz: float) -> float | None:

@@ -57,6 +57,7 @@ def record_stream(
         Of the unit, in force for these samples.
     """
     identity = started.identity
+    declared = identity.details.get("declared")
     apart = stream.stream != "imu"
     return StreamInfo(
         patient=patient,
@@ -71,7 +72,11 @@ def record_stream(
         model=identity.model,
         firmware=identity.firmware,
         calibration=dict(calibration),
-        metadata={"serial": identity.serial, "protocol": identity.protocol},
+        metadata={
+            "serial": identity.serial,
+            "protocol": identity.protocol,
+            **({"declared": declared} if declared else {}),
+        },
     )
 
 

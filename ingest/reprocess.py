@@ -16,6 +16,7 @@ from itertools import takewhile
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from ingest.day_provenance import day_of_ns, day_provenance
 from ingest.errors import ReprocessError
 from ingest.reprocess_session import SessionResult, process_wear
 from ingest.reprocess_version import (
@@ -296,19 +297,19 @@ def _close(
     over = sorted(day for day in days if day < today)
     for day in over:
         close_day(algo, day)
-    store.book.set_provenance(work.patient.id, algo, [_provenance(work, zone, d) for d in over])
+    with RecordReader(work.folder) as reader:
+        rows = [_provenance(reader, work, day) for day in over]
+    store.book.set_provenance(work.patient.id, algo, rows)
     if not store.drain(DRAIN_S):
         raise ReprocessError(f"day summaries of version {algo} wait for their server")
     return len(over)
 
 
-def _provenance(work: Work, zone: ZoneInfo, day: date) -> DayProvenance:
-    begin, end = (
-        int(datetime.combine(d, datetime.min.time(), zone).timestamp()) * SECOND_NS
-        for d in (day, day + timedelta(days=1))
-    )
-    ids = [w.setup.alignment.id for w in work.wears if _touches(w, (begin, end))]
-    return DayProvenance(begin, work.patient.zone, tuple(dict.fromkeys(ids)), {"made": "reprocess"})
+def _provenance(reader: RecordReader, work: Work, day: date) -> DayProvenance:
+    patient = work.patient
+    span = day_of_ns(day, patient.zone)
+    ids = [wear.setup.alignment.id for wear in work.wears if _touches(wear, span)]
+    return day_provenance(reader, patient.id, patient.zone, day, ids, "reprocess")
 
 
 class _Meter:

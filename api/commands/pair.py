@@ -69,7 +69,8 @@ def command(
             _told(device),
             as_json=as_json,
             text=f"{device.model or device.id} is now the {role} sensor."
-            + _still_missing(settings),
+            + _still_missing(settings)
+            + _not_yet(settings),
         )
         return
     chosen = addresses or _both_around(seconds, yes=yes)
@@ -79,7 +80,8 @@ def command(
         as_json=as_json,
         text="\n".join(
             f"{each.role}: {each.model or each.id} ({each.address})" for each in (head, trunk)
-        ),
+        )
+        + _not_yet(settings),
     )
 
 
@@ -91,6 +93,15 @@ def _still_missing(settings: Any) -> str:
         roles = {device.role for device in catalog.devices()}
     missing = [role for role in ("head", "trunk") if role not in roles]
     return "".join(f" No {role} sensor is paired." for role in missing)
+
+
+def _not_yet(settings: Any) -> str:
+    """Return a sentence on a recording that goes on with the sensors before."""
+    from storage.record import lock_holder
+
+    if lock_holder(settings.data_dir) is None:
+        return ""
+    return " A recording is under way with the sensors before: end it and start it again."
 
 
 def _told(device: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from api.guided.replacing import begin_anew
 from firmware_protocol.devices.descriptions import describe
 from ingest.discovery import FoundSensor, scan_sensors
 from ingest.drivers.catalogue import SUPPORTED
@@ -214,10 +215,14 @@ def keep_paired(catalog: Catalog, device: Device) -> Device:
             f"The {model.name} has no gyroscope: it cannot follow the head.",
             remedy="Wear it on the trunk, and another sensor on the head.",
         )
-    for other in catalog.devices():
+    known = catalog.devices()
+    before = [d.id for d in known if d.patient == device.patient and d.role == device.role]
+    for other in known:
         if other.id == device.id:
             device = replace(device, calibration=other.calibration, boots=other.boots)
         elif other.patient == device.patient and other.role == device.role:
             catalog.save_device(replace(other, role=None))
     catalog.save_device(device)
+    if device.patient is not None and device.role is not None and before != [device.id]:
+        begin_anew(catalog, device.patient, device.role, time.time_ns())
     return device

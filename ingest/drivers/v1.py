@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from firmware_protocol import control
@@ -190,6 +190,8 @@ class V1Driver:
         rate = _nearest_rate(config.rate_codes or (config.rate_code,), rate_hz)
         with_mag = Feature.MAG in self._features and config.mag_range_ut is not None
         begun = await self._start_stream(rate, with_mag=with_mag)
+        if declared := _declared(config):
+            identity = replace(identity, details={**identity.details, "declared": declared})
         self._decoder.columns = 9 if with_mag else 6
         nominal_hz = RATE_HZ[rate]
         self._period_s = begun.n_per_frame / nominal_hz
@@ -315,6 +317,15 @@ def _content(kind: type[_Content], answer: Answer) -> _Content:
         return kind.from_answer(answer)
     except ProtocolError as error:
         raise MalformedAnswerError(f"The answer is unreadable: {error}") from error
+
+
+def _declared(config: DeviceConfig) -> dict[str, float]:
+    """Return what a sensor says of its own gyroscope, as far as it does."""
+    said = {
+        "gyr_noise_dps_rthz": config.gyr_noise_dps_rthz,
+        "gyr_delay_us": config.sample_delay_us,
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _nearest_rate(codes: Sequence[int], rate_hz: float) -> RateCode:

@@ -1,5 +1,6 @@
 """One record, any number of workers, stopped anywhere: the same results, switched at once."""
 
+import contextlib
 import json
 import os
 import signal
@@ -40,6 +41,10 @@ def test_all_sessions_come_out_and_the_next_run_equals_it(data: Path) -> None:
         "2026-09-23",
     ]
     assert len(found["minutes"]) >= 7
+    with contextlib.closing(EmbeddedStore(data)) as store:
+        rows = store.book.provenance(PATIENT, 0, 2**62)
+    assert [row.notes["made"] for row in rows] == ["reprocess"] * 3
+    assert [{u["role"] for u in row.notes["units"]} for row in rows] == [{"head", "trunk"}] * 3
     second = again(data)
     assert (second["version"], second["replaces"]) == (f"{ALGO}.3", f"{ALGO}.2")
     assert results(data) == found == results(data, f"{ALGO}.2")

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from api.up import worn_units
 from firmware_protocol.devices import descriptions
 from firmware_protocol.devices.descriptions import DESCRIPTIONS
+from ingest.day_provenance import day_provenance
 from ingest.drivers.catalogue import SUPPORTED
 from ingest.open_record import open_record
 from ingest.priors import DELAY_SIGMA_S, SensorPriors, priors_of, unit_params
@@ -22,6 +24,7 @@ from processing.pipeline import PipelineParams
 from storage.catalog import Catalog, Device, Patient
 from storage.record import RecordReader
 from tests.support.collecting import plain_setup
+from tests.support.results import T0_NS
 from tests.unit.ingest.units import record_units
 
 CALIBRATION: dict[str, Any] = {
@@ -54,6 +57,33 @@ def test_of_a_stranger_only_its_calibration_is_known() -> None:
     assert priors_of("imported-7", "", 100.0, {}) == SensorPriors()
     known = priors_of("imported-7", "", 100.0, {"gyro_noise_dps": 0.05})
     assert known == SensorPriors(gyr_noise_dps=0.05)
+
+
+def test_what_a_unit_says_of_itself_overrules_its_model_and_not_its_calibration() -> None:
+    said = {"gyr_noise_dps_rthz": 0.01, "gyr_delay_us": 1500}
+    known = priors_of("v1-7", "", 50.0, {}, said)
+    assert known.gyr_noise_dps == pytest.approx(0.05)
+    assert known.gyr_delay_us == 1500
+    filtered = known.for_filter()
+    assert filtered is not None
+    assert filtered.acc_lead_s == pytest.approx(0.0015)
+    assert priors_of("v1-7", "", 50.0, {"gyro_noise_dps": 0.2}, said).gyr_noise_dps == 0.2
+
+
+def test_a_day_names_the_units_worn_and_what_was_known_of_them(tmp_path: Path) -> None:
+    known = CALIBRATION | {"at_ns": 77}
+    record_units(tmp_path, {"head": ("dot-1", "Movella DOT", known), "trunk": ("v1-2", "", {})})
+    with RecordReader(tmp_path) as reader:
+        day = datetime.fromtimestamp(T0_NS // 10**9, UTC).date()
+        row = day_provenance(reader, "p1", "UTC", day, ["a", "a"], "live")
+        head, trunk = row.notes["units"]
+        nobody = day_provenance(reader, "p1", "UTC", day - timedelta(days=1), [], "live")
+    assert (row.alignment_ids, row.notes["made"]) == (("a",), "live")
+    assert (head["role"], head["unit"], head["calibrated_at_ns"]) == ("head", "dot-1", 77)
+    assert head["gyr_noise_dps"] == pytest.approx(0.1)
+    assert trunk["unit"] == "v1-2"
+    assert not {"calibrated_at_ns", "gyr_noise_dps"} & set(trunk)
+    assert nobody.notes["units"] == []
 
 
 def test_every_description_belongs_to_a_driver() -> None:
@@ -108,7 +138,7 @@ def test_live_reprocessing_and_batch_take_the_same(tmp_path: Path) -> None:
         (found,) = wears(
             catalog, reader, "p1", alignment_of=lambda _: alignment, uncalibrated=alignment
         )
-        live = worn_units(catalog, patient)
+        live = worn_units(catalog, reader, patient)
     assert set(live) == {"head"}
     assert (
         found.setup.head_sensor == live["head"] == unit_params("dot-1", "Movella DOT", CALIBRATION)

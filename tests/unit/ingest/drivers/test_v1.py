@@ -28,6 +28,7 @@ from ingest.errors import (
     ProtocolVersionError,
     UnknownSensorError,
 )
+from ingest.record_rows import record_stream
 from ingest.transport import NotifyCallback
 from tests.support.virtual_time import run_virtual, virtual_ns
 
@@ -112,9 +113,16 @@ def play(
     *,
     mtu: int = 247,
     features: Feature = Feature.BACKFILL | Feature.TIME_SYNC,
+    declared: tuple[float | None, int | None] = (None, None),
 ) -> Any:
     async def run() -> Any:
-        model = SensorModel(bytes(range(8)), features=features)
+        noise, delay_us = declared
+        model = SensorModel(
+            bytes(range(8)),
+            features=features,
+            gyr_noise_dps_rthz=noise,
+            sample_delay_us=delay_us,
+        )
         sensor = VirtualSensor(model, boot_counter=5, settings=SensorSettings(rate=RateCode.HZ_100))
         connection = DirectConnection(sensor, mtu=mtu)
         inbox = Inbox(monotonic_ns=virtual_ns)
@@ -164,6 +172,26 @@ def test_identify_start_stream_stop() -> None:
         assert connection.sensor.recording
 
     play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("declared", "kept"),
+    [
+        ((0.004, 1500), {"gyr_noise_dps_rthz": 0.004, "gyr_delay_us": 1500}),
+        ((None, 0), {"gyr_delay_us": 0}),
+        ((None, None), None),
+    ],
+)
+def test_what_the_sensor_says_of_its_gyroscope_goes_with_its_stream(
+    declared: tuple[float | None, int | None], kept: dict[str, float] | None
+) -> None:
+    async def scenario(_connection: DirectConnection, driver: V1Driver, _inbox: Inbox) -> None:
+        await driver.identify()
+        started = await driver.start(100.0)
+        info = record_stream("p1", "head", started.streams[0], started, {})
+        assert info.metadata.get("declared") == kept
+
+    play(scenario, declared=declared)
 
 
 def test_magnetometer_makes_nine_columns() -> None:
