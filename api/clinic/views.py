@@ -24,8 +24,8 @@ from api.clinic.remake import in_force, make_again
 from api.clinic.snippets import snippet
 from api.clinic.verdicts import give_verdict, verdict_of, verdicts_between
 from api.errors import ApiError
+from api.exercises.changes import write_plan
 from api.problems import problem
-from api.routes.exercises import write_plan
 from api.routes.parameters import PatientDep
 from api.runtime import Runtime, RuntimeDep
 from api.thresholds import (

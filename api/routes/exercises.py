@@ -7,15 +7,15 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.access.principals import current
-from api.access.rights import CLINICAL
 from api.exercises.adherence import adherence, share
+from api.exercises.changes import FOREVER_NS, remove_session, write_plan
 from api.problems import problem
 from api.queries import checked_range, to_ns, today_in
 from api.routes.parameters import PatientDep, RangeDep
-from api.runtime import Runtime, RuntimeDep
+from api.runtime import RuntimeDep
 from api.web.texts import iso
 from processing.exercise import EXERCISES
-from storage.catalog import Patient, new_id
+from storage.catalog import new_id
 from storage.errors import CatalogError
 from storage.exercise_plan import (
     MOST_A_DAY,
@@ -26,13 +26,11 @@ from storage.exercise_plan import (
     PlannedExercise,
     plan_at,
     plan_history,
-    save_plan,
 )
-from storage.notes import ExerciseSession, exercises, remove_exercise, save_exercise
+from storage.notes import ExerciseSession, exercises, save_exercise
 
 router = APIRouter(tags=["exercises"])
 
-FOREVER_NS = 2**62
 MOST_DAYS = 366
 ExerciseId = Literal[
     "midline", "turn_right", "turn_left", "tilt_right", "tilt_left", "chin_down", "chin_up"
@@ -201,47 +199,6 @@ def _session_out(session: ExerciseSession) -> SessionOut:
         end_utc=iso(session.end_ns),
         body=dict(session.body),
     )
-
-
-def write_plan(
-    runtime: Runtime, patient: Patient, origin: Origin, wanted: list[PlannedExercise]
-) -> ExercisePlan:
-    """Let a plan hold from now on, and write that into the audit log.
-
-    Raises
-    ------
-    ProblemError
-        `not-allowed`: only who treats the patient prescribes; `invalid-request`: an exercise is
-        there twice or beyond its limit.
-    """
-    who = current()
-    if origin == "clinic" and not who.may(CLINICAL, patient.id):
-        raise problem("not-allowed", "Only who treats the patient can prescribe exercises.")
-    try:
-        plan = save_plan(runtime.catalog, patient.id, wanted, origin=origin, author=who.name)
-    except CatalogError as error:
-        raise problem("invalid-request", f"{error}.") from None
-    runtime.catalog.audit(
-        who.name,
-        "exercise.plan",
-        patient.id,
-        {"origin": origin, "exercises": [each.exercise for each in wanted]},
-    )
-    return plan
-
-
-def remove_session(runtime: Runtime, patient: Patient, session_id: str) -> None:
-    """Take a session back.
-
-    Raises
-    ------
-    ProblemError
-        `not-found`: the patient has no such session.
-    """
-    if session_id not in {each.id for each in exercises(runtime.catalog, patient.id)}:
-        raise problem("not-found", "This patient has no such exercise session.")
-    remove_exercise(runtime.catalog, session_id)
-    runtime.catalog.audit(current().name, "exercise.remove", patient.id, {"id": session_id})
 
 
 @router.get(

@@ -8,9 +8,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api import queries
 from api.exercises.adherence import adherence, share
+from api.exercises.changes import FOREVER_NS, remove_session, write_plan
 from api.exercises.player import Player, Stopped
 from api.problems import problem
-from api.routes.exercises import FOREVER_NS, remove_session, write_plan
 from api.runtime import Runtime, RuntimeDep
 from api.web import texts
 from api.web.pages import first_patient, render
