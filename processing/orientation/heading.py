@@ -7,6 +7,7 @@ from processing.orientation.correction import apply_correction
 from processing.orientation.covariance import take_in, transpose
 from processing.orientation.layout import (
     BI,
+    COMMON,
     N_ERROR,
     PO,
     POS,
@@ -64,7 +65,8 @@ def reset_heading(
     each sensor was turned.
 
     The first pose defines the zero of heading. Later ones scatter, each by its own error, and all
-    differ from the first by the error with which that one was taken up: `shares_reference`.
+    differ from the first by the error with which that one was taken up: `shares_reference`. What is
+    known of that error so far is remembered: forgotten, it would count as heading pose after pose.
     """
     dx, H, G = work[W_DX], work[W_H : W_H + 1], work[W_G : W_G + 1]
     values = np.empty((1, 2))
@@ -78,8 +80,11 @@ def reset_heading(
     if shares_reference:
         H[0, REFERENCE] = 1.0
     values[0, 0] = -heading
+    if shares_reference:
+        values[0, 0] -= x[0, COMMON]
     values[0, 1] = variance
     take_in(P, H, values, 1, dx, G, tape, used)
+    x[0, COMMON] += dx[REFERENCE]
     for i in range(2):
         r = i * N_ERROR
         turns[i] = dx[r + TH + 2]

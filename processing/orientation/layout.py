@@ -121,7 +121,10 @@ LAST_N: Final = 159
 """Samples before the next without a gap, at most 2."""
 BLOCK_L: Final = 160
 """ω × f of the block under way, summed."""
-N_STATE: Final = 163
+COMMON: Final = 163
+"""How much further than the first reference pose all later ones are turned, rad; the head's vector
+holds it for both sensors."""
+N_STATE: Final = 164
 
 WINDOW_START: Final = SUM_R
 WINDOW_STOP: Final = REF_W

@@ -42,7 +42,7 @@ from processing.orientation.recording import Recording, smooth_rows, swept
 from processing.orientation.window import LOG_TURN, log_attitude, run
 from processing.types import BoolArray, FloatArray, HeadingReset, PairBlock, PairOrientation
 
-STATE_VERSION = 5
+STATE_VERSION = 6
 HEADING_KNOWN_RAD = 1.5
 """A relative heading less certain than this has met no reset yet: the next one defines its zero."""
 SMOOTHED_WINDOWS = 40 * BLOCK_WINDOWS

@@ -18,6 +18,7 @@ from processing.orientation.layout import (
     BATCH,
     BI,
     BIAS,
+    COMMON,
     COUNT,
     MISSING,
     N_ERROR,
@@ -25,6 +26,7 @@ from processing.orientation.layout import (
     OFFSET,
     REF_A,
     REF_W,
+    REFERENCE,
     SLOW,
     SLOW_AGE,
     STARTED,
@@ -180,6 +182,8 @@ def update(
         if with_mag:
             count = expect_north(s, r, k, dt, H, values, count)
     take_in(P, H, values, count, dx, G, tape, used)
+    if sensors == 2:
+        x[0, COMMON] += dx[REFERENCE]
     for i in range(sensors):
         s = x[i]
         if log.shape[0] > 0:

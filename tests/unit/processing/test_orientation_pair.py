@@ -230,6 +230,27 @@ def test_a_heading_of_a_while_ago_corrects_bias_as_a_dense_filter_does() -> None
     np.testing.assert_allclose(P[BI : BI + 3, BI : BI + 3], left, atol=1e-12)
 
 
+def test_what_all_later_poses_share_is_taken_for_heading_only_as_far_as_it_may_be() -> None:
+    pose_variance, first_variance, heading_variance = 0.04, 0.01, 0.02
+    P = np.zeros((N_PAIR, N_PAIR))
+    P[TH + 2, TH + 2] = heading_variance
+    P[REFERENCE, REFERENCE] = first_variance
+    x = np.zeros((2, N_STATE))
+    x[:, Q] = 1.0
+    off = 0.1
+    turned_by, turns = 0.0, np.empty(2)
+    for n in range(1, 13):
+        reset_heading(
+            x, P, turned_by - off, pose_variance, 0.0, True, np.zeros((N_WORK, N_PAIR)), turns,
+            np.empty((0, 2 * N_PAIR + 2)), np.zeros(2, dtype=np.int64),
+        )  # fmt: skip
+        turned_by += turns[0]
+        # least squares over all n poses at once
+        share = heading_variance / (heading_variance + first_variance + pose_variance / n)
+        assert turned_by == pytest.approx(share * off, rel=1e-9)
+    assert P[TH + 2, TH + 2] == pytest.approx((1.0 - share) * heading_variance, rel=1e-9)
+
+
 def test_smoothing_knows_the_heading_before_the_first_reset() -> None:
     pair, hq, tq = person(60.0, poses=((3000, 3400),))
     resets = [held(hq, tq, 3000, 3400, 0.5)]
