@@ -5,15 +5,21 @@ import numpy as np
 from processing._jit import kernel
 from processing.orientation.layout import (
     AO,
+    ARM,
+    ARMS,
     BI,
     BIAS,
+    COMMON,
     GAIN,
     LE,
     LEAD,
     MG,
+    MISFIT,
+    MISFIT_ERROR,
     OFFSET,
     PO,
     POS,
+    REFERENCE,
     TH,
     VE,
     VEL,
@@ -43,3 +49,13 @@ def apply_correction(s: FloatArray, dx: FloatArray, r: int) -> None:
         s[OFFSET + i] += dx[r + AO + i]
         s[VEL + i] += dx[r + VE + i]
         s[POS + i] += dx[r + PO + i]
+
+
+@kernel()
+def correct_common(x: FloatArray, dx: FloatArray) -> None:
+    """Move the corrections of what both sensors share into their running states."""
+    x[0, COMMON] += dx[REFERENCE]
+    x[0, MISFIT] += dx[MISFIT_ERROR]
+    for j in range(3):
+        x[0, ARM + j] += dx[ARMS + j]
+        x[1, ARM + j] += dx[ARMS + 3 + j]

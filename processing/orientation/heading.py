@@ -3,7 +3,7 @@
 import numpy as np
 
 from processing._jit import kernel
-from processing.orientation.correction import apply_correction
+from processing.orientation.correction import apply_correction, correct_common
 from processing.orientation.covariance import take_in, transpose
 from processing.orientation.layout import (
     BI,
@@ -84,7 +84,7 @@ def reset_heading(
         values[0, 0] -= x[0, COMMON]
     values[0, 1] = variance
     take_in(P, H, values, 1, dx, G, tape, used)
-    x[0, COMMON] += dx[REFERENCE]
+    correct_common(x, dx)
     for i in range(2):
         r = i * N_ERROR
         turns[i] = dx[r + TH + 2]

@@ -11,11 +11,16 @@ N_ERROR: Final = 25
 
 REFERENCE: Final = 2 * N_ERROR
 """Index of the error that all later reference poses share, behind those of two sensors, rad."""
-N_PAIR: Final = REFERENCE + 1
+ARMS: Final = REFERENCE + 1
+"""Errors of the arms from the neck joint to head and trunk sensor, in their axes (6), m."""
+MISFIT_ERROR: Final = ARMS + 6
+"""Index of the error in heading that all walking shares, rad; see `joint`."""
+N_PAIR: Final = MISFIT_ERROR + 1
 """Error states of two sensors."""
 
-BATCH: Final = 14
-"""Most scalar measurements of a window: for each of two sensors motion 3, rest 3, field 1."""
+BATCH: Final = 21
+"""Most scalar measurements of a window: for each of two sensors motion 3, rest 3, field 1, and 7 of
+the joint between them."""
 W_DX: Final = 0
 """Rows of the scratch array of the kernels: corrections, ..."""
 W_ROWS: Final = 1
@@ -124,7 +129,11 @@ BLOCK_L: Final = 160
 COMMON: Final = 163
 """How much further than the first reference pose all later ones are turned, rad; the head's vector
 holds it for both sensors."""
-N_STATE: Final = 164
+ARM: Final = 164
+"""From the neck joint to the sensor, m."""
+MISFIT: Final = 167
+"""By how much walking shows the heading of the head too far, rad; held as `COMMON` is."""
+N_STATE: Final = 168
 
 WINDOW_START: Final = SUM_R
 WINDOW_STOP: Final = REF_W

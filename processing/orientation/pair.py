@@ -25,6 +25,7 @@ from processing.orientation.consistency import (
 )
 from processing.orientation.grade import MOST, walk_factor
 from processing.orientation.heading import heading_sigma, reset_heading, sum_pose_error
+from processing.orientation.joint import N_JOINT
 from processing.orientation.layout import (
     BATCH,
     BI,
@@ -68,6 +69,8 @@ class PairState:
     """(`N_EVIDENCE`,) how well the innovations fit their variances; see `consistency`."""
     walk: float
     """Factor on the random walk of the bias; see `grade`."""
+    joint: FloatArray
+    """(`N_JOINT`,) what the window under way says of the neck joint; see `joint`."""
 
 
 def start(params: PairParams, rate_hz: float) -> PairState:
@@ -84,12 +87,19 @@ def start(params: PairParams, rate_hz: float) -> PairState:
         k=0,
         rate_hz=rate_hz,
         x=x,
-        P=np.diag(np.concatenate([*variances, [0.0]])),
+        P=np.diag(np.concatenate([*variances, [0.0], _of_the_joint(params)])),
         pose_start=-1,
         pose=np.zeros(4),
         evidence=np.zeros(N_EVIDENCE),
         walk=MOST,
+        joint=np.zeros(N_JOINT),
     )
+
+
+def _of_the_joint(params: PairParams) -> FloatArray:
+    """Return the first variances of arms and misfit: known by themselves, as poses are."""
+    arms = np.full(6, params.arm_sigma_m**2)
+    return np.append(arms, math.radians(params.misfit_sigma_deg) ** 2) / PRIOR
 
 
 def step(
@@ -242,7 +252,7 @@ def _advance(
     `weight` is the factor on the filter's variances where it is known beforehand, else 0.
     """
     x, P, pose = state.x.copy(), state.P.copy(), state.pose.copy()
-    evidence = state.evidence.copy()
+    evidence, joint = state.evidence.copy(), state.joint.copy()
     pose_start, walk = state.pose_start, state.walk
     tuned = work.constants.copy()
     rows = slice(k - work.k0, stop - work.k0)
@@ -270,6 +280,7 @@ def _advance(
     def tune() -> None:
         # what a gap hides is known by itself, as a held pose is
         tuned[:, tuning.GAP_RATE] = work.constants[:, tuning.GAP_RATE] / math.sqrt(trusted())
+        tuned[:, tuning.JOINT_NOISE] = work.constants[:, tuning.JOINT_NOISE] / trusted()
         tuned[:, tuning.BIAS_WALK] = work.constants[:, tuning.BIAS_WALK] * walk
 
     tune()
@@ -281,7 +292,7 @@ def _advance(
             if not recording:
                 record.used[0] = 0
             used = int(record.used[0])
-            run(gyr, acc, _NO_MAG, valid, begin - k0, border - k0, k0, x, P, tuned,
+            run(gyr, acc, _NO_MAG, valid, begin - k0, border - k0, k0, x, P, joint, tuned,
                 work.dt, work.window, scratch, q, sigma, *record.arrays)  # fmt: skip
             gather(record.tape, used, int(record.used[0]), evidence)
             known_as(sigma[begin - k0 : border - k0], trusted())
@@ -331,7 +342,8 @@ def _advance(
         if k >= acts:
             pose_start = -1
     filter_until(k, stop)
-    return PairState(stop, state.rate_hz, x, P, pose_start, pose, evidence, walk), q, sigma
+    new = PairState(stop, state.rate_hz, x, P, pose_start, pose, evidence, walk, joint)
+    return new, q, sigma
 
 
 def known_as(sigma: FloatArray, weight: float) -> None:
@@ -384,6 +396,7 @@ def state_to_dict(state: PairState) -> dict[str, object]:
         "pose": state.pose.tolist(),
         "evidence": state.evidence.tolist(),
         "walk": state.walk,
+        "joint": state.joint.tolist(),
     }
 
 
@@ -398,11 +411,13 @@ def state_from_dict(data: dict[str, object]) -> PairState:
     P = np.array(data["P"], dtype=np.float64)
     pose = np.array(data["pose"], dtype=np.float64)
     evidence = np.array(data["evidence"], dtype=np.float64)
+    joint = np.array(data["joint"], dtype=np.float64)
     if (
         x.shape != (2, N_STATE)
         or P.shape != (N_PAIR, N_PAIR)
         or pose.shape != (4,)
         or evidence.shape != (N_EVIDENCE,)
+        or joint.shape != (N_JOINT,)
     ):
         raise StateError("orientation state has the wrong shape; reprocess from the record")
     return PairState(
@@ -414,6 +429,7 @@ def state_from_dict(data: dict[str, object]) -> PairState:
         pose=pose,
         evidence=evidence,
         walk=float(str(data["walk"])),
+        joint=joint,
     )
 
 

@@ -131,6 +131,10 @@ class FilterParams:
     """Standard deviation of velocity and position where nothing is known of them."""
     position0_m: float = 0.3
     """An arm's reach, metres."""
+    joint_inflation: float = 10.0
+    """By how much fewer independent samples of the joint's disagreement there are than rows that
+    were looked at: it has a bandwidth of 1 to 3 Hz. Small: one stride decides; large: walking
+    says little."""
     mag_sigma_deg: float = 12.0
     """Standard deviation of the heading that the field of one place gives. Small: heading follows a
     disturbed field; large: it takes longer to correct a start in one. Indoors, near steel and
@@ -156,6 +160,12 @@ class PairParams:
     reference_sigma_deg: float = 2.0
     """Standard deviation of the heading error with which the first reference pose was taken up:
     that of one examiner's repetitions. It limits what later poses say about absolute heading."""
+    arm_sigma_m: float = 0.12
+    """Standard deviation of the arms from the neck joint to both sensors, per axis, before anything
+    moved: they begin at zero, since nobody says where a sensor sits."""
+    misfit_sigma_deg: float = 3.0
+    """Standard deviation of the error in heading that all walking shares: a neck is no ball joint.
+    Small: walking overrules reference poses; large: it only tells drift since the first walk."""
 
 
 DEFAULT_GYRO_DENSITY_DPS = 0.0085
@@ -192,6 +202,7 @@ def constants(sensor: SensorParams, shared: FilterParams) -> FloatArray:
     c[tuning.MAG_NORM] = shared.mag_norm
     c[tuning.MAG_DIP] = np.radians(shared.mag_dip_deg)
     c[tuning.MAG_MEMORY] = shared.mag_memory_s
+    c[tuning.JOINT_NOISE] = shared.joint_inflation
     if not np.isfinite(c).all():
         raise InputError("a parameter of the orientation filter is not finite; check its values")
     return c

@@ -138,6 +138,7 @@ def filtered(
             0,
             x,
             P,
+            np.empty(0),
             tuned,
             1.0 / rate_hz,
             window,

@@ -26,4 +26,5 @@ COHERENCE: Final = 20
 BIAS_SHARE: Final = 21
 GYRO_SHAKE: Final = 22
 BLOW: Final = 23
-N_TUNING: Final = 24
+JOINT_NOISE: Final = 24
+N_TUNING: Final = 25

@@ -10,15 +10,15 @@ from typing import Final
 import numpy as np
 
 from processing._jit import kernel
-from processing.orientation.correction import apply_correction
+from processing.orientation.correction import apply_correction, correct_common
 from processing.orientation.covariance import GRAVITY_MS2, T_S, propagate, take_in
 from processing.orientation.heading import heading_sigma
+from processing.orientation.joint import LEAST_MS2, close_joint, expect_joint, gather_joint
 from processing.orientation.layout import (
     AO,
     BATCH,
     BI,
     BIAS,
-    COMMON,
     COUNT,
     MISSING,
     N_ERROR,
@@ -26,7 +26,6 @@ from processing.orientation.layout import (
     OFFSET,
     REF_A,
     REF_W,
-    REFERENCE,
     SLOW,
     SLOW_AGE,
     STARTED,
@@ -48,7 +47,7 @@ from processing.orientation.layout import (
 )
 from processing.orientation.magnetometer import expect_north, sum_field
 from processing.orientation.motion import expect_still, forget, move, power
-from processing.orientation.rest import expect_bias
+from processing.orientation.rest import expect_bias, variance_of
 from processing.orientation.strapdown import integrate
 from processing.orientation.tuning import (
     ACC_DENSITY,
@@ -61,6 +60,7 @@ from processing.orientation.tuning import (
     GYRO_DENSITY,
     GYRO_SHAKE,
     GYRO_SHARE,
+    JOINT_NOISE,
     OFFSET_WALK,
 )
 from processing.types import BoolArray, FloatArray, IntArray
@@ -161,6 +161,7 @@ def update(
     c: FloatArray,
     dt: float,
     with_mag: bool,
+    joint: FloatArray,
     work: FloatArray,
     log: FloatArray,
     tape: FloatArray,
@@ -181,9 +182,13 @@ def update(
         count = expect_bias(s, P, r, k, dt, H, values, count)
         if with_mag:
             count = expect_north(s, r, k, dt, H, values, count)
+    if sensors == 2:
+        if x[0, MISSING] == 0.0 and x[1, MISSING] == 0.0:
+            count = expect_joint(joint, x, P, c[0, JOINT_NOISE], H, values, count)
+        close_joint(joint, variance_of(x[1], SUM_A, SUM_A2) > LEAST_MS2 * LEAST_MS2)
     take_in(P, H, values, count, dx, G, tape, used)
     if sensors == 2:
-        x[0, COMMON] += dx[REFERENCE]
+        correct_common(x, dx)
     for i in range(sensors):
         s = x[i]
         if log.shape[0] > 0:
@@ -218,6 +223,7 @@ def run(
     k0: int,
     x: FloatArray,
     P: FloatArray,
+    joint: FloatArray,
     c: FloatArray,
     dt: float,
     window: int,
@@ -232,8 +238,9 @@ def run(
     """Filter rows [start, stop) of a block whose row 0 has grid index `k0`.
 
     One array per sensor: gyr, acc (n, 3), mag the same or of no rows, valid (n,). out is
-    (sensors, n, 4); sigma (n,) receives the standard deviation of relative heading, rad, for two
-    sensors. log (windows, sensors, width), marks (windows + 1,) and tape record for the smoother,
+    (sensors, n, 4). For two sensors joint (`N_JOINT`,) holds what the window says of the neck, and
+    sigma (n,) receives the standard deviation of relative heading, rad. log (windows, sensors,
+    width), marks (windows + 1,) and tape record for the smoother,
     or have no rows; used (2,) counts rows of the tape and of the log.
     """
     sensors = x.shape[0]
@@ -246,6 +253,8 @@ def run(
             if with_mag:
                 sum_field(x[j], mag[j], out[j], i, end)
         if sensors == 2:
+            gather_joint(joint, x, gyr[0], gyr[-1], acc[0], acc[-1], valid[0], valid[-1],
+                         i, end, k0, dt, out)  # fmt: skip
             now = heading_sigma(P)
             for m in range(i, end):
                 sigma[m] = now
@@ -253,10 +262,10 @@ def run(
             if log.shape[0] > 0:
                 entry = log[used[1]]
                 used[1] += 1
-                update(x, P, c, dt, with_mag, work, entry, tape, used)
+                update(x, P, c, dt, with_mag, joint, work, entry, tape, used)
                 marks[used[1]] = used[0]
             else:
-                update(x, P, c, dt, with_mag, work, work[0:0], tape, used)
+                update(x, P, c, dt, with_mag, joint, work, work[0:0], tape, used)
             for j in range(sensors):
                 for m in range(4):
                     out[j, end - 1, m] = x[j, Q + m]

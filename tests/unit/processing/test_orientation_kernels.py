@@ -63,6 +63,7 @@ def test_smoother_equals_rauch_tung_striebel() -> None:
         0,
         x,
         P,
+        np.empty(0),
         constants(sensor, shared)[None],
         1.0 / RATE,
         round(shared.window_s * RATE),

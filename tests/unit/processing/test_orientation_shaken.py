@@ -31,6 +31,7 @@ def filtered(
         0,
         x,
         P,
+        np.empty(0),
         constants(sensor, shared)[None],
         1.0 / RATE,
         round(shared.window_s * RATE),
