@@ -55,6 +55,11 @@ class Home:
             await self.press("/setup/pair", address=address, role=role)
         await self.press("/setup/begin")
 
+    async def pass_time(self, seconds: float) -> None:
+        """Let so many of the collector's seconds pass."""
+        until_ns = self.now_ns() + seconds * 1e9
+        await self.until(lambda: self.now_ns() >= until_ns)
+
     async def until(self, wanted: Callable[[], bool], within_s: float = 60.0) -> None:
         """Watch the page until something is so."""
         async with asyncio.timeout(within_s):
