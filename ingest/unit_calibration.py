@@ -26,6 +26,8 @@ _ACC = tuple(f"acc_{axis}" for axis in "xyz")
 _GYR = tuple(f"gyr_{axis}" for axis in "xyz")
 _PLAUSIBLE = 0.1
 """A rate by arrival further from the nominal one than this share is no rate."""
+_ROUNDS = 4
+"""Which packets are least delayed depends on the rate, which depends on them; two rounds settle it."""
 _ARRIVALS_S = 30.0
 """Least span for a rate by arrival: 50 ms of jitter are 0.2 % of it."""
 
@@ -123,13 +125,23 @@ def true_rate_hz(reader: RecordReader, stream: Stream) -> float:
 
 
 def _rate_by_arrival(anchors: Anchors, nominal_hz: float) -> float:
-    """Return samples per second of the host, the nominal rate where they tell nothing."""
-    if anchors.index.size < 2:
+    """Return samples per second of the host, the nominal rate where they tell nothing.
+
+    Between the least delayed packets of the first and of the last third: a stall of the radio at
+    either end, 0.4 s in a minute, would be 0.6 % of rate.
+    """
+    index, host_s = anchors.index, (anchors.host_ns - anchors.host_ns[:1]) * 1e-9
+    if index.size < 2 or float(host_s[-1]) < _ARRIVALS_S:
         return nominal_hz
-    span_s = float(anchors.host_ns[-1] - anchors.host_ns[0]) * 1e-9
-    if span_s < _ARRIVALS_S:
-        return nominal_hz
-    rate_hz = float(anchors.index[-1] - anchors.index[0]) / span_s
+    third = max(1, index.size // 3)
+    rate_hz = float(index[-1] - index[0]) / float(host_s[-1])
+    for _ in range(_ROUNDS):
+        delay_s = host_s - index / rate_hz
+        a, b = (
+            int(np.argmin(delay_s[:third])),
+            index.size - third + int(np.argmin(delay_s[-third:])),
+        )
+        rate_hz = float(index[b] - index[a]) / float(host_s[b] - host_s[a])
     return rate_hz if abs(rate_hz / nominal_hz - 1.0) < _PLAUSIBLE else nominal_hz
 
 
