@@ -280,7 +280,11 @@ class Timeline:
     def _place(self, boot: int, anchors: clock.Anchors) -> clock.Timed:
         state = self._state(boot, int(anchors.device_us[0]), int(anchors.host_ns[0]))
         self._clock, timed = clock.step(
-            self._params, state, anchors, nominal_period_s=1.0 / self.layout.rate_hz
+            self._params,
+            state,
+            anchors,
+            nominal_period_s=1.0 / self.layout.rate_hz,
+            consume=True,
         )
         if timed.timely[-1]:  # as nearly always
             self._last_ns = int(timed.t_ns[-1])

@@ -70,6 +70,11 @@ class Intake:
         self._earlier: tuple[str, Timeline] | None = None
 
     @property
+    def rate_hz(self) -> float | None:
+        """Nominal rate of the stream that is shown live; None before there is one."""
+        return None if self._description is None else self._description.rate_hz
+
+    @property
     def facts(self) -> SensorFacts:
         """What is known about the sensor by now."""
         if self._timeline is None:

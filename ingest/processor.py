@@ -35,6 +35,10 @@ HORIZON_S = 2.0
 MAX_BREAK_S = 3600.0
 """A longer silence of both sensors begins a new stretch: nothing of the filter is worth keeping."""
 
+OVER_S = MAX_BREAK_S + 60.0
+"""After a silence of all sensors for so long the stretch is over, whoever comes back: what waits is
+given out. The minute is for samples that are under way."""
+
 RESET_MARGIN_S = 2.0
 """Least time between two reference poses: the filter acts a window after a pose."""
 
@@ -164,6 +168,11 @@ class Processor:
         """Take back a reference pose that was not held after all, before its end."""
         self._resets = tuple(other for other in self._resets if other is not reset)
 
+    def declare_rate(self, *, low: bool) -> None:
+        """Say whether a sensor turned out to be too slow for jerks and tremor."""
+        if low != self._setup.low_rate:
+            self._setup = dataclasses.replace(self._setup, low_rate=low)
+
     def exclude(self, stretches: Sequence[tuple[int, int]]) -> None:
         """Keep movements made to order out of free living: UTC (from, to) of each, nanoseconds.
 
@@ -197,7 +206,8 @@ class Processor:
         Parameters
         ----------
         now_ns : int or None
-            Present UTC, by which a sensor is found missing; None: nothing is missing yet.
+            Present UTC, by which a sensor is found missing; None: nothing is missing yet. While
+            all are silent time stands still: they may be out of reach, or the record may end here.
         final : bool
             Nothing follows.
         live : bool
@@ -205,6 +215,12 @@ class Processor:
         """
         batches: list[ResultBatch] = []
         newest: LiveAngles | None = None
+        heard_ns = self.newest_ns
+        if now_ns is not None and heard_ns is not None:
+            if now_ns - heard_ns > OVER_S * 1e9 and self._state.grid.t0_ns is not None:
+                batches += self._finish()
+                self._begin()
+            now_ns = min(now_ns, heard_ns)
         for head, trunk, anew in self._rounds():
             if anew:
                 batches += self._finish()

@@ -141,9 +141,7 @@ def feed(
             processor.add_reset(later.popleft())
         for role, pieces in part.pieces.items():
             processor.add(role, pieces)
-        # while both are silent nothing is given out: the record may end here
-        now_ns = min(part.until_ns, processor.newest_ns or part.until_ns)
-        yield part, processor.step(now_ns, live=False)
+        yield part, processor.step(part.until_ns, live=False)
 
 
 def slices(

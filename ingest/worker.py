@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
+import numpy as np
+
 from ingest.assemble import Timeline
 from ingest.drivers.driver import SensorEvent
 from ingest.intake import Intake, SensorFacts
@@ -27,7 +29,7 @@ from ingest.units_in_force import Calibration, UnitsInForce
 from processing import grid, session
 from processing.alignment import StepCheck, StoredReference, check_step
 from processing.errors import AlignmentError
-from processing.pipeline import PipelineParams, Setup
+from processing.pipeline import MIN_RATE_FOR_JERKS_HZ, PipelineParams, Setup
 from processing.session import Plan, movements_of
 from processing.types import ImuBlock, PairBlock, Span
 from storage.record import RecordReader, StreamInfo
@@ -265,6 +267,8 @@ class ProcessingWorker:
     def _assemble(self, item: _Events) -> None:
         intake = self._intakes[item.role]
         self._processor.add(item.role, intake.take(item.events))
+        rates = [each.rate_hz for each in self._intakes.values() if each.rate_hz is not None]
+        self._processor.declare_rate(low=min(rates, default=np.inf) < MIN_RATE_FOR_JERKS_HZ)
         self.facts = {**self.facts, item.role: intake.facts}
 
     def _step(self, *, final: bool) -> None:

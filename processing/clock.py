@@ -204,7 +204,12 @@ def start(
 
 
 def step(
-    params: ClockParams, state: ClockState, anchors: Anchors, *, nominal_period_s: float
+    params: ClockParams,
+    state: ClockState,
+    anchors: Anchors,
+    *,
+    nominal_period_s: float,
+    consume: bool = False,
 ) -> tuple[ClockState, Timed]:
     """Return the state after these packets and the time of each of their samples.
 
@@ -215,6 +220,9 @@ def step(
         which is the same thing.
     nominal_period_s : float
         Sample period before the true one is known, s.
+    consume : bool
+        The caller lets go of `state`: its arrays, ten minutes of points, are written to and handed
+        on instead of copied. It is unchanged where an error is raised.
 
     Returns
     -------
@@ -234,7 +242,9 @@ def step(
             "the first packet of a boot is a backfilled one; show `step` the first live packet "
             "before it, because only a live arrival ties device time to UTC"
         )
-    scalars, buckets, syncs = state.scalars.copy(), state.buckets.copy(), state.syncs.copy()
+    scalars, buckets, syncs = state.scalars, state.buckets, state.syncs
+    if not consume:
+        scalars, buckets, syncs = scalars.copy(), buckets.copy(), syncs.copy()
     n = anchors.n_samples.shape[0]
     t_ns, periods = np.empty(rows, dtype=np.int64), np.empty(n)
     breaks, timely = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from ingest.live import LiveFrame
+from storage.catalog import Catalog
 
 SIGMA_DEG: Final = 8.0
 """Heading less certain than this makes a pose worth the trouble (docs/explanation/numbers.md)."""
@@ -10,6 +11,13 @@ EVERY_S: Final = 600.0
 """Least time between two requests."""
 SNOOZE_S: Final = 1800.0
 """How long "not now" holds."""
+
+
+def last_pose_ns(catalog: Catalog, patient: str, now_ns: int) -> int | None:
+    """Return when a reference pose lately ended, in this start or the one before; None: not."""
+    since_ns = now_ns - round(EVERY_S * 1e9)
+    spans = catalog.spans(patient, since_ns, now_ns)
+    return max((span.end_ns for span in spans if span.kind.endswith("_pose")), default=None)
 
 
 def reset_due(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from api.alignments import alignment_body
-from api.guided.due import SNOOZE_S, reset_due
+from api.guided.due import SNOOZE_S, last_pose_ns, reset_due
 from api.guided.references import KEY, references_body, stored_references
 from api.guided.steps import READY_S, Pose, Step, Task, steps_of
 from api.guided.view import GuideStepView, GuideView
@@ -94,7 +94,7 @@ class Guide:
         self._assisted = False
         self._kept: _Kept | None = None
         self._made = 0
-        self._last_reset_ns: int | None = None
+        self._last_reset_ns = last_pose_ns(catalog, patient, collector.now_utc_ns())
         self._references = stored_references(catalog, patient)
         self._snoozed_until_ns = int(catalog.setting(scope_of(patient), SNOOZE) or 0)
 

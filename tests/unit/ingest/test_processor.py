@@ -1,12 +1,13 @@
 """The live chain: cuts do not matter, silence is found, breaks and resets are handled."""
 
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from ingest.assemble import Piece
-from ingest.processor import PoseReset, Processor
+from ingest.processor import OVER_S, PoseReset, Processor
 from processing.pipeline import PipelineParams
 from processing.synthesis import PatientSpec, SimulatedRecording, simulate
 from processing.types import ImuBlock
@@ -41,8 +42,8 @@ def processor(*, head_only: bool = False) -> Processor:
     return Processor(PipelineParams(), plain_setup(head_only=head_only), patient="p1", zone=ZONE)
 
 
-def seconds(batches: list[ResultBatch]) -> tuple[np.ndarray, np.ndarray]:
-    series = [batch.angles for batch in batches if batch.angles is not None]
+def seconds(batches: Sequence[ResultBatch | None]) -> tuple[np.ndarray, np.ndarray]:
+    series = [batch.angles for batch in batches if batch is not None and batch.angles is not None]
     return np.concatenate([s.t_ns for s in series]), np.concatenate([s.values for s in series])
 
 
@@ -82,10 +83,65 @@ def test_rows_wait_for_a_late_sensor_and_not_for_a_silent_one(
     assert waiting.live is not None
     assert waiting.live.valid
     assert waiting.live.t_ns < T0_NS + int(trunk.t_ns[99]) + 10_000_000
+    chain.add("head", [piece(head, 400, 500)])
     silent = chain.step(now_ns + SECOND_NS)
     assert silent.live is not None
     assert not silent.live.valid
     assert silent.live.t_ns > T0_NS + 2 * SECOND_NS
+
+
+@pytest.mark.parametrize("silence_s", [40, 3500, 4000])
+def test_while_all_are_silent_nothing_is_made_up(
+    recording: SimulatedRecording, silence_s: int
+) -> None:
+    """Live with its clock stores what one batch of the same samples does, at every moment."""
+    head, trunk = recording.blocks()
+    shift_ns = silence_s * SECOND_NS
+    parts = [(0, 2000, 0), (2000, 4000, shift_ns)]
+    chain, batch, batches, expected = processor(), processor(), [], []
+
+    def take(now_ns: int) -> None:
+        batches.append(chain.step(now_ns).results)
+
+    for a, b, late_ns in parts:
+        for k in range(a, b, 100):
+            for role, block in (("head", head), ("trunk", trunk)):
+                chain.add(role, [piece(block, k, k + 100, late_ns)])  # type: ignore[arg-type] # the two roles
+            take(T0_NS + int(head.t_ns[k + 99]) + late_ns + SECOND_NS // 10)
+        heard_ns = T0_NS + int(head.t_ns[b - 1]) + late_ns
+        for k in range(0, silence_s, 50):
+            take(heard_ns + k * SECOND_NS)
+        assert seconds(batches)[0][-1] <= heard_ns
+        for role, block in (("head", head), ("trunk", trunk)):
+            batch.add(role, [piece(block, a, b, late_ns)])  # type: ignore[arg-type] # the two roles
+        expected.append(batch.step(None).results)
+    expected.append(batch.step(None, final=True).results)
+    batches.append(chain.step(None, final=True).results)
+    for one, other in zip(seconds(batches), seconds(expected), strict=True):
+        assert np.array_equal(one, other, equal_nan=True)
+
+
+def test_what_waits_is_given_out_once_a_stretch_is_over(recording: SimulatedRecording) -> None:
+    head, trunk = recording.blocks()
+    chain = processor()
+    chain.add("head", [piece(head, 0, 7000)])
+    chain.add("trunk", [piece(trunk, 0, 7000)])
+    now_ns = T0_NS + int(head.t_ns[6999])
+    found = [chain.step(now_ns + s * SECOND_NS).results for s in (0, 600, round(OVER_S) + 1, 9000)]
+    assert [result is None for result in found] == [False, True, False, True]
+    assert found[2] is not None
+    assert found[2].minutes[-1].t_ns + 60 * SECOND_NS > now_ns
+
+
+def test_a_slow_sensor_is_not_judged_for_jerks(recording: SimulatedRecording) -> None:
+    head, trunk = recording.blocks()
+    chain = processor()
+    chain.declare_rate(low=True)
+    chain.add("head", [piece(head, 0, 7000)])
+    chain.add("trunk", [piece(trunk, 0, 7000)])
+    done = chain.step(None, final=True).results
+    assert done is not None
+    assert {minute.jerk_n for minute in done.minutes} == {None}
 
 
 def test_a_broken_time_axis_begins_a_new_stretch(recording: SimulatedRecording) -> None:

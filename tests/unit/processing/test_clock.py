@@ -186,8 +186,8 @@ def test_warm_up_drift_is_followed_within_two_milliseconds() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(1, 300), min_size=1, max_size=8), st.integers(0, 3))
-def test_any_chunking_gives_the_same_bits(cuts: list[int], seed: int) -> None:
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=8), st.integers(0, 3), st.booleans())
+def test_any_chunking_gives_the_same_bits(cuts: list[int], seed: int, consume: bool) -> None:
     link = simulate(seed, 90.0)
     a = link.anchors
     whole_state, whole = run(a)
@@ -196,7 +196,7 @@ def test_any_chunking_gives_the_same_bits(cuts: list[int], seed: int) -> None:
     at = 0
     for cut in [*cuts, a.first_index.size]:
         state, timed = clock.step(
-            PARAMS, state, part(a, slice(at, at + cut)), nominal_period_s=0.01
+            PARAMS, state, part(a, slice(at, at + cut)), nominal_period_s=0.01, consume=consume
         )
         times.append(timed.t_ns)
         at += cut
@@ -204,6 +204,15 @@ def test_any_chunking_gives_the_same_bits(cuts: list[int], seed: int) -> None:
     assert state.last_t_ns == whole_state.last_t_ns
     assert np.array_equal(state.scalars, whole_state.scalars, equal_nan=True)
     assert np.array_equal(state.buckets, whole_state.buckets)
+
+
+def test_a_state_that_is_not_consumed_stays_as_it_was() -> None:
+    a = simulate(0, 60.0).anchors
+    state, _ = run(part(a, slice(0, 200)))
+    before = [array.copy() for array in (state.scalars, state.buckets, state.syncs)]
+    clock.step(PARAMS, state, part(a, slice(200, 300)), nominal_period_s=0.01)
+    for one, other in zip(before, (state.scalars, state.buckets, state.syncs), strict=True):
+        assert np.array_equal(one, other, equal_nan=True)
 
 
 def test_batch_over_the_record_equals_live_with_backfill_arriving_later() -> None:

@@ -1,11 +1,13 @@
 """When a reference pose is asked for: turning not told well, not often, not after "not now"."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from api.guided.due import EVERY_S, SIGMA_DEG, reset_due
+from api.guided.due import EVERY_S, SIGMA_DEG, last_pose_ns, reset_due
 from ingest.live import LiveFrame, SensorLive
+from storage.catalog import Catalog, Patient
 
 NOW_NS = 10**18
 WORN = LiveFrame(
@@ -47,3 +49,13 @@ def test_at_most_every_ten_minutes_and_not_while_snoozed() -> None:
     assert not due(WORN, last_s=EVERY_S - 1.0)
     assert due(WORN, last_s=EVERY_S + 1.0)
     assert not due(WORN, snoozed_s=1.0)
+
+
+def test_a_restart_knows_of_a_pose_held_before(tmp_path: Path) -> None:
+    with Catalog(tmp_path) as catalog:
+        catalog.save_patient(Patient("p1", "", "UTC"))
+        assert last_pose_ns(catalog, "p1", NOW_NS) is None
+        for ago_s, kind in ((2 * EVERY_S, "midline_pose"), (90, "midline_pose"), (60, "nod")):
+            start_ns = NOW_NS - round(ago_s * 1e9)
+            catalog.add_span("p1", kind, start_ns, start_ns + 5_000_000_000)
+        assert last_pose_ns(catalog, "p1", NOW_NS) == NOW_NS - 85_000_000_000
