@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
-import numba
+from processing._numba import njit
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,7 +30,7 @@ def kernel(*, inline: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        compiled = numba.njit(
+        compiled = njit(
             cache=True,
             nogil=True,
             error_model="numpy",
