@@ -104,6 +104,27 @@ def test_each_chart_has_a_table_twin(watched: Watched, demo: Demo) -> None:
     assert seen is not None
     page.keyboard.press("Shift+ArrowRight")
     assert int(chart.get_attribute("data-view") or 0) > int(seen)
+    # moving on without a rest, it asks for more before the edge comes into view, and keeps its plot
+    page.keyboard.press("+")
+    page.wait_for_timeout(1000)
+    canvas = chart.locator("canvas").element_handle()
+    asked = page.evaluate(
+        """async () => {
+            const asked = () => performance.getEntriesByType('resource')
+              .filter((each) => each.name.includes('/angles?')).length;
+            const before = asked();
+            const over = document.querySelector('posture-chart .u-over');
+            for (let i = 0; i < 400 && asked() === before; i += 1) {
+              over.dispatchEvent(new WheelEvent('wheel', { deltaX: 12, cancelable: true }));
+              await new Promise(requestAnimationFrame);
+            }
+            return asked() - before;
+        }"""
+    )
+    assert asked >= 1
+    page.wait_for_timeout(500)
+    assert canvas is not None
+    assert canvas.evaluate("element => element.isConnected")
     assert watched.errors == []
     assert watched.outside == []
 

@@ -1,8 +1,9 @@
 /**
  * <posture-chart data-patient data-from data-to>: the three angles through a day, drawn by uPlot.
  * Zooming asks the server again for that stretch, so a jerk is never hidden by thinning. As much
- * again is held on either side, so that panning moves at once and asks when it rests. The numbers
- * of what is in view stand in a table below the chart.
+ * again is held on either side, so that panning moves at once; more is asked for before the edge
+ * comes into view, and the plot stays while its data are exchanged. The numbers of what is in view
+ * stand in a table below the chart.
  */
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { angleWords, clock, duration, loadCatalogue, text } from "./format.js";
@@ -17,6 +18,8 @@ const SERIES = /** @type {const} */ ([
 const FIELDS = SERIES.flatMap(({ field }) => [field, field.replace("_deg", "_min_deg"), field.replace("_deg", "_max_deg")]);
 const TABLE_ROWS = 24;
 const REST_MS = 250;
+const AHEAD = 0.6;
+/** Of what is in view: less than this held beyond an edge asks for more. */
 
 class PostureChart extends HTMLElement {
   /** @type {any} */ #plot = null;
@@ -24,6 +27,10 @@ class PostureChart extends HTMLElement {
   #zone = document.body.dataset.zone || "UTC";
   #whole = [0, 1];
   #range = [0, 1];
+  #held = [0, 0];
+  #dashed = true;
+  /** @type {any} */ #body = null;
+  /** @type {any} */ #rows = null;
   #cursor = -1;
   #resting = 0;
 
@@ -35,7 +42,11 @@ class PostureChart extends HTMLElement {
     new ResizeObserver(() => {
       if (this.#plot && this.clientWidth > 0) this.#plot.setSize({ width: this.clientWidth, height: this.#height() });
     }).observe(this);
-    const redraw = () => this.#load();
+    const redraw = () => {
+      this.#plot?.destroy();
+      this.#plot = null;
+      if (this.#body !== null) this.#show(this.#body);
+    };
     document.addEventListener("necktrace:theme", redraw);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
     this.#load();
@@ -51,7 +62,7 @@ class PostureChart extends HTMLElement {
     const span = this.#range[1] - this.#range[0];
     const from = Math.max(this.#whole[0], this.#range[0] - span);
     const to = Math.min(this.#whole[1], this.#range[1] + span);
-    const slotsInView = Math.max(200, Math.min(2000, this.clientWidth * 2));
+    const slotsInView = Math.max(200, Math.min(2000, this.clientWidth * Math.min(2, devicePixelRatio)));
     const query = new URLSearchParams({
       from: new Date(from).toISOString(),
       to: new Date(to).toISOString(),
@@ -59,27 +70,56 @@ class PostureChart extends HTMLElement {
       fields: FIELDS.join(","),
     });
     const url = `/api/v1/patients/${encodeURIComponent(this.dataset.patient || "")}/angles?${query}`;
-    const answer = await fetch(url, { signal: this.#pending.signal }).catch(() => null);
-    if (answer === null || !answer.ok) return;
-    this.#show(await answer.json());
+    const asking = this.#pending;
+    const body = await fetch(url, { signal: asking.signal })
+      .then((answer) => (answer.ok ? answer.json() : null))
+      .catch(() => null);
+    if (this.#pending !== asking) return;
+    this.#pending = null;
+    if (body === null) return;
+    this.#held = [from, to];
+    this.#show(body);
   }
 
   /** @param {any} body */
   #show(body) {
     const rows = withBreaks(body);
-    this.#plot?.destroy();
+    this.#body = body;
+    this.#rows = rows;
+    /** @type {any[]} */ const data = [rows.t];
+    for (const { field } of SERIES) {
+      data.push(rows.columns[field], rows.columns[field.replace("_deg", "_max_deg")], rows.columns[field.replace("_deg", "_min_deg")]);
+    }
+    if (this.#plot === null) this.#draw(data);
+    else {
+      this.#plot.batch(() => {
+        this.#plot.setData(data, false);
+        this.#view();
+      });
+    }
+    this.dataset.points = String(body.t_ms.length);
+    clearTimeout(this.#resting);
+    this.#resting = window.setTimeout(() => this.#rest(), REST_MS);
+  }
+
+  /** Show the range that is wanted now; the height follows what is in it. */
+  #view() {
+    this.#plot.setScale("x", { min: this.#range[0] / 1000, max: this.#range[1] / 1000 });
+  }
+
+  /** @param {any[]} data */
+  #draw(data) {
+    this.#dashed = true;
     const style = getComputedStyle(this);
     const ink = style.getPropertyValue("--ink-2");
     const line = style.getPropertyValue("--line");
     const colour = (/** @type {string} */ axis) => style.getPropertyValue(`--series-${axis}`).trim();
     /** @type {any[]} */ const series = [{}];
     /** @type {any[]} */ const bands = [];
-    /** @type {any[]} */ const data = [rows.t];
-    for (const { axis, field, dash } of SERIES) {
-      data.push(rows.columns[field], rows.columns[field.replace("_deg", "_max_deg")], rows.columns[field.replace("_deg", "_min_deg")]);
+    for (const { axis, dash } of SERIES) {
       const at = series.length;
       series.push({ label: text(`angle.${axis}`), stroke: colour(axis), width: 1.6, dash, points: { show: false } });
-      series.push({ stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } });
+      series.push({ width: 0, points: { show: false } }, { width: 0, points: { show: false } });
       bands.push({ series: [at + 1, at + 2], fill: `${colour(axis)}2e` });
     }
     const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line }, font: "12px system-ui, sans-serif" };
@@ -101,13 +141,11 @@ class PostureChart extends HTMLElement {
           if (u.select.width < 8) return;
           this.#zoom(u.posToVal(u.select.left, "x") * 1000, u.posToVal(u.select.left + u.select.width, "x") * 1000);
         }],
-        setCursor: [(/** @type {any} */ u) => { if (u.cursor.idx != null) this.#say(u.cursor.idx, rows); }],
+        setCursor: [(/** @type {any} */ u) => { if (u.cursor.idx != null) this.#say(u.cursor.idx, this.#rows); }],
       },
     }, data, this);
     this.#plot.over.addEventListener("dblclick", () => this.#zoom(...this.#whole));
     this.#pannable(this.#plot.over);
-    this.#table(inView(body, this.#range));
-    this.dataset.points = String(body.t_ms.length);
   }
 
   /** @param {number} ms */
@@ -121,6 +159,7 @@ class PostureChart extends HTMLElement {
     const middle = (from + to) / 2;
     const half = Math.max((to - from) / 2, 5000);
     this.#range = [Math.max(this.#whole[0], middle - half), Math.min(this.#whole[1], middle + half)];
+    this.#view();
     this.#load();
   }
 
@@ -143,16 +182,41 @@ class PostureChart extends HTMLElement {
     }, { passive: false });
   }
 
-  /** Move what is in view at once; what lies beyond is asked for at rest. @param {number} by_ms */
+  /** Move what is in view at once; what lies beyond is asked for on the way. @param {number} by_ms */
   #pan(by_ms) {
     const [from, to] = this.#range;
     const by = Math.max(this.#whole[0] - from, Math.min(this.#whole[1] - to, by_ms));
     if (!by) return;
+    this.#dash(false);
     this.#range = [from + by, to + by];
-    this.#plot.setScale("x", { min: this.#range[0] / 1000, max: this.#range[1] / 1000 });
+    this.#view();
     this.dataset.view = String(Math.round(this.#range[0]));
+    if (this.#pending === null && this.#margin() < AHEAD) this.#load();
     clearTimeout(this.#resting);
-    this.#resting = window.setTimeout(() => this.#load(), REST_MS);
+    this.#resting = window.setTimeout(() => this.#rest(), REST_MS);
+  }
+
+  /** Lines are told apart by dashes, which cost most of a frame: left out while they move. @param {boolean} wanted */
+  #dash(wanted) {
+    if (this.#dashed === wanted) return;
+    this.#dashed = wanted;
+    SERIES.forEach(({ dash }, i) => { this.#plot.series[1 + 3 * i].dash = wanted ? dash : []; });
+    if (wanted) this.#plot.redraw(false);
+  }
+
+  /** How much is held beyond the nearer edge, of what is in view; Infinity at the day's own ends. */
+  #margin() {
+    const [from, to] = this.#range;
+    const left = this.#held[0] > this.#whole[0] ? from - this.#held[0] : Infinity;
+    const right = this.#held[1] < this.#whole[1] ? this.#held[1] - to : Infinity;
+    return Math.min(left, right) / (to - from);
+  }
+
+  /** What can wait until nothing moves. */
+  #rest() {
+    this.#dash(true);
+    this.#table(inView(this.#body, this.#range));
+    if (this.#pending === null && this.#margin() < AHEAD) this.#load();
   }
 
   /** @param {KeyboardEvent} event */
