@@ -27,7 +27,7 @@ _GYR = tuple(f"gyr_{axis}" for axis in "xyz")
 _PLAUSIBLE = 0.1
 """A rate by arrival further from the nominal one than this share is no rate."""
 _ROUNDS = 4
-"""Which packets are least delayed depends on the rate, which depends on them; two rounds settle it."""
+"""Which packets are least delayed depends on the rate, and the rate on them; two rounds settle."""
 _ARRIVALS_S = 30.0
 """Least span for a rate by arrival: 50 ms of jitter are 0.2 % of it."""
 

@@ -80,7 +80,8 @@ def record(folder: Path, arriving: list[SensorPacket]) -> None:
 @pytest.fixture
 def counts() -> NDArray[np.int16]:
     acc, gyr = recording(rate_hz=TRUE_HZ)
-    return np.rint(np.hstack((acc / ACC, gyr / GYR))).astype(np.int16)
+    made: NDArray[np.int16] = np.rint(np.hstack((acc / ACC, gyr / GYR))).astype(np.int16)
+    return made
 
 
 def errors_s(t_ns: NDArray[np.int64]) -> FloatArray:
