@@ -17,6 +17,7 @@ from api.routes import ROUTERS
 from api.runtime import Runtime
 from api.web import (
     access_pages,
+    data_pages,
     exercise_pages,
     looked_pages,
     mine_pages,
@@ -116,6 +117,7 @@ def create_app(runtime: Runtime, lan_hosts: frozenset[str] = frozenset()) -> Fas
     install_problems(app, views.error_page(runtime))
     _include_routes(app)
     app.include_router(views.router, include_in_schema=False)
+    app.include_router(data_pages.router, include_in_schema=False)
     app.include_router(clinic.router, include_in_schema=False)
     app.include_router(access_pages.router, include_in_schema=False)
     app.include_router(people_pages.router, include_in_schema=False)

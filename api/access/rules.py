@@ -173,6 +173,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("POST", f"{_C}/sharing/stop-sharing", "consent", "path", "refused"),
     _rule("POST", f"{_C}/sharing/consent", "consent", "path", "refused"),
     _rule("GET", "/data", "read:raw", "shown", "refused"),
+    _rule("POST", "/data/versions/{algo}/remove", "clinical", "shown", "refused"),
     _rule("GET", "/about", "signed-in"),
     _rule("GET", "/docs", "signed-in"),
     _rule("GET", "/docs/columns", "signed-in"),

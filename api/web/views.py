@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -11,23 +11,21 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api import queries
+from api.access.principals import visible_patients
 from api.alerts.delivery import channels
 from api.alerts.keeping import alerts_of, snoozed
-from api.dictionary import tables
-from api.exports import ROLES, TABLES
 from api.problems import ErrorPage, problem
 from api.routes.alerts import Hours, snooze_kind
 from api.routes.annotations import AnnotationIn, remove_annotation, write_annotation
 from api.runtime import Runtime, RuntimeDep
 from api.settings import Settings, config_file
-from api.web import reference, texts
+from api.web import texts
 from api.web.charts import BarChart, DayValue, bar_chart, last_days
 from api.web.pages import episodes_per_h, first_patient, render, sees_many
 from ingest.alerts import AlertKind
 from processing.summary.types import DaySummary
 from processing.types import Episode
 from storage.catalog import Patient
-from storage.exports import FORMATS
 from storage.notes import Annotation, annotations
 from storage.results import AngleSeries
 
@@ -272,62 +270,11 @@ def episodes(
     )
 
 
-def _part(table: str, since: str) -> str:
-    """Return what keeps a click from asking for gigabytes."""
-    return f"&from={since}" if table == "angles_100hz" else ""
-
-
-@router.get("/data")
-def data(runtime: RuntimeDep) -> HTMLResponse:
-    """Return the researcher's page: streams, addresses, dictionary."""
-    patient = first_patient(runtime)
-    relative = f"/api/v1/patients/{patient.id}"
-    base = f"http://{runtime.settings.host}:{runtime.port}{relative}"
-    last_day = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return render(
-        runtime,
-        "data.html",
-        "data",
-        zone=patient.zone,
-        patient=patient,
-        streams=runtime.record.streams(patient=patient.id),
-        curls=[
-            f"curl -s '{base}/days'",
-            f"curl -s '{base}/angles?from={last_day}&resolution=1min'",
-            f"curl -s '{base}/episodes?kind=posture'",
-            f"curl -N 'http://{runtime.settings.host}:{runtime.port}/api/v1/live'",
-        ],
-        files=[
-            *(
-                (
-                    table,
-                    [
-                        (form, f"{relative}/exports/{table}?format={form}" + _part(table, last_day))
-                        for form in FORMATS
-                    ],
-                )
-                for table in TABLES
-            ),
-            *(
-                (
-                    role,
-                    [
-                        (form, f"{relative}/raw/{role}?format={form}&from={last_day}")
-                        for form in FORMATS
-                    ],
-                )
-                for role in ROLES
-            ),
-            ("bids", [("zip", f"{relative}/bids?from={last_day}")]),
-            ("everything", [("zip", f"{relative}/everything")]),
-        ],
-    )
-
-
 @router.get("/about")
 def about(runtime: RuntimeDep) -> HTMLResponse:
     """Return intended use, access and the settings in force."""
-    patient = first_patient(runtime)
+    # whoever sees nobody, such as an administrator, reads about the program all the same
+    seen = visible_patients(runtime.catalog)
     rows = [
         {
             "name": name,
@@ -340,31 +287,10 @@ def about(runtime: RuntimeDep) -> HTMLResponse:
         runtime,
         "about.html",
         "about",
-        zone=patient.zone,
+        zone=seen[0].zone if seen else runtime.settings.zone_name,
         data_dir=runtime.settings.data_dir,
         config_file=config_file(),
         settings=rows,
-    )
-
-
-@router.get("/docs")
-def docs(runtime: RuntimeDep) -> HTMLResponse:
-    """Return the API reference, made from OpenAPI."""
-    base = f"http://{runtime.settings.host}:{runtime.port}"
-    return render(
-        runtime,
-        "docs.html",
-        "data",
-        zone=runtime.settings.zone_name,
-        operations=reference.operations(runtime.openapi(), base),
-    )
-
-
-@router.get("/docs/columns")
-def columns(runtime: RuntimeDep) -> HTMLResponse:
-    """Return what every column means, made from the code."""
-    return render(
-        runtime, "docs_columns.html", "data", zone=runtime.settings.zone_name, tables=tables()
     )
 
 

@@ -25,7 +25,9 @@ pytestmark = pytest.mark.browser
 
 ZONE = "Europe/Berlin"
 PATIENT = "api/v1/patients/demo"
-DAYS_WAIT_S = 120
+WEEK = 7
+DAYS_WAIT_S = 420
+"""For a fortnight to be made beside everything else."""
 
 
 def answer(address: str, token: str) -> bytes:
@@ -37,14 +39,14 @@ def answer(address: str, token: str) -> bytes:
 
 
 def past_days(watched: Watched, demo: Demo) -> list[str]:
-    """Days that are over and have a summary, two at least."""
+    """Days that are over and have a summary: two weeks of them."""
     today = datetime.now(ZoneInfo(ZONE)).date().isoformat()
     for _ in range(DAYS_WAIT_S):
         items = demo.json(f"/{PATIENT}/days")["items"]
         assert isinstance(items, list)
         days = [each["date"] for each in items if each["date"] < today]
-        if len(days) >= 2:
-            return days
+        if len(days) >= 2 * WEEK:
+            return days[-2 * WEEK :]
         watched.page.wait_for_timeout(1000)
     raise AssertionError("the history did not come")
 
@@ -73,7 +75,7 @@ def test_from_an_empty_folder_through_all_three_doors(
         "stopped early"
     )
 
-    # the clinician enters an injection, compares two stretches of days, prints
+    # the clinician enters an injection, judges an episode, compares two weeks, prints
     home = "clinic/patients/demo"
     page.goto(demo.url + home)
     page.get_by_text("Enter an injection").click()
@@ -82,18 +84,28 @@ def test_from_an_empty_folder_through_all_three_doors(
     page.get_by_label("Muscles").fill("splenius capitis right")
     page.get_by_label("Product").press("Enter")
     expect(page.get_by_role("cell", name="toxin of the story")).to_be_visible()
-    first, second = days[0], days[1]
-    for name, day in (("a_from", first), ("a_to", first), ("b_from", second), ("b_to", second)):
+    bounds = (days[0], days[WEEK - 1], days[WEEK], days[-1])
+    for name, day in zip(("a_from", "a_to", "b_from", "b_to"), bounds, strict=True):
         page.locator(f"input[name={name}]").fill(day)
     page.get_by_role("button", name="Compare").press("Enter")
     compared = page.locator("section[aria-labelledby='compare']")
-    expect(compared.get_by_text("1 of 1 days count")).to_have_count(2)
+    expect(compared.get_by_text("7 of 7 days count")).to_have_count(2)
     # the person has one neutral: their days can be compared
     expect(compared.locator("tbody tr").first).to_contain_text("°")
     report = page.get_by_role("link", name="Report (A4)").get_attribute("href")
     assert report is not None
     printed = page.request.get(demo.url.rstrip("/") + report)
     assert printed.body().startswith(b"%PDF-")
+    page.get_by_role("link", name="Judge episodes").first.press("Enter")
+    first, second = (page.locator("[data-verdicts] > li").nth(i) for i in range(2))
+    page.wait_for_load_state()
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    expect(first).to_have_attribute("data-verdict", "confirm")
+    page.keyboard.press("r")
+    expect(second).to_have_attribute("data-verdict", "reject")
+    page.goto(demo.url + home)
+    expect(page.locator("section[aria-labelledby='judged']")).to_contain_text("1 confirmed")
     page.get_by_role("button", name=re.compile("Remove the injection")).first.click()
     expect(page.get_by_role("cell", name="toxin of the story")).to_have_count(0)
 
@@ -109,10 +121,11 @@ def test_from_an_empty_folder_through_all_three_doors(
     (person,) = json.loads(answer(f"{base}/cohort", token))["items"]
     assert person["patient_id"] != "demo"
     begin = datetime.fromisoformat(person["first_utc"])
-    week = {"from": begin.isoformat(), "to": (begin + timedelta(days=2)).isoformat()}
+    week = {"from": begin.isoformat(), "to": (begin + timedelta(days=WEEK)).isoformat()}
     address = f"{base}/patients/{person['patient_id']}/raw/head?{urllib.parse.urlencode(week)}"
     raw = pq.read_table(io.BytesIO(answer(address, token)))
-    assert raw.num_rows > 3600 * 100
+    # an hour a day
+    assert raw.num_rows > WEEK * 3600 * 100
     assert {"t_ns", "acc_x_ms2", "gyr_z_rads"} <= set(raw.column_names)
     for wrong in (token[:-1] + ("a" if token[-1] != "a" else "b"), "ntk_nothing"):
         with pytest.raises(urllib.error.HTTPError) as refused:

@@ -178,3 +178,13 @@ def test_what_is_exported_is_in_the_dictionary(client: TestClient) -> None:
         assert written[b"description"]
     raw = pq.read_table(BytesIO(client.get("/api/v1/patients/p1/raw/head").content))
     assert set(raw.column_names) == known["raw"]
+
+
+def test_versions_of_results_are_listed_and_the_one_in_use_stays(client: TestClient) -> None:
+    (held,) = client.get("/api/v1/patients/p1/versions").json()["items"]
+    page = client.get("/data").text
+    assert f"<code>{held['algo']}</code>" in page
+    assert "in use" in page
+    assert "/remove" not in page
+    assert client.post(f"/data/versions/{held['algo']}/remove").status_code == 409
+    assert client.post("/data/versions/other/remove").status_code == 404

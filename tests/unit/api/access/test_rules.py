@@ -174,6 +174,7 @@ WHO = {
     "POST /alerts/{kind}/snooze": "PCDA",
     "POST /notes/{annotation_id}/undo": "PCDA",
     "GET /data": "PDA",
+    "POST /data/versions/{algo}/remove": "DA",
     "GET /setup": "PCDA",
     "POST /setup/scan": "PCDA",
     "POST /setup/pair": "PCDA",
