@@ -28,6 +28,6 @@ def hidden(*names: str) -> Iterator[None]:
 with hidden(*HIDDEN):
     import numba
     import numba.core.typing.cffi_utils
-    import numba.np.arraymath  # noqa: F401 - these two would look for them later
+    import numba.np.arraymath  # these two would look for them later
 
 njit = numba.njit

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.access.principals import LOGIN_LIFETIME_NS
@@ -67,8 +68,12 @@ def clinic(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 
 
 def client_of(runtime: Runtime) -> TestClient:
+    return client_on(create_app(runtime))
+
+
+def client_on(app: FastAPI) -> TestClient:
     return TestClient(
-        create_app(runtime),
+        app,
         base_url=BASE,
         raise_server_exceptions=False,
         follow_redirects=False,
@@ -83,12 +88,18 @@ def cookie_for(catalog: Catalog, account: Account) -> dict[str, str]:
 LogIn = Callable[[str], TestClient]
 
 
-@pytest.fixture
-def log_in(clinic: Runtime) -> LogIn:
+@pytest.fixture(scope="module")
+def clinic_app(clinic: Runtime) -> FastAPI:
+    """One application for all: building one costs as much as a hundred requests."""
+    return create_app(clinic)
+
+
+@pytest.fixture(scope="module")
+def log_in(clinic: Runtime, clinic_app: FastAPI) -> LogIn:
     """Return a client whose browser has logged in as somebody."""
 
     def build(name: str) -> TestClient:
-        client = client_of(clinic)
+        client = client_on(clinic_app)
         account = account_named(clinic.catalog, name)
         client.headers.update(cookie_for(clinic.catalog, account) | ORIGIN)
         return client

@@ -1,7 +1,9 @@
 """Hostile ids, headers, queries and bodies: no fault of the program, no undocumented answer."""
 
 import random
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -10,7 +12,7 @@ from fastapi.testclient import TestClient
 from api.access.rules import RULES
 from api.app import describe_api
 from api.runtime import Runtime
-from tests.unit.api.access.conftest import BASE, LogIn, client_of
+from tests.unit.api.access.conftest import BASE, LogIn, client_of, runtime_on
 
 IDS = (
     "..",
@@ -105,26 +107,42 @@ def asking(request: pytest.FixtureRequest, home: Runtime, log_in: LogIn) -> Test
     return client_of(home) if request.param == "owner" else log_in("admin")
 
 
+@pytest.fixture(scope="module", params=["owner", pytest.param("admin", marks=pytest.mark.slow)])
+def looking(
+    request: pytest.FixtureRequest,
+    folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    log_in: LogIn,
+) -> Iterator[TestClient]:
+    """As `asking`, one for all tests whose requests change nothing."""
+    if request.param == "admin":
+        yield log_in("admin")
+        return
+    copy = Path(shutil.copytree(folder, tmp_path_factory.mktemp("home") / "record"))
+    for runtime in runtime_on(copy):
+        yield client_of(runtime)
+
+
 @pytest.mark.parametrize("hostile", IDS, ids=range(len(IDS)))
-def test_ids(asking: TestClient, hostile: str) -> None:
+def test_ids(looking: TestClient, hostile: str) -> None:
     for method, path in targets(hostile):
-        check(asking.request(method, path), f"{method} {path[:80]}")
+        check(looking.request(method, path), f"{method} {path[:80]}")
 
 
 @pytest.mark.parametrize("headers", HEADERS, ids=range(len(HEADERS)))
-def test_headers(asking: TestClient, headers: dict[str, bytes]) -> None:
+def test_headers(looking: TestClient, headers: dict[str, bytes]) -> None:
     for method, path in (("GET", "/api/v1/patients"), ("POST", "/notes"), ("GET", "/login")):
-        check(asking.request(method, path, headers=headers), f"{method} {headers}")  # type: ignore[arg-type]
+        check(looking.request(method, path, headers=headers), f"{method} {headers}")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
-def test_queries(asking: TestClient, query: str) -> None:
+def test_queries(looking: TestClient, query: str) -> None:
     for rule in RULES:
         if "GET" in rule.methods and rule.path not in {"/api/v1/live", "/healthz"}:
             path = rule.path.replace("{patient_id}", "p1").replace("{stream_id}", "1")
             path = path.replace("{table}", "days").replace("{day}", "2026-11-20")
             if "{" not in path:
-                check(asking.get(f"{path}?{query}"), f"{path}?{query[:60]}")
+                check(looking.get(f"{path}?{query}"), f"{path}?{query[:60]}")
 
 
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
@@ -139,11 +157,11 @@ def test_bodies(asking: TestClient, body: tuple[str, bytes]) -> None:
             check(answer, f"{method} {path}")
 
 
-def test_random_bytes_as_paths(asking: TestClient) -> None:
+def test_random_bytes_as_paths(looking: TestClient) -> None:
     rng = random.Random(7)
     for _ in range(150):
         raw = bytes(rng.randrange(256) for _ in range(rng.randrange(1, 40)))
-        check(asking.get(f"/api/v1/{quote(raw, safe='')}"), repr(raw))
+        check(looking.get(f"/api/v1/{quote(raw, safe='')}"), repr(raw))
 
 
 def test_a_hundred_megabytes_are_refused_unread(asking: TestClient) -> None:
