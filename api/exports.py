@@ -1,6 +1,6 @@
 """What can be taken away, in which form: one list for the routes and the command line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import chain
@@ -35,7 +35,7 @@ from storage.exports import (
     summary_batches,
 )
 from storage.exports.sources import Batches
-from storage.record import RecordReader
+from storage.record import RecordReader, Stream
 from storage.results import ResultStore
 
 TableName = Literal["angles", "angles_100hz", "minutes", "days", "episodes"]
@@ -84,6 +84,10 @@ def _table(
         return episode_batches(store.episodes(patient.id, span.t0_ns, span.t1_ns, algo=algo))
     read = store.minutes if what == "minutes" else store.days
     return summary_batches(read(patient.id, span.t0_ns, span.t1_ns, algo=algo))
+
+
+def _with_mag(streams: Sequence[Stream]) -> bool:
+    return any("mag_x" in stream.info.names for stream in streams)
 
 
 def _bounded(record: RecordReader, patient: Patient, span: Range, margin_ns: int) -> Range:
@@ -187,7 +191,8 @@ def export_samples(
     pieces = blocks(
         source.record, patient=patient.id, role=role, t0_ns=bounded.t0_ns, t1_ns=bounded.t1_ns
     )
-    table = block_batches(piece.block for piece in pieces)
+    streams = source.record.streams(patient=patient.id, role=role, kind="imu")
+    table = block_batches((piece.block for piece in pieces), with_mag=_with_mag(streams))
     dress = Dress(
         provenance=provenance(source.catalog, patient, bounded) | {"role": role},
         describe=column_doc,
@@ -216,7 +221,12 @@ def export_bids(
                 source.record, patient=patient.id, role=role, t0_ns=span.t0_ns, t1_ns=span.t1_ns
             )
             systems.append(
-                BidsSystem(role, streams[-1].info.rate_hz, (piece.block for piece in pieces))
+                BidsSystem(
+                    role,
+                    streams[-1].info.rate_hz,
+                    (piece.block for piece in pieces),
+                    with_mag=_with_mag(streams),
+                )
             )
     spans = tuple(
         Span(event.kind, event.start_ns, event.end_ns, event.sigma_deg)

@@ -16,7 +16,12 @@ from api.settings import Settings
 from ingest.live import Role
 from storage.catalog import Catalog, Patient
 from storage.database import DATABASE
-from storage.importers import ImportedRecording, open_recording, record_recording
+from storage.importers import (
+    ImportedRecording,
+    ImportFormatError,
+    open_recording,
+    record_recording,
+)
 from storage.transfer import import_record
 
 _CATALOG = "catalog.json"
@@ -60,7 +65,7 @@ def run_import(
 @contextlib.contextmanager
 def _unpacked(source: Path) -> Iterator[Path]:
     """Give a zip archive's content as a folder, for as long as it is read; else the source."""
-    if source.suffix != ".zip":
+    if source.suffix.lower() != ".zip":
         yield source
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +80,14 @@ def _unpacked(source: Path) -> Iterator[Path]:
                 archive.extractall(folder)
         except zipfile.BadZipFile as error:
             raise ApiError(f"{source.name} is no zip archive, or it is damaged: {error}") from error
-        yield Path(folder)
+        except RuntimeError as error:  # what the module says of passwords and rare compressions
+            raise ApiError(
+                f"{source.name} cannot be unpacked here ({error}): unpack it, and import the folder"
+            ) from error
+        try:
+            yield Path(folder)
+        except ImportFormatError as error:
+            raise ImportFormatError(str(error).replace(folder, source.name)) from error
 
 
 def _take_over(
@@ -87,13 +99,13 @@ def _take_over(
             names = ", ".join(known) or "none"
             raise ApiError(f"name whose recording it is with --patient; there are: {names}")
         whose = patient or known[0]
-        if whose not in known:
-            catalog.save_patient(Patient(whose, "", settings.zone_name))
+    entering = None if whose in known else Patient(whose, "", settings.zone_name)
     found = record_recording(
         recording,
         settings.data_dir,
         patient=whose,
         start_ns=None if start is None else to_ns(start),
+        entering=entering,
     )
     notes = list(recording.warnings)
     with Catalog(settings.data_dir) as catalog:

@@ -7,6 +7,8 @@ import click
 
 from api.options import data_dir_option, json_option
 
+_FORMATS = {".csv": "csv", ".arrow": "arrow", ".arrows": "arrow"}
+
 
 @click.command("export")
 @click.argument(
@@ -25,9 +27,9 @@ from api.options import data_dir_option, json_option
     "--format",
     "form",
     type=click.Choice(["parquet", "arrow", "csv"]),
-    default="parquet",
-    show_default=True,
-    help="Of tables; `bids` and `everything` are zip archives.",
+    default=None,
+    help="Of tables; without it as the file's name ends, else Parquet. `bids` and `everything` are "
+    "zip archives.",
 )
 @click.option("--patient", default=None, help="Pseudonym. Default: the only patient.")
 @click.option("--from", "start", default=None, help="First instant, such as 2026-11-23T08:00Z.")
@@ -36,7 +38,7 @@ from api.options import data_dir_option, json_option
 @json_option
 def command(
     what: str,
-    form: str,
+    form: str | None,
     out: Path,
     patient: str | None,
     start: str | None,
@@ -55,8 +57,9 @@ def command(
     from api.terminal import Progress, emit
 
     settings = load_settings(data_dir=data_dir)
+    chosen = form or _FORMATS.get(out.suffix.lower(), "parquet")
     with Progress(f"Writing {out}"):
-        written = write_export(settings, what, form, out, patient, _time(start), _time(end))
+        written = write_export(settings, what, chosen, out, patient, _time(start), _time(end))
     emit(
         {"file": str(out), "bytes": written},
         as_json=as_json,

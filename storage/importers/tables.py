@@ -34,7 +34,8 @@ _DERIVED: Final = frozenset(
     {"flexion_deg", "worn_s", "amplitude_deg", "episode", "heading_sigma_deg", "evaluable_s"}
 )
 """Columns that tell a table of results."""
-_RAW_STREAM: Final = frozenset({"index", "device_ticks", "host_ns"})
+_RAW_STREAM: Final = frozenset({"index", "device_ticks"})
+"""Columns that tell one stream of a record, exported or as a segment file."""
 
 
 def open_table(path: Path, *, rate_hz: float | None, role: Role | None = None) -> ImportedRecording:

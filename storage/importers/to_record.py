@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.types import ImuBlock
-from storage.catalog import Catalog
+from storage.catalog import Catalog, Patient
 from storage.importers.errors import ImportFormatError
 from storage.importers.source import POINTS, ImportedRecording
 from storage.record import Anchors, Channel, DirectWriter, RecordReader, StreamInfo
@@ -49,6 +49,8 @@ class _Facts:
     digest: str
     first_ns: int
     last_ns: int
+    with_mag: bool
+    """Some block has a magnetometer."""
 
     @property
     def device_id(self) -> str:
@@ -56,16 +58,23 @@ class _Facts:
 
 
 def record_recording(
-    recording: ImportedRecording, folder: Path, *, patient: str, start_ns: int | None = None
+    recording: ImportedRecording,
+    folder: Path,
+    *,
+    patient: str,
+    start_ns: int | None = None,
+    entering: Patient | None = None,
 ) -> Recorded:
     """Store a recording under a patient of the folder's catalogue.
 
     Parameters
     ----------
     patient : str
-        Known to the catalogue.
+        Known to the catalogue, or `entering` it.
     start_ns : int or None
         When the recording began, UTC; for one whose times count from its beginning.
+    entering : Patient or None
+        Entered into the catalogue once the recording is found to be one.
 
     Raises
     ------
@@ -90,6 +99,8 @@ def record_recording(
     last_ns = max(known.last_ns for known in found.values())
     samples = known_samples = entries = 0
     with Catalog(folder) as catalog:
+        if entering is not None:
+            catalog.save_patient(entering)
         catalog.patient(patient)
         with DirectWriter(folder) as writer:
             _refuse_worn_twice(folder, recording.name, found, patient, shift_ns)
@@ -149,8 +160,11 @@ def _survey(recording: ImportedRecording, point: str) -> _Facts | None:
     times, values = hashlib.sha256(point.encode()), hashlib.sha256()
     first_ns: int | None = None
     last_ns = 0
+    with_mag = False
     for block in _blocks(recording, point):
-        t_ns, data = _rows(block)
+        # the name rests on what every recording has, so that earlier imports are known again
+        t_ns, data = _rows(block, with_mag=False)
+        with_mag |= block.mag is not None
         last_ns = int(t_ns[-1])
         first_ns = int(t_ns[0]) if first_ns is None else first_ns
         times.update(t_ns.tobytes())
@@ -158,12 +172,16 @@ def _survey(recording: ImportedRecording, point: str) -> _Facts | None:
     if first_ns is None:
         return None
     times.update(values.digest())
-    return _Facts(times.hexdigest()[:16], first_ns, last_ns)
+    return _Facts(times.hexdigest()[:16], first_ns, last_ns, with_mag)
 
 
-def _rows(block: ImuBlock) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _rows(block: ImuBlock, *, with_mag: bool) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     keep = block.valid
-    data = np.hstack((block.acc[keep], block.gyr[keep])).astype(np.float32)
+    parts = [block.acc[keep], block.gyr[keep]]
+    if with_mag:
+        none = np.full_like(block.acc, np.nan)
+        parts.append((none if block.mag is None else block.mag)[keep])
+    data = np.hstack(parts).astype(np.float32)
     return block.t_ns[keep], np.ascontiguousarray(data)
 
 
@@ -180,6 +198,8 @@ def _write(
     rate_hz = recording.rate_hz[point]
     channels = [Channel(f"acc_{axis}", "m/s^2", "float32") for axis in "xyz"]
     channels += [Channel(f"gyr_{axis}", "rad/s", "float32") for axis in "xyz"]
+    if known.with_mag:
+        channels += [Channel(f"mag_{axis}", "a.u.", "float32") for axis in "xyz"]
     stream = writer.open_stream(
         StreamInfo(
             patient=patient,
@@ -196,7 +216,7 @@ def _write(
     )
     new = total = 0
     next_index = 0
-    for t_ns, data in _segments(recording, point, rate_hz):
+    for t_ns, data in _segments(recording, point, known, rate_hz):
         since_ns = t_ns - known.first_ns
         rows = np.arange(len(t_ns))
         wanted = np.rint(since_ns * (rate_hz / 1e9)).astype(np.int64)
@@ -217,13 +237,13 @@ def _write(
 
 
 def _segments(
-    recording: ImportedRecording, point: str, rate_hz: float
+    recording: ImportedRecording, point: str, known: _Facts, rate_hz: float
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Yield a sensor's valid rows, some five minutes at a time."""
     waiting: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
     rows = 0
     for block in _blocks(recording, point):
-        waiting.append(_rows(block))
+        waiting.append(_rows(block, with_mag=known.with_mag))
         rows += len(waiting[-1][0])
         if rows >= SEGMENT_S * rate_hz:
             yield np.concatenate([t for t, _ in waiting]), np.concatenate([d for _, d in waiting])

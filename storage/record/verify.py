@@ -14,6 +14,7 @@ from storage.record import segments
 from storage.record.ranges import RangeSet
 from storage.record.sealing import quarantine, runs_of
 from storage.record.types import StreamInfo
+from storage.record.unlisted import key_of, lost_with_manifest, unlisted_files
 from storage.schema import SCHEMA_VERSION
 
 UNKNOWN_CAUSE = "never reached the host"
@@ -58,8 +59,9 @@ def verify(data_dir: Path | str, *, quarantine_damaged: bool = True) -> dict[str
     -------
     dict
         ``ok``, ``schema_version``, ``errors`` (sentences), ``journal_packets``, ``segments``,
-        ``bytes``, and ``streams``: per stream ``id``, ``patient``, ``device_id``, ``boot``,
-        ``role``, ``kind``, ``first_index``, ``last_index``, ``samples``, ``acknowledged``,
+        ``bytes``, ``unlisted`` (files that the manifest does not name), and ``streams``: per stream
+        ``id``, ``patient``, ``device_id``, ``boot``, ``role``, ``kind``, ``first_index``,
+        ``last_index``, ``samples``, ``acknowledged``,
         ``gaps`` (``i0``, ``i1``, ``samples``, ``cause``), ``missing_samples``, ``duplicates``,
         ``segments``, ``checksums`` (``right``, ``wrong``), ``journal_packets``, ``damaged``. Gaps
         are no errors: those samples never reached the host.
@@ -71,16 +73,22 @@ def verify(data_dir: Path | str, *, quarantine_damaged: bool = True) -> dict[str
     folder = Path(data_dir)
     connection = open_for_reading(folder)
     try:
-        with folder_errors(folder), snapshot(connection):
-            view = _read(connection)
+        with folder_errors(folder):
+            errors = _pages(connection)
+            unlisted = unlisted_files(connection, folder)
+            with snapshot(connection):
+                view = _read(connection)
     finally:
         connection.close()
-    errors: list[str] = []
     reports: list[dict[str, Any]] = []
+    by_axis: dict[tuple[str, int, str], list[RangeSet]] = {}
     for stream_id, _, text, acknowledged in view.streams:
         info = StreamInfo.from_json(text)
-        reports.append(_check_stream(folder, view, stream_id, info, acknowledged, errors))
+        held = by_axis.setdefault(key_of(info), [])
+        held.append(RangeSet())
+        reports.append(_check_stream(folder, view, stream_id, info, acknowledged, held[-1], errors))
     errors += _overlaps(view)
+    errors += lost_with_manifest(folder, unlisted, by_axis)
     if quarantine_damaged:
         _quarantine(folder, reports)
     for report in reports:
@@ -91,9 +99,19 @@ def verify(data_dir: Path | str, *, quarantine_damaged: bool = True) -> dict[str
         "errors": errors,
         "journal_packets": sum(map(len, view.packets.values())),
         "segments": sum(map(len, view.segments.values())),
+        "unlisted": unlisted,
         "bytes": sum(s.bytes for listed in view.segments.values() for s in listed),
         "streams": reports,
     }
+
+
+def _pages(connection: Connection) -> list[str]:
+    """Say whether the database's own pages hang together."""
+    found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+    if found == ["ok"]:
+        return []
+    said = "; ".join(text.splitlines()[-1] for text in found)
+    return [f"posture.db is damaged ({said}); restore the folder from a backup"]
 
 
 def _read(connection: Connection) -> _View:
@@ -131,9 +149,10 @@ def _check_stream(
     stream_id: int,
     info: StreamInfo,
     acknowledged: int,
+    held: RangeSet,
     errors: list[str],
 ) -> dict[str, Any]:
-    held = RangeSet()
+    """Return the report of a stream; fill the indices that it holds, and what is wrong."""
     samples = duplicates = 0
     lost = 0
     damaged: list[dict[str, str]] = []

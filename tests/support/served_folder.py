@@ -48,9 +48,13 @@ class ServedFolder:
         )
         deadline = time.monotonic() + READY_S
         while self.backlog() is None:
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            ended = self._process.poll()
+            if ended is not None or time.monotonic() > deadline:
+                said = self._process.stderr
+                self._process.kill()
+                words = said.read().decode() if said is not None else ""
                 self.kill()
-                raise AssertionError("the API did not come up")
+                raise AssertionError(f"the API did not come up (exit code {ended}): {words}")
             time.sleep(0.1)
 
     def backlog(self) -> int | None:

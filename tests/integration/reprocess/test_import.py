@@ -1,6 +1,7 @@
 """What `export` writes goes back in, once, and gives the angles that `process` gives."""
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,12 @@ def test_what_cannot_go_back_says_what_can(data: Path, tmp_path: Path, command: 
         assert "necktrace reprocess" in said
     everything = exported(command, data, tmp_path, "everything")
     assert "import the data folder" in command("import", str(everything), *into, fails=True)
+    with zipfile.ZipFile(everything) as archive:
+        raw = next(name for name in archive.namelist() if name.startswith("raw/"))
+        archive.extract(raw, tmp_path)
+    segment = next(data.glob("raw/**/*.parquet"))
+    for alone in (tmp_path / raw, segment):
+        assert "one stream of a record" in command("import", str(alone), *into, fails=True)
     file = exported(command, data, tmp_path, "trunk", "csv")
     bare = tmp_path / "bare.csv"
     lines = file.read_text().splitlines()
@@ -117,3 +124,52 @@ def test_calibration_events_of_a_data_set_are_used_by_reprocess(
         there = np.interp(t_s, rows.column("t_s").to_numpy(), rows.column(name).to_numpy())
         apart = (made_again[:, k] - there)[inner]
         assert np.sqrt(np.mean(apart**2)) < 0.5, name
+
+
+def test_a_data_set_comes_in_as_a_zip_however_it_was_packed(
+    data: Path, tmp_path: Path, command: Any
+) -> None:
+    into = ["--data-dir", str(tmp_path / "new"), "--patient", "x"]
+    began = ["--start", "2026-09-21T08:00Z"]
+    ours = exported(command, data, tmp_path, "bids")
+    assert "--start" in command("import", str(ours), *into, fails=True)
+    with Catalog(tmp_path / "new") as catalog:
+        assert catalog.patients() == [], "what failed leaves nobody behind"
+    with zipfile.ZipFile(ours) as archive:
+        archive.extractall(tmp_path / "folder" / "set")
+    first = command("import", str(ours), *into, *began)
+    assert first["samples"] > 0
+    # as other programs pack it: within a folder, beside a stranger's, with a suffix in capitals
+    packed = tmp_path / "PACKED.ZIP"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("__MACOSX/set/._README", "x")
+        for file in (tmp_path / "folder").rglob("*"):
+            archive.write(file, file.relative_to(tmp_path / "folder"))
+    again_given = command("import", str(packed), *into, *began)
+    assert (again_given["samples"], again_given["known_samples"]) == (0, first["samples"])
+    assert command("verify", "--data-dir", str(tmp_path / "new"))["ok"]
+
+
+def test_a_zip_that_cannot_be_taken_in_is_named(data: Path, tmp_path: Path, command: Any) -> None:
+    into = ["--data-dir", str(tmp_path / "new"), "--patient", "x", "--start", "2026-09-21T08:00Z"]
+    whole = exported(command, data, tmp_path, "bids").read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 0xFF
+    locked = bytearray(whole)
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        locked[whole.index(mark) + at] |= 1  # "this file needs a password"
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("readme.txt", "x")
+    given = {
+        "cut": (whole[:20_000], "damaged"),
+        "flipped": (bytes(flipped), "damaged"),
+        "locked": (bytes(locked), "unpack it"),
+        "other": ((tmp_path / "other.zip").read_bytes(), "no *_motion.tsv"),
+    }
+    for name, (body, expected) in given.items():
+        file = tmp_path / f"{name}.zip"
+        file.write_bytes(body)
+        said = command("import", str(file), *into, fails=True)
+        assert expected in said, name
+        assert f"{name}.zip" in said
+        assert "/tmp" not in said.replace(str(tmp_path), "")

@@ -12,10 +12,11 @@ import pytest
 
 from storage import schema
 from storage.catalog import Catalog, Patient
-from storage.database import open_database
+from storage.database import DATABASE, open_database
 from storage.errors import (
     CatalogError,
     DiskFullError,
+    FolderError,
     MigrationError,
     NewerSchemaError,
     NotARecordError,
@@ -169,6 +170,54 @@ def test_a_damaged_segment_is_named_and_everything_else_served(tmp_path: Path, d
         writer.commit()
         writer.seal(stream)
     assert held(tmp_path, stream) == expected(set(range(1200)))
+
+
+def _one_segment(data: Path) -> None:
+    with RecordWriter(data, background=False) as writer:
+        stream = writer.open_stream(imu())
+        writer.append(stream, [packet(0, 500)])
+        writer.commit()
+        writer.seal(stream)
+
+
+def test_verify_notices_a_database_that_was_emptied(tmp_path: Path) -> None:
+    _one_segment(tmp_path)
+    (tmp_path / DATABASE).write_bytes(b"")
+    report = verify(tmp_path)
+    assert not report["ok"]
+    (said,) = report["errors"]
+    assert report["unlisted"][0] in said
+    assert "restore the folder from a backup" in said
+    RecordWriter(tmp_path).close()
+    assert verify(tmp_path)["ok"], "the next start takes over what the files hold"
+
+
+def test_verify_takes_no_rest_of_a_crash_for_damage(tmp_path: Path) -> None:
+    _one_segment(tmp_path)
+    (file,) = tmp_path.glob("raw/**/*.parquet")
+    left = file.with_name("left.parquet")
+    shutil.copy(file, left)
+    report = verify(tmp_path)
+    assert report["ok"], report["errors"]
+    assert report["unlisted"] == [left.relative_to(tmp_path).as_posix()]
+
+
+def test_verify_notices_a_damaged_page_of_the_database(tmp_path: Path) -> None:
+    _one_segment(tmp_path)
+    database = tmp_path / DATABASE
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        root, size = (
+            int(connection.execute(question).fetchone()[0])
+            for question in (
+                "SELECT rootpage FROM sqlite_master WHERE name = 'episode'",
+                "PRAGMA page_size",
+            )
+        )
+    with database.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(bytes(size))
+    with pytest.raises(FolderError, match="restore the folder from a backup"):
+        verify(tmp_path)
 
 
 def test_verify_notices_what_is_missing_from_the_journal(tmp_path: Path) -> None:

@@ -75,3 +75,23 @@ def test_a_table_comes_in_from_the_command_line(
         report = json.loads(run(monkeypatch, capsys, *command).out)
         assert (report["samples"], report["known_samples"]) == (new, 3000 - new)
         assert report["start_ns"] == START_NS
+
+
+def test_a_magnetometer_comes_in_and_an_import_without_it_is_known_again(tmp_path: Path) -> None:
+    plain, magnetic = tmp_path / "plain.csv", tmp_path / "magnetic.csv"
+    table(plain, column="t_ns", first=START_NS)
+    header, *rows = plain.read_text().splitlines()
+    names = ",".join(f"head_mag_{axis}" for axis in "xyz")
+    given = [(0.25 * (k % 9), -20.0, 40.5) for k in range(len(rows))]
+    written = [f"{row},{x},{y},{z}" for row, (x, y, z) in zip(rows, given, strict=True)]
+    magnetic.write_text("\n".join([f"{header},{names}", *written]) + "\n")
+    with Catalog(tmp_path / "data") as catalog:
+        catalog.save_patient(Patient("p1", "", "UTC"))
+    taken = record_recording(open_recording(magnetic), tmp_path / "data", patient="p1")
+    assert taken.samples == len(rows)
+    known = record_recording(open_recording(plain), tmp_path / "data", patient="p1")
+    assert (known.samples, known.known_samples) == (0, len(rows))
+    with RecordReader(tmp_path / "data") as reader:
+        pieces = list(blocks(reader, patient="p1", role="head"))
+    held = [piece.block.mag for piece in pieces if piece.block.mag is not None]
+    np.testing.assert_allclose(np.concatenate(held), given, rtol=1e-6)
