@@ -5,20 +5,19 @@ import contextlib
 import time
 import webbrowser
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
-from api.clinic.injections import add_injection
 from api.compiling import COMPILING, compile_first
 from api.days import summarise_stored_day
+from api.demo.folder import demo_patient
 from api.demo.history import DAYS, held_days
 from api.demo.live import LiveDemo
-from api.demo.person import INJECTED_DAYS_AGO, LABEL, PATIENT_ID, declared_alignment
+from api.demo.observed import Observed
+from api.demo.person import PATIENT_ID, declared_alignment
 from api.demo.watch import follow_history
 from api.errors import DemoError
 from api.exercises.player import Player
@@ -39,9 +38,8 @@ from api.runtime import HistoryProgress, Runtime
 from api.server import address, bind, serving, stop_on_signals
 from api.settings import Settings
 from api.terminal import Progress
-from api.thresholds import Thresholds, save_thresholds
 from api.up import CONSENT_EVERY_S, performed_by, refuse_withdrawn
-from ingest.live import LiveFrame, LiveHub
+from ingest.live import LiveHub
 from ingest.sources.virtual_body import next_boots
 from processing.pipeline import PipelineParams, Setup
 from storage.catalog import Catalog, Patient
@@ -51,39 +49,6 @@ from storage.record import RecordReader
 
 HISTORY_LIMIT_S = 180.0
 """With a duration, the longest wait for the history after it."""
-SHORT_DAY_H = 0.5
-"""Worn time from which the simulated patient's days of one hour count."""
-
-
-@dataclass(slots=True)
-class Observed:
-    """What was seen of the live frames, for the final summary."""
-
-    frames: int = 0
-    first_live_s: float | None = None
-    angles: dict[str, list[float]] = field(
-        default_factory=lambda: {"rotation": [], "lateral": [], "flexion": []}
-    )
-    """Smallest and largest value per axis; rotation only where heading was not poor."""
-    last: LiveFrame | None = None
-
-    def take(self, frame: LiveFrame, elapsed_s: float) -> None:
-        """Count a frame."""
-        self.last = frame
-        values = {
-            "rotation": None if frame.heading_quality == "poor" else frame.rotation_right_deg,
-            "lateral": frame.lateral_right_deg,
-            "flexion": frame.flexion_deg,
-        }
-        if frame.sample_utc_ns is None:
-            return
-        self.frames += 1
-        if self.first_live_s is None:
-            self.first_live_s = elapsed_s
-        for axis, value in values.items():
-            if value is not None:
-                seen = self.angles[axis] or [value, value]
-                self.angles[axis] = [min(seen[0], value), max(seen[1], value)]
 
 
 class Demo:
@@ -369,29 +334,3 @@ class Demo:
 def _embedded(runtime: Runtime) -> EmbeddedStore:
     assert isinstance(runtime.results, EmbeddedStore)
     return runtime.results
-
-
-def demo_patient(catalog: Catalog, folder: Path, zone: str) -> Patient:
-    """Return the simulated patient of a folder that holds nobody else."""
-    for patient in catalog.patients():
-        if patient.id != PATIENT_ID:
-            raise DemoError(
-                f"{folder} holds the record of {patient.label or patient.id}; the demonstration "
-                "never mixes with it. Give another folder with --data-dir."
-            )
-        return patient
-    made = Patient(PATIENT_ID, LABEL, zone)
-    catalog.save_patient(made)
-    _past_injection(catalog, made)
-    return made
-
-
-def _past_injection(catalog: Catalog, patient: Patient) -> None:
-    """Write down what the simulated course is that of, and that its days are short."""
-    day = local_today(patient) - timedelta(days=INJECTED_DAYS_AGO)
-    product, muscles = "botulinum toxin (simulated)", "splenius capitis right (simulated)"
-    add_injection(
-        catalog, patient, day, product=product, units=150.0, muscles=muscles, actor="demo"
-    )
-    wanted = Thresholds(least_worn_h=SHORT_DAY_H)
-    save_thresholds(catalog, patient.id, wanted, "demo")

@@ -8,12 +8,12 @@ changes before all steps are done; whatever happens, recording goes on.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
-from api.alignments import alignment_body
 from api.guided.due import SNOOZE_S, last_pose_ns, reset_due
-from api.guided.references import KEY, references_body, stored_references
+from api.guided.keeping import CalibrationBook
+from api.guided.references import stored_references
 from api.guided.steps import READY_S, Pose, Step, Task, steps_of
 from api.guided.view import GuideStepView, GuideView
 from ingest.processor import PoseReset
@@ -22,9 +22,8 @@ from ingest.service import Collector
 from ingest.worker import MARGIN_S
 from processing.alignment import StepCheck, StoredReference, sensor_rotation
 from processing.errors import AlignmentError
-from processing.session import Plan
 from processing.types import Span
-from storage.catalog import Catalog, StoredAlignment
+from storage.catalog import Catalog
 from storage.exchange import scope_of
 
 _log = logging.getLogger(__name__)
@@ -47,14 +46,6 @@ ASSISTED_SIGMA_DEG: Final = 3.0
 ALONE_SIGMA_DEG: Final = 3.0
 """Least standard deviation of a pose taken up at home (docs/explanation/numbers.md)."""
 SNOOZE: Final = "reset_snoozed_until_ns"
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """What of a calibration was written down, so that it can be made again at once."""
-
-    wear: int
-    spans: tuple[int, ...]
 
 
 class Guide:
@@ -92,8 +83,7 @@ class Guide:
         self._spans: list[Span | None] = []
         self._stored: StoredReference | None = None
         self._assisted = False
-        self._kept: _Kept | None = None
-        self._made = 0
+        self._calibrations = CalibrationBook(catalog, patient)
         self._last_reset_ns = last_pose_ns(catalog, patient, collector.now_utc_ns())
         self._references = stored_references(catalog, patient)
         self._snoozed_until_ns = int(catalog.setting(scope_of(patient), SNOOZE) or 0)
@@ -152,8 +142,7 @@ class Guide:
             return "unknown_pose"
         self._stored = None if task == "calibration" else stored
         self._assisted = assisted
-        self._kept = None
-        self._made = 0
+        self._calibrations.begin()
         self._steps = list(steps_of(task, pose, head_only=self._collector.spec.setup.head_only))
         self._spans = [None] * len(self._steps)
         self._view = GuideView(
@@ -283,7 +272,8 @@ class Guide:
         since_ns = min(span.start_ns for span in spans) - round(MARGIN_S * 1e9)
         plan = await self._collector.calibrate(spans, self._stored)
         detail = wear_detail(plan.setup, plan.resets, since_ns, self._collector.now_utc_ns())
-        self._keep(plan, spans, detail)
+        self._calibrations.keep(plan, spans, detail, self._stored, assisted=self._assisted)
+        self._references = stored_references(self._catalog, self._patient)
         self._last_reset_ns = self._collector.now_utc_ns()
         found = plan.setup.alignment
         self._show(
@@ -291,47 +281,6 @@ class Guide:
             quality=found.quality,
             sentences=list(found.warnings),
             redo=[s.kind for s in self._view.steps if s.state == "again"],
-        )
-
-    def _keep(self, plan: Plan, spans: Sequence[Span], detail: dict[str, object]) -> None:
-        """Write the calibration into the catalogue in place of the one it repeats."""
-        catalog, patient = self._catalog, self._patient
-        if self._kept is not None:
-            catalog.remove_wear(self._kept.wear)
-            for span_id in self._kept.spans:
-                catalog.remove_span(span_id)
-        found = plan.setup.alignment
-        start_ns = min(span.start_ns for span in spans)
-        stored = self._stored
-        references = references_body(plan.references)
-        if stored is not None:
-            references = {
-                "rotations": {kind: q.tolist() for kind, q in stored.rotations.items()},
-                "sigma_deg": dict(stored.sigma_deg),
-            }
-        method = {} if stored is not None else {
-            "neutral_method": "assisted" if self._assisted else "unassisted"
-        }  # fmt: skip
-        catalog.save_alignment(
-            StoredAlignment(
-                patient=patient,
-                id=found.id,
-                n_id=found.n_id,
-                # the last one made of the same movements is the one in force
-                valid_from_ns=start_ns + self._made,
-                body={**alignment_body(found), KEY: references, **method},
-            )
-        )
-        made = tuple(
-            catalog.add_span(patient, s.kind, s.start_ns, s.end_ns, sigma_deg=s.sigma_deg)
-            for s in spans
-        )
-        wear = catalog.start_wear(patient, start_ns, alignment_id=found.id, detail=detail)
-        self._kept = _Kept(wear, made)
-        self._made += 1
-        self._references = stored_references(catalog, patient)
-        catalog.audit(
-            "guide", "calibrate", patient, {"alignment": found.id, "quality": found.quality}
         )
 
     async def _reset(self, step: Step) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from api.clinic.injections import injections
+from api.demo.folder import demo_patient
 from api.demo.history import DAYS, LONG_S, SHORT_S, PastDay, make_day, planned_days
 from api.demo.person import DYSTONIC_DEG, INJECTED_DAYS_AGO, MIDLINE_DEG, patient_spec
-from api.demo.run import demo_patient
 from api.errors import DemoError
 from api.guided.references import stored_references
 from api.recording import local_today
