@@ -189,7 +189,12 @@ def export_samples(
     """Return the samples of the sensor worn somewhere, timed, in SI units, over all its starts."""
     bounded = _bounded(source.record, patient, span, CLOCK_MARGIN_NS)
     pieces = blocks(
-        source.record, patient=patient.id, role=role, t0_ns=bounded.t0_ns, t1_ns=bounded.t1_ns
+        source.record,
+        patient=patient.id,
+        role=role,
+        t0_ns=bounded.t0_ns,
+        t1_ns=bounded.t1_ns,
+        needs_gyr=False,
     )
     streams = source.record.streams(patient=patient.id, role=role, kind="imu")
     table = block_batches((piece.block for piece in pieces), with_mag=_with_mag(streams))
@@ -218,7 +223,12 @@ def export_bids(
         streams = source.record.streams(patient=patient.id, role=role, kind="imu")
         if streams:
             pieces = blocks(
-                source.record, patient=patient.id, role=role, t0_ns=span.t0_ns, t1_ns=span.t1_ns
+                source.record,
+                patient=patient.id,
+                role=role,
+                t0_ns=span.t0_ns,
+                t1_ns=span.t1_ns,
+                needs_gyr=False,
             )
             systems.append(
                 BidsSystem(

@@ -63,7 +63,7 @@ class Layout:
     acc: tuple[int, ...]
     """Columns of x, y, z."""
     gyr: tuple[int, ...]
-    """Empty without a gyroscope: its rates are zero, and nothing may rest on them."""
+    """Empty without a gyroscope: its rates are NaN."""
     mag: tuple[int, ...] | None
     scales: FloatArray
     """(c,) SI value of one stored unit."""
@@ -126,7 +126,9 @@ def si_block(layout: Layout, t_ns: NDArray[np.int64], samples: Samples) -> ImuBl
     unit = layout.calibration
     if not layout.gyr:
         acc = samples[:, columns] * scales
-        block = ImuBlock.checked(t_ns, acc, np.zeros_like(acc), rate_hz=layout.rate_hz, mag=mag)
+        unknown = np.full_like(acc, np.nan)
+        block = ImuBlock.checked(t_ns, acc, acc, rate_hz=layout.rate_hz, mag=mag)
+        block = replace(block, gyr=unknown)  # valid is what the accelerometer gave
     elif layout.full_scale is None:
         values = samples[:, columns] * scales
         block = ImuBlock.checked(

@@ -60,6 +60,7 @@ def blocks(
     params: clock.ClockParams | None = None,
     as_of_ns: int | None = None,
     on_reached: Reached | None = None,
+    needs_gyr: bool = True,
 ) -> Iterator[Piece]:
     """Yield the samples of one role with times in [t0, t1), in order of time.
 
@@ -75,6 +76,8 @@ def blocks(
     as_of_ns : int, optional
         Leave out what arrived live from this UTC on: the record may be growing.
     on_reached : callable, optional
+    needs_gyr : bool
+        False: also sensors that have an accelerometer only; their rates are NaN.
 
     Yields
     ------
@@ -84,7 +87,7 @@ def blocks(
     after_ns: int | None = None
     given_ns: int | None = None
     for stream in reader.streams(patient=patient, role=role, kind="imu"):
-        layout = _layout(stream.info)
+        layout = _layout(stream.info, needs_gyr=needs_gyr)
         if layout is None or not stream.samples:
             continue
         if (stream.host_first_ns or 0) >= t1_ns + _LATEST_NS:
@@ -287,9 +290,9 @@ def _device(info: StreamInfo) -> str:
     return info.device_id.split("/", 1)[0]
 
 
-def _layout(info: StreamInfo) -> Layout | None:
+def _layout(info: StreamInfo, *, needs_gyr: bool) -> Layout | None:
     unit = UnitCalibration.from_record(info.calibration)
-    return layout_of(info.channels, info.dtype.name, info.rate_hz, unit)
+    return layout_of(info.channels, info.dtype.name, info.rate_hz, unit, needs_gyr=needs_gyr)
 
 
 def _within(piece: Piece, t0_ns: int, t1_ns: int) -> Piece | None:

@@ -3,21 +3,28 @@
 Real bleak on the emulated radio; a simulated person wears the sensors and does what the guide asks.
 """
 
+import io
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from api.alignments import latest_alignment
+from api.exports import Source, export_samples
+from api.queries import Range
 from ingest.warm_up import compile_chain
 from processing import quaternion
 from processing.pipeline import PipelineParams
 from storage.catalog import Catalog
+from storage.embedded import EmbeddedStore
 from storage.record import RecordReader, verify
 from tests.integration.ble.conftest import HEAD, TRUNK, Bluez
 from tests.support.at_home import Home, at_home
 from tests.support.collecting import plain_setup
+from tests.support.reprocessing import again
 
 pytestmark = pytest.mark.slow
 SPEED = 6.0
@@ -80,7 +87,9 @@ async def test_paired_calibrated_worn_lost_and_back(
     )
     # where the simulated person's sensors truly sit; movements by a person are worth some degrees
     assert _apart_deg(truth["head"], found.q_head_segment_sensor) < 10.0
-    if pair != "dot and h10":
+    if pair == "dot and h10":
+        _assert_reduced(tmp_path)
+    else:
         assert _apart_deg(truth["trunk"], found.q_trunk_segment_sensor) < 10.0
 
 
@@ -98,6 +107,29 @@ async def _lose_and_find_again(home: Home, address: str, role: str) -> None:
     )
     home.daemon.faults(address, hidden=False)
     await home.until_frame(lambda frame: frame["valid"] and not frame["stale"])
+
+
+def _assert_reduced(folder: Path) -> None:
+    """Whether a trunk sensor without gyroscope gives its acceleration, and the head itself."""
+    everything = Range(0, 2**62)
+    with (
+        Catalog(folder) as catalog,
+        RecordReader(folder) as record,
+        closing(EmbeddedStore(folder)) as results,
+    ):
+        source = Source(record, catalog, results)
+        made = export_samples(source, catalog.patient("p1"), "trunk", everything, "parquet")
+        table = pq.read_table(io.BytesIO(b"".join(made.pieces)))
+    acc = np.stack([table.column(f"acc_{axis}_ms2").to_numpy() for axis in "xyz"], axis=1)
+    assert len(acc) > 1000
+    assert np.linalg.norm(acc, axis=1).mean() == pytest.approx(9.81, abs=0.3)
+    assert table.column("gyr_x_rads").null_count == len(acc)
+    assert all(table.column("valid").to_pylist())
+    report = again(folder)
+    with closing(EmbeddedStore(folder)) as results:
+        angles = results.angles("p1", 0, 2**62, algo=report["version"])
+    assert np.isfinite(angles.column("head_pitch_deg")).mean() > 0.5
+    assert not np.isfinite(angles.column("flexion_deg")).any()
 
 
 def _apart_deg(truth: list[float], found: np.ndarray) -> float:
