@@ -140,4 +140,4 @@ def verdict(alignment: Alignment) -> str:
         "fair": "The calibration is fair; repeating it may make it better.",
         "low": "The calibration is of low quality; please repeat it.",
     }[alignment.quality]
-    return " ".join([words, *alignment.warnings])
+    return "\n- ".join([words, *alignment.warnings])
