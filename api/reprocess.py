@@ -19,6 +19,7 @@ from ingest.reprocess_wear import END_NS, wears
 from processing.pipeline import PipelineParams
 from storage.catalog import Catalog, Patient
 from storage.consent import is_withdrawn, withdrawn_patients
+from storage.making import making_results
 from storage.record import RecordReader
 from storage.results import ResultBatch, ResultStore
 
@@ -54,7 +55,7 @@ def run_reprocess(
     given = read_params(wish.params) if isinstance(wish.params, Path) else wish.params
     folder = settings.data_dir
     reports = []
-    with RecordReader(folder) as reader, Catalog(folder) as catalog:
+    with RecordReader(folder) as reader, making_results(folder), Catalog(folder) as catalog:
         patients = _consenting(catalog, _patients(catalog, reader, wish.patient, folder))
         store = open_results(settings, sending=True)
         try:

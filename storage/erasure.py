@@ -12,6 +12,7 @@ from typing import Final
 
 from storage.database import DATABASE, folder_errors, open_database, transaction
 from storage.errors import CatalogError
+from storage.making import nobody_makes_results
 from storage.record.erasing import ERASING, finish_erasing
 from storage.record.lock import WriterLock
 from storage.record.segments import path_part
@@ -66,8 +67,17 @@ def erase_patient(
         There is no such patient.
     WriterLockedError
         Another process records into the folder: stop it first.
+    MakingError
+        Another process makes results: what it wrote afterwards would stay.
     """
     folder = Path(data_dir)
+    with nobody_makes_results(folder):
+        return _erase_alone(folder, patient, actor, results, writer)
+
+
+def _erase_alone(
+    folder: Path, patient: str, actor: str, results: ResultStore, writer: RecordWriter | None
+) -> Erased:
     lock = WriterLock(folder) if writer is None else None
     try:
         if writer is not None:

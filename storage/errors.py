@@ -4,6 +4,7 @@ StorageError
 ├── FolderError               the data folder cannot be used as it is
 │   ├── WriterLockedError     another process records into this folder
 │   ├── ReadOnlyFolderError   the folder or a file in it cannot be written
+│   ├── MakingError           results are being made, or a patient is being deleted
 │   ├── DiskFullError         no space left (or a quota is used up)
 │   └── NotARecordError       there is no record in this folder
 ├── SchemaError               the record was written by another version
@@ -52,6 +53,10 @@ class WriterLockedError(FolderError):
         self.pid = pid
         self.since = since
         self.command = command
+
+
+class MakingError(FolderError):
+    """Results are being made while a patient shall be deleted, or the other way round."""
 
 
 class ReadOnlyFolderError(FolderError):

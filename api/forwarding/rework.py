@@ -25,7 +25,10 @@ from storage.exchange import scope_of
 log = logging.getLogger(__name__)
 
 LOCK_FILE: Final = "rework.lock"
+KEPT_VERSIONS: Final = 2
+"""Results that other thresholds replaced by themselves; each takes as much as those shown."""
 _FAILED: Final = "rework_failed"
+_REPLACED: Final = "replaced_versions"
 _NICENESS: Final = 10
 
 
@@ -110,6 +113,26 @@ def _rework_patient(settings: Settings, catalog: Catalog, patient: str) -> None:
         old, new = report["replaces"], report["version"]
         if old is not None and old.split(".")[0] == new.split(".")[0]:
             remove_version(settings, patient, old)
+        elif old is not None:
+            _keep_few(settings, catalog, patient, old)
+
+
+def _keep_few(settings: Settings, catalog: Catalog, patient: str, replaced: str) -> None:
+    """Keep the last versions that other thresholds replaced; trials are not among them."""
+    from api.reprocess import remove_version
+    from storage.result_book import ResultBook
+
+    scope = scope_of(patient)
+    book = ResultBook(settings.data_dir)
+    try:
+        there = {row.algo for row in book.algorithms(patient) if not row.current}
+    finally:
+        book.close()
+    noted = [*(catalog.setting(scope, _REPLACED) or []), replaced]
+    kept = [algo for algo in dict.fromkeys(noted) if algo in there]
+    for algo in kept[:-KEPT_VERSIONS]:
+        remove_version(settings, patient, algo)
+    catalog.set_setting(scope, _REPLACED, value=kept[-KEPT_VERSIONS:])
 
 
 @contextmanager

@@ -25,9 +25,9 @@ from storage.access import (
     withdraw_grant,
 )
 from storage.catalog import Patient
-from storage.consent import WORDING, record_consent
+from storage.consent import WORDING, is_withdrawn, record_consent
 from storage.erasure import Erased, erase_patient
-from storage.errors import WriterLockedError
+from storage.errors import MakingError, WriterLockedError
 from storage.record import lock_holder
 
 router = APIRouter(tags=["sharing"])
@@ -135,16 +135,12 @@ def erase(runtime: Runtime, patient: Patient) -> Erased:
     Raises
     ------
     ProblemError
-        `conflict`: another program goes on recording.
+        `conflict`: another program goes on recording, or making results.
     """
     actor = current().name
     folder = runtime.settings.data_dir
     if lock_holder(folder) is not None or _is_working(runtime):
-        # Withdrawn consent ends a recording, which may be this process's own, and what makes
-        # results: neither may write after everything is gone.
-        record_consent(
-            runtime.catalog, patient.id, "processing", given=False, version=WORDING, author=actor
-        )
+        _withdraw_processing(runtime, patient, actor)
     deadline_s = time.monotonic() + RECORDING_ENDS_S
     while _is_working(runtime):
         if time.monotonic() > deadline_s:
@@ -162,6 +158,22 @@ def erase(runtime: Runtime, patient: Patient) -> Erased:
                     "conflict", f"{error} Stop it, then ask again; nothing was deleted yet."
                 ) from None
             time.sleep(0.2)
+        except MakingError as error:
+            if time.monotonic() > deadline_s:
+                raise problem("conflict", f"{error}.") from None
+            if not is_withdrawn(runtime.catalog, patient.id, "processing"):
+                _withdraw_processing(runtime, patient, actor)
+            time.sleep(0.2)
+
+
+def _withdraw_processing(runtime: Runtime, patient: Patient, actor: str) -> None:
+    """End a recording, which may be this process's own, and what makes results.
+
+    Neither may write after everything is gone.
+    """
+    record_consent(
+        runtime.catalog, patient.id, "processing", given=False, version=WORDING, author=actor
+    )
 
 
 @router.get(

@@ -13,6 +13,7 @@ from api.settings import Settings
 from ingest.errors import ReprocessError
 from storage.catalog import Catalog, Patient
 from storage.due import is_due, mark_due
+from storage.result_book import ResultBook
 
 T_NS = 1_790_000_000 * 10**9
 
@@ -89,6 +90,23 @@ def test_versions_of_other_algorithms_stay(
         rework.rework(settings)
     assert made.removed == []
     assert [wish.begin for wish in made.wishes] == [None] * 3
+
+
+def test_few_versions_stay_that_other_thresholds_replaced(
+    settings: Settings, catalog: Catalog, made: Made
+) -> None:
+    book = ResultBook(settings.data_dir)
+    names = ["2-aa", "2-bb.2", "2-cc.2", "2-dd.2"]
+    for algo in (*names, "9-trial.2"):
+        book.register("p1", algo)
+    for replaces, current in zip(names, [*names[1:], "2-ee.2"], strict=True):
+        book.register("p1", current)
+        book.switch("p1", current)
+        made.replaces = replaces
+        mark_due(catalog, "p1", 0)
+        rework.rework(settings)
+    book.close()
+    assert made.removed == [("p1", "2-aa"), ("p1", "2-bb.2")]
 
 
 def test_what_arrives_meanwhile_is_made_too(

@@ -123,7 +123,7 @@ def test_everything_goes(runtime: Runtime) -> None:
     assert ("patient", "erase") in written
 
 
-@pytest.mark.parametrize("name", ["rework.lock", "rerun.lock"])
+@pytest.mark.parametrize("name", ["rework.lock", "rerun.lock", "making.lock"])
 def test_nothing_is_deleted_while_results_are_made(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
