@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection
@@ -120,6 +121,10 @@ def _erase(
         "JOIN stream s ON s.id = g.stream WHERE s.patient = ?) FROM stream WHERE patient = ?",
         (patient, patient),
     ).fetchone()
+    label = [
+        str(row[0])
+        for row in connection.execute("SELECT label FROM patient WHERE id = ?", (patient,))
+    ]
     forget_results()
     tombstone = tombstone_of(patient)
     connection.execute("PRAGMA secure_delete=ON")
@@ -138,6 +143,7 @@ def _erase(
         connection.execute(
             "UPDATE audit SET subject = ?, detail = '{}' WHERE subject = ?", (tombstone, patient)
         )
+        _rename(connection, [patient, *label], tombstone)
         connection.execute(
             "INSERT INTO audit(at_ns, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)",
             (
@@ -149,3 +155,22 @@ def _erase(
             ),
         )
     return Erased(tombstone, int(samples), int(segments))
+
+
+def _rename(connection: Connection, names: Sequence[str], tombstone: str) -> None:
+    """Put the tombstone where people wrote the name, such as into the label of a token."""
+    written = {form for name in names if name for form in (name, json.dumps(name)[1:-1])}
+    if not written:
+        return
+    longest_first = sorted(written, key=len, reverse=True)
+    whole_words = "|".join(rf"(?<!\w){re.escape(form)}(?!\w)" for form in longest_first)
+    pattern = re.compile(whole_words, re.IGNORECASE)
+    for row, label in connection.execute("SELECT id, label FROM token").fetchall():
+        told = pattern.sub(tombstone, label)
+        if told != label:
+            connection.execute("UPDATE token SET label = ? WHERE id = ?", (told, row))
+    for row, detail in connection.execute("SELECT id, detail FROM audit").fetchall():
+        if pattern.search(detail):  # the log allows no change but this one
+            connection.execute(
+                "UPDATE audit SET subject = ?, detail = '{}' WHERE id = ?", (tombstone, row)
+            )
