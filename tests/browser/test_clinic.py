@@ -17,7 +17,10 @@ from tests.support.clinic_server import clinic_server, fill_clinic
 
 pytestmark = pytest.mark.browser
 
-PAGES = ["/clinic", "/clinic/patients/p1", "/clinic/patients/p1/episodes"]
+PAGES = [
+    "/clinic", "/clinic/patients/p1", "/clinic/patients/p1/episodes",
+    "/clinic/patients/p1/sharing", "/clinic/patients/p1/sharing/looked",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -40,9 +40,10 @@ def answer(address: str, token: str) -> bytes:
 
 def past_days(watched: Watched, demo: Demo) -> list[str]:
     """Days that are over and have a summary: two weeks of them."""
-    today = datetime.now(ZoneInfo(ZONE)).date().isoformat()
+    now = datetime.now(ZoneInfo(ZONE)).date()
+    today, since = now.isoformat(), (now - timedelta(days=3 * WEEK)).isoformat()
     for _ in range(DAYS_WAIT_S):
-        items = demo.json(f"/{PATIENT}/days")["items"]
+        items = demo.json(f"/{PATIENT}/days?from={since}")["items"]
         assert isinstance(items, list)
         days = [each["date"] for each in items if each["date"] < today]
         if len(days) >= 2 * WEEK:
