@@ -54,6 +54,8 @@ class Runtime:
     """Plays exercises; None where nothing is recorded here."""
     desk: "PairingDesk | None" = None
     """Pairs sensors before recording begins; None where they are paired."""
+    pair_again: asyncio.Event | None = None
+    """Set to end recording so that other sensors can be paired; None where nothing is recorded."""
     history: HistoryProgress = field(default_factory=HistoryProgress)
     port: int = 0
     """Port that is served on, as bound."""

@@ -198,9 +198,9 @@ async def _serve(
     lan: bool,
 ) -> None:
     """Serve the pages, have sensors paired where none are, then record."""
-    settings, catalog = runtime.settings, runtime.catalog
+    settings = runtime.settings
     listener = bind(settings)
-    desk = PairingDesk(catalog, patient_id, transport, pairing_window)
+    desk = PairingDesk(runtime.catalog, patient_id, transport, pairing_window)
     stop = asyncio.Event()
     with stop_on_signals(stop.set):
         if "head" not in desk.paired():
@@ -216,38 +216,74 @@ async def _serve(
                 say(f"No head sensor is paired yet: {page}setup leads through it.")
             if browser:
                 await asyncio.to_thread(webbrowser.open, page)
-            try:
-                await _either(desk.chosen, stop)
-            finally:
-                await desk.end()
-            if stop.is_set():
-                return
-            patient = catalog.patient(patient_id)
-            if is_simulated(patient):
-                # the simulated person shares this process with the compiler; radios do not wait
-                setup = Setup(latest_alignment(catalog, patient_id))
-                params = params_in_force(runtime.results, catalog, patient_id)
-                with Progress(COMPILING) as progress:
+            while await _record(
+                runtime, patient_id, desk, transport, say, stop, calibrate=calibrate
+            ):
+                calibrate = False
+                runtime.hub = LiveHub(time.time_ns() // 1_000_000)
+                runtime.desk = desk = PairingDesk(
+                    runtime.catalog, patient_id, transport, pairing_window
+                )
+                say(f"Recording has ended so that sensors can be paired: {page}setup")
 
-                    def told(ready: int, of: int) -> None:
-                        desk.ready = ready / of
-                        progress.update(desk.ready, f"{ready} of {of} parts")
 
-                    if not await compile_first(params, setup, stop, told):
-                        return
-            worn = _transport(catalog, patient, transport)
-            collector, late = _collector(runtime, patient, worn)
-            runtime.guide = Guide(collector, catalog, patient_id, perform=worn.perform(collector))
-            assert runtime.hub is not None
-            runtime.player = Player(collector, runtime.hub, catalog, patient_id)
-            runtime.desk = None
+async def _record(
+    runtime: Runtime,
+    patient_id: str,
+    desk: PairingDesk,
+    transport: Transport,
+    say: Callable[[str], None],
+    stop: asyncio.Event,
+    *,
+    calibrate: bool,
+) -> bool:
+    """Record once sensors are chosen; return whether others are to be paired then."""
+    catalog = runtime.catalog
+    try:
+        await _either(desk.chosen, stop)
+    finally:
+        await desk.end()
+    if stop.is_set():
+        return False
+    patient = catalog.patient(patient_id)
+    if is_simulated(patient):
+        # the simulated person shares this process with the compiler; radios do not wait
+        setup = Setup(latest_alignment(catalog, patient_id))
+        params = params_in_force(runtime.results, catalog, patient_id)
+        with Progress(COMPILING) as progress:
 
-            def end() -> None:
-                stop.set()
-                collector.stop()
+            def told(ready: int, of: int) -> None:
+                desk.ready = ready / of
+                progress.update(desk.ready, f"{ready} of {of} parts")
 
-            with stop_on_signals(end):
-                await _collect(runtime, patient, collector, late, say, stop, calibrate=calibrate)
+            if not await compile_first(params, setup, stop, told):
+                return False
+    worn = _transport(catalog, patient, transport)
+    collector, late = _collector(runtime, patient, worn)
+    runtime.guide = Guide(collector, catalog, patient_id, perform=worn.perform(collector))
+    assert runtime.hub is not None
+    runtime.player = Player(collector, runtime.hub, catalog, patient_id)
+    runtime.desk = None
+    runtime.pair_again = again = asyncio.Event()
+
+    def end() -> None:
+        stop.set()
+        collector.stop()
+
+    with stop_on_signals(end):
+        asked = asyncio.create_task(_end_when(again, collector))
+        try:
+            await _collect(runtime, patient, collector, late, say, stop, calibrate=calibrate)
+        finally:
+            asked.cancel()
+            runtime.guide = runtime.player = runtime.pair_again = None
+    return again.is_set() and not stop.is_set()
+
+
+async def _end_when(again: asyncio.Event, collector: Collector) -> None:
+    """End recording once other sensors are to be paired."""
+    await again.wait()
+    collector.stop()
 
 
 async def _either(first: asyncio.Event, second: asyncio.Event) -> None:

@@ -142,6 +142,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("POST", "/setup/nod", "write:annotations", "recorded", "refused"),
     _rule("POST", "/setup/simulate", "write:annotations", "recorded", "refused"),
     _rule("POST", "/setup/begin", "write:annotations", "recorded", "refused"),
+    _rule("POST", "/setup/replace", "write:annotations", "recorded", "refused"),
     _rule("POST", "/setup/guide", "write:annotations", "recorded", "refused"),
     _rule("POST", "/setup/redo", "write:annotations", "recorded", "refused"),
     _rule("POST", "/setup/answer", "write:annotations", "recorded", "refused"),

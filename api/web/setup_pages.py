@@ -1,5 +1,7 @@
 """The first run as pages: pair, place, calibrate; later put on again and hold a reference pose."""
 
+import asyncio
+import time
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Response
@@ -17,6 +19,8 @@ from ingest.errors import IngestError
 
 router = APIRouter(default_response_class=HTMLResponse)
 
+_ENDING_S = 60.0
+"""Longest that a recording takes to write everything and end."""
 _NOT_HERE = "This process does not record; start `necktrace up`."
 
 
@@ -61,6 +65,7 @@ def _page(
         found=found,
         trouble=trouble,
         guide=guide.view if guide else None,
+        can_replace=runtime.pair_again is not None,
         calibrated=bool(runtime.catalog.alignments(patient.id)),
         steps=[step.kind for step in CALIBRATION],
     )
@@ -128,6 +133,18 @@ def begin(runtime: RuntimeDep) -> RedirectResponse:
     """Begin to record with the sensors that are paired."""
     if not _desk(runtime).begin():
         raise problem("conflict", "Pair a head sensor first.")
+    return RedirectResponse("/setup", 303)
+
+
+@router.post("/setup/replace")
+async def replace(runtime: RuntimeDep) -> RedirectResponse:
+    """End the recording so that another sensor can be paired in the place of one."""
+    if runtime.pair_again is None:
+        raise problem("not-live", _NOT_HERE)
+    runtime.pair_again.set()
+    until_s = time.monotonic() + _ENDING_S
+    while runtime.desk is None and time.monotonic() < until_s:  # noqa: ASYNC110  once in a year
+        await asyncio.sleep(0.05)
     return RedirectResponse("/setup", 303)
 
 

@@ -12,13 +12,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from api.alignments import latest_alignment
+from api.alignments import alignment_body, latest_alignment
 from api.exports import Source, export_samples
 from api.queries import Range
+from ingest.reprocess_wear import wear_detail
 from ingest.warm_up import compile_chain
 from processing import quaternion
 from processing.pipeline import PipelineParams
-from storage.catalog import Catalog
+from storage.catalog import Catalog, Device, Patient, StoredAlignment
 from storage.embedded import EmbeddedStore
 from storage.record import RecordReader, verify
 from tests.integration.ble.conftest import HEAD, TRUNK, Bluez
@@ -91,6 +92,52 @@ async def test_paired_calibrated_worn_lost_and_back(
         _assert_reduced(tmp_path)
     else:
         assert _apart_deg(truth["trunk"], found.q_trunk_segment_sensor) < 10.0
+
+
+async def test_another_sensor_takes_the_place_of_one_by_the_page(
+    bluez: Bluez, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = "C0:00:00:00:00:03"
+    daemon = bluez(
+        {"kind": "movesense", "serial": "174030000001", "address": HEAD},
+        {"kind": "movesense", "serial": "174030000002", "address": TRUNK},
+        {"kind": "movella_dot", "address": new},
+    )
+    daemon.command("wear", head=HEAD, trunk=TRUNK)
+    setup = plain_setup()
+    with Catalog(tmp_path) as catalog:
+        catalog.save_patient(Patient("p1", "", "UTC"))
+        body = alignment_body(setup.alignment) | {"quality": "good"}
+        catalog.save_alignment(
+            StoredAlignment("p1", setup.alignment.id, setup.alignment.n_id, 0, body)
+        )
+        catalog.start_wear(
+            "p1", 0, alignment_id=setup.alignment.id, detail=wear_detail(setup, (), 0)
+        )
+        for role, address, unit in (("head", HEAD, "1"), ("trunk", TRUNK, "2")):
+            device = Device(f"movesense-17403000000{unit}", "p1", role, address, "Movesense MD")
+            catalog.save_device(device)
+    async with at_home(tmp_path, daemon, monkeypatch, speed=SPEED) as home:
+        before = await home.until_frame(lambda frame: frame["valid"])
+        daemon.command("wear", head=new, trunk=TRUNK)
+        assert "Movella" in await home.press("/setup/replace") + await home.press("/setup/scan")
+        await home.press("/setup/pair", address=new, role="head")
+        await home.press("/setup/begin")
+        after = await home.until_frame(
+            lambda frame: frame["valid"] and frame["event_id"] > before["event_id"]
+            and (frame["head"]["serial"] or "").startswith("dot-")
+        )  # fmt: skip
+        assert after["alignment_quality"] == "low"
+        assert any("Another sensor is worn on the head" in line for line in after["warnings"])
+    assert verify(tmp_path)["ok"]
+    with Catalog(tmp_path) as catalog, RecordReader(tmp_path) as reader:
+        (session,) = catalog.wear_sessions("p1")
+        worn = [(s.info.role, s.info.device_id.split("-")[0]) for s in reader.streams(kind="imu")]
+        kept = latest_alignment(catalog, "p1")
+    assert session.end_ns is not None
+    assert kept.n_id == setup.alignment.n_id
+    assert ("head", "movesense") in worn
+    assert ("head", "dot") in worn
 
 
 def _in_time(frame: dict[str, Any]) -> bool:

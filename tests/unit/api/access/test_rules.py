@@ -181,6 +181,7 @@ WHO = {
     "POST /setup/nod": "PCDA",
     "POST /setup/simulate": "PCDA",
     "POST /setup/begin": "PCDA",
+    "POST /setup/replace": "PCDA",
     "POST /setup/guide": "PCDA",
     "POST /setup/redo": "PCDA",
     "POST /setup/answer": "PCDA",
