@@ -8,7 +8,7 @@ from ingest.intake import SensorFacts
 from ingest.link import SensorLink
 from ingest.link_state import LinkEvent
 from ingest.live import STALE_AFTER_S, LiveFrame, Role, SensorLive, heading_quality
-from ingest.processor import LiveAngles
+from ingest.live_angles import LiveAngles
 from ingest.recorder import RecorderHealth
 from ingest.worker import WorkerHealth
 from processing.types import Alignment

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest.live import Role
+from ingest.merging import joined
 from ingest.priors import units_of
-from ingest.processor import joined
 from ingest.reprocess_session import slices
 from ingest.reprocess_wear import END_NS
 from processing.grid import GridParams

@@ -9,27 +9,25 @@ import dataclasses
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from ingest.assemble import Piece
 from ingest.live import Role, TodayCounters
+from ingest.live_angles import LiveAngles, newest_angles
+from ingest.merging import joined, merged
+from ingest.poses import PoseReset, ToldPoses
 from ingest.today import Today
-from processing import pipeline, quaternion
-from processing.angles import compose
+from processing import pipeline
 from processing.errors import InputError
 from processing.pipeline import PipelineOutput, PipelineParams, PipelineState, Setup
-from processing.types import Alignment, Episode, FloatArray, HeadingReset, ImuBlock
+from processing.types import ImuBlock
 from storage.angle_grid import SecondsState, full_rate_of, seconds_step
-from storage.angle_grid import joined as joined_rows
 from storage.results import ResultBatch
 
 _log = logging.getLogger("ingest.processor")
 
-FAIR_SIGMA_DEG = 10.0
-"""Above it heading is poor (docs/explanation/numbers.md) and rotation is not shown."""
 HORIZON_S = 2.0
 """How long the rows of one sensor wait for the other's samples."""
 MAX_BREAK_S = 3600.0
@@ -38,43 +36,6 @@ MAX_BREAK_S = 3600.0
 OVER_S = MAX_BREAK_S + 60.0
 """After a silence of all sensors for so long the stretch is over, whoever comes back: what waits is
 given out. The minute is for samples that are under way."""
-
-RESET_MARGIN_S = 2.0
-"""Least time between two reference poses: the filter acts a window after a pose."""
-
-
-@dataclass(frozen=True, slots=True)
-class PoseReset:
-    """A reference pose held during the wear session: a measurement of relative heading."""
-
-    start_ns: int
-    end_ns: int
-    q_th_ref: FloatArray
-    """(4,) head sensor to trunk sensor rotation that the pose stands for."""
-    sigma_deg: float
-
-
-@dataclass(frozen=True, slots=True)
-class LiveAngles:
-    """The newest row of the chain, and what a page shows beside it."""
-
-    t_ns: int
-    flexion_deg: float | None
-    lateral_right_deg: float | None
-    rotation_right_deg: float | None
-    deviation_deg: float | None
-    q_rel: tuple[float, float, float, float] | None
-    q_shown: tuple[float, float, float, float] | None
-    heading_sigma_deg: float | None
-    head_pitch_deg: float | None
-    head_roll_deg: float | None
-    valid: bool
-    worn: bool
-    gated: bool | None
-    provisional: tuple[Episode, ...]
-    today: TodayCounters
-    alignment: Alignment
-    """What the angles rest on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +79,7 @@ class Processor:
         self._seconds = SecondsState()
         self._waiting: dict[Role, list[Piece]] = {"head": [], "trunk": []}
         self._newest: dict[Role, int | None] = {"head": None, "trunk": None}
-        self._resets: tuple[PoseReset, ...] = ()
-        self._excluded: tuple[tuple[int, int], ...] = ()
+        self._told = ToldPoses(params.grid.period_ns)
         self._gated: bool | None = None
         self.stretches = 1
         """Stretches begun, each with a fresh filter."""
@@ -156,17 +116,11 @@ class Processor:
         bool
             False where it overlaps another one and was not taken.
         """
-        margin_ns = round(RESET_MARGIN_S * 1e9)
-        for other in self._resets:
-            before = reset.end_ns + margin_ns <= other.start_ns
-            if not (before or other.end_ns + margin_ns <= reset.start_ns):
-                return False
-        self._resets = (*self._resets, reset)
-        return True
+        return self._told.add(reset)
 
     def withdraw_reset(self, reset: PoseReset) -> None:
         """Take back a reference pose that was not held after all, before its end."""
-        self._resets = tuple(other for other in self._resets if other is not reset)
+        self._told.withdraw(reset)
 
     def declare_rate(self, *, low: bool) -> None:
         """Say whether a sensor turned out to be too slow for jerks and tremor."""
@@ -178,7 +132,7 @@ class Processor:
 
         They count as gated wherever they are not two seconds old yet.
         """
-        self._excluded = (*self._excluded, *stretches)
+        self._told.exclude(stretches)
 
     def restart(
         self, setup: Setup, resets: Sequence[PoseReset] = (), *, since_ns: int | None = None
@@ -192,7 +146,7 @@ class Processor:
             self._today.forget(since_ns)
         self._setup = setup
         self._begin()
-        self._resets = tuple(resets)
+        self._told.begin(resets)
         return last
 
     def abandon(self) -> None:
@@ -226,8 +180,10 @@ class Processor:
                 batches += self._finish()
                 self._begin()
             finished, out = self._advance(head, trunk, self._horizon_ns(now_ns))
+            if out.gate.gated.shape[0]:
+                self._gated = bool(out.gate.gated[-1])
             if live:
-                newest = self._live(out) or newest
+                newest = self._newest_angles(out) or newest
             batches += [*finished, *self._batch(out, final=False)]
         if final:
             batches += self._finish()
@@ -237,7 +193,7 @@ class Processor:
         self.stretches += 1
         self._state = pipeline.start(self._params, self._setup)
         self._seconds = SecondsState()
-        self._resets = ()
+        self._told.begin()
         self._gated = None
 
     def _finish(self) -> list[ResultBatch]:
@@ -248,8 +204,8 @@ class Processor:
             self._setup,
             None,
             None,
-            resets=self._on_grid(),
-            excluded=self._excluded_rows(),
+            resets=self._told.resets_on_grid(self._state.grid.t0_ns),
+            excluded=self._told.excluded_on_grid(self._state.grid.t0_ns),
             final=True,
         )
         return self._batch(out, final=True)
@@ -291,6 +247,7 @@ class Processor:
     ) -> tuple[list[ResultBatch], PipelineOutput]:
         """Return what a stretch that ended here gave, and the output of this step."""
         finished: list[ResultBatch] = []
+        t0_ns = self._origin_ns(head)
         try:
             self._state, out = pipeline.step(
                 self._params,
@@ -298,8 +255,8 @@ class Processor:
                 self._setup,
                 head,
                 trunk,
-                resets=self._on_grid(head),
-                excluded=self._excluded_rows(head),
+                resets=self._told.resets_on_grid(t0_ns),
+                excluded=self._told.excluded_on_grid(t0_ns),
                 complete_until_ns=horizon_ns,
             )
         except InputError as error:
@@ -311,30 +268,6 @@ class Processor:
                 self._params, self._state, self._setup, head, trunk, complete_until_ns=horizon_ns
             )
         return finished, out
-
-    def _on_grid(self, head: ImuBlock | None = None) -> list[HeadingReset]:
-        """Return the resets as grid rows of the stretch, which may begin with this head block."""
-        t0_ns = self._origin_ns(head)
-        if t0_ns is None:
-            return []
-        period = self._params.grid.period_ns
-        return [
-            HeadingReset(
-                k_start=-(-(reset.start_ns - t0_ns) // period),
-                k_end=(reset.end_ns - t0_ns) // period + 1,
-                q_th_ref=reset.q_th_ref,
-                sigma_deg=reset.sigma_deg,
-            )
-            for reset in self._resets
-            if reset.start_ns >= t0_ns
-        ]
-
-    def _excluded_rows(self, head: ImuBlock | None = None) -> list[tuple[int, int]]:
-        t0_ns = self._origin_ns(head)
-        if t0_ns is None:
-            return []
-        period = self._params.grid.period_ns
-        return [((a - t0_ns) // period, -(-(b - t0_ns) // period)) for a, b in self._excluded]
 
     def _origin_ns(self, head: ImuBlock | None) -> int | None:
         """Return the time of the stretch's first grid row, which may lie in this head block."""
@@ -370,89 +303,11 @@ class Processor:
         )
         return [batch]
 
-    def _live(self, out: PipelineOutput) -> LiveAngles | None:
-        if out.gate.gated.shape[0]:
-            self._gated = bool(out.gate.gated[-1])
-        if not out.angles.valid.shape[0]:
-            return None
-        a = out.angles
-        t_ns = out.pair.t0_ns + (a.k0 + a.valid.shape[0] - 1) * self._params.grid.period_ns
-        self._today.turn(t_ns)
-        q_rel = shown = None
-        if np.isfinite(a.q_rel[-1]).all():
-            q_rel = _quadruple(a.q_rel[-1])
-            n_inverse = quaternion.conjugate(self._setup.alignment.neutral_q)
-            shown = _quadruple(quaternion.multiply(a.q_rel[-1], n_inverse))
-            if not a.heading_sigma_deg[-1] <= FAIR_SIGMA_DEG:
-                # a turn that is not known is not drawn
-                shown = _quadruple(compose(a.flexion_deg[-1], a.lateral_right_deg[-1], 0.0))
-        pitch = roll = None
-        if out.inclination is not None:
-            pitch = _number(out.inclination.head_pitch_deg[-1])
-            roll = _number(out.inclination.head_roll_deg[-1])
-        return LiveAngles(
-            t_ns=t_ns,
-            flexion_deg=_number(a.flexion_deg[-1]),
-            lateral_right_deg=_number(a.lateral_right_deg[-1]),
-            rotation_right_deg=_number(a.rotation_right_deg[-1]),
-            deviation_deg=_number(a.deviation_deg[-1]),
-            q_rel=q_rel,
-            q_shown=shown,
-            heading_sigma_deg=_number(a.heading_sigma_deg[-1]),
-            head_pitch_deg=pitch,
-            head_roll_deg=roll,
-            valid=bool(a.valid[-1]),
-            worn=bool(out.worn[-1]),
+    def _newest_angles(self, out: PipelineOutput) -> LiveAngles | None:
+        return newest_angles(
+            out,
+            self._setup.alignment,
+            self._today,
+            period_ns=self._params.grid.period_ns,
             gated=self._gated,
-            provisional=out.episodes.provisional,
-            today=self._today.counters(out.minutes.current),
-            alignment=self._setup.alignment,
         )
-
-
-def joined(blocks: Sequence[ImuBlock]) -> ImuBlock | None:
-    """Return consecutive blocks of one sensor as one."""
-    if not blocks:
-        return None
-    if len(blocks) == 1:
-        return blocks[0]
-    mags = [block.mag for block in blocks if block.mag is not None]
-    return dataclasses.replace(
-        blocks[0],
-        t_ns=np.concatenate([block.t_ns for block in blocks]),
-        acc=np.concatenate([block.acc for block in blocks]),
-        gyr=np.concatenate([block.gyr for block in blocks]),
-        valid=np.concatenate([block.valid for block in blocks]),
-        mag=np.concatenate(mags) if len(mags) == len(blocks) else None,
-    )
-
-
-def merged(batches: Sequence[ResultBatch]) -> ResultBatch | None:
-    """Return batches of one patient and algorithm as one."""
-    if len(batches) < 2:
-        return batches[0] if batches else None
-    series = [batch.angles for batch in batches if batch.angles is not None]
-    angles = None
-    if series:
-        angles = dataclasses.replace(
-            series[0],
-            t_ns=np.concatenate([s.t_ns for s in series]),
-            values=np.concatenate([s.values for s in series]),
-        )
-    return dataclasses.replace(
-        batches[0],
-        angles=angles,
-        minutes=tuple(m for batch in batches for m in batch.minutes),
-        episodes=tuple(e for batch in batches for e in batch.episodes),
-        cells=tuple(c for batch in batches for c in batch.cells),
-        full_rate=reduce(joined_rows, (batch.full_rate for batch in batches)),
-    )
-
-
-def _number(value: np.float64) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _quadruple(q: FloatArray) -> tuple[float, float, float, float]:
-    w, x, y, z = (float(v) for v in q)
-    return w, x, y, z

@@ -15,7 +15,9 @@ import numpy as np
 
 from ingest.assemble import Piece
 from ingest.live import Role
-from ingest.processor import MAX_BREAK_S, PoseReset, Processed, Processor, merged
+from ingest.merging import merged
+from ingest.poses import PoseReset
+from ingest.processor import MAX_BREAK_S, Processed, Processor
 from ingest.reprocess_wear import Wear
 from ingest.sources import replay
 from processing.pipeline import PipelineParams

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ingest.errors import ReprocessError
+from ingest.poses import PoseReset
 from ingest.priors import units_of
-from ingest.processor import PoseReset
 from processing import state
 from processing.alignment.references import sensor_rotation
 from processing.orientation import SensorParams

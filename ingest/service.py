@@ -38,7 +38,9 @@ from ingest.ledger import SampleLedger
 from ingest.link import LinkOutput, SensorLink
 from ingest.link_state import LinkEvent, LinkLimits
 from ingest.live import LiveHub, Role, TodayCounters
-from ingest.processor import LiveAngles, PoseReset, Processor
+from ingest.live_angles import LiveAngles
+from ingest.poses import PoseReset
+from ingest.processor import Processor
 from ingest.radio import Radio
 from ingest.recorder import Recorder, RecorderHealth
 from ingest.resume import Held, Resume

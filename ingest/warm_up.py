@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from ingest.assemble import Piece, Run, Timeline, layout_of
-from ingest.processor import PoseReset, Processor
+from ingest.poses import PoseReset
+from ingest.processor import Processor
 from processing import grid, session, synthesis
 from processing._jit import compiled_kernels
 from processing.clock import RoundTrip

@@ -22,7 +22,10 @@ from ingest.assemble import Timeline
 from ingest.drivers.driver import SensorEvent
 from ingest.intake import Intake, SensorFacts
 from ingest.live import Role
-from ingest.processor import LiveAngles, PoseReset, Processed, Processor, joined
+from ingest.live_angles import LiveAngles
+from ingest.merging import joined
+from ingest.poses import PoseReset
+from ingest.processor import Processed, Processor
 from ingest.reprocess_session import feed
 from ingest.resume import Held, Resume
 from ingest.units_in_force import Calibration, UnitsInForce

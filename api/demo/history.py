@@ -28,7 +28,9 @@ from api.demo.person import PATIENT_ID, SEED, patient_spec
 from api.guided.references import references_body, stored_references
 from api.recording import register_algorithm
 from ingest.assemble import Piece, Run, Timeline, layout_of
-from ingest.processor import PoseReset, Processor, joined
+from ingest.merging import joined
+from ingest.poses import PoseReset
+from ingest.processor import Processor
 from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.sources.virtual_body import ROLES, Role, device_id
 from processing import grid, session, synthesis

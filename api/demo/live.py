@@ -17,7 +17,7 @@ from api.demo.person import PATIENT_ID, body_spec, declared_alignment
 from api.guided.references import references_body, stored_references
 from ingest.candidates import SensorWish
 from ingest.live import LiveHub, TodayCounters
-from ingest.processor import PoseReset
+from ingest.poses import PoseReset
 from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.service import Collector, CollectorSpec
 from ingest.sources.simulated import RadioSpec, SimulatedTransport

@@ -16,7 +16,7 @@ from api.guided.keeping import CalibrationBook
 from api.guided.references import stored_references
 from api.guided.steps import READY_S, Pose, Step, Task, steps_of
 from api.guided.view import GuideStepView, GuideView
-from ingest.processor import PoseReset
+from ingest.poses import PoseReset
 from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.service import Collector
 from ingest.worker import MARGIN_S

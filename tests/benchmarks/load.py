@@ -21,7 +21,8 @@ from ingest.assemble import Layout, Piece, Timeline, live_anchors
 from ingest.drivers.driver import SensorPacket
 from ingest.drivers.inbox import Notification
 from ingest.drivers.v1_decode import LIVE, V1Decoder
-from ingest.processor import Processor, joined
+from ingest.merging import joined
+from ingest.processor import Processor
 from processing import grid, pipeline, session
 from processing.pipeline import PipelineParams, PipelineState, Setup
 from processing.synthesis import PatientSpec, SimulatedRecording, simulate

@@ -13,7 +13,8 @@ from api.kernel_cache import use_kernel_cache
 use_kernel_cache()
 
 from ingest.assemble import Piece, Run, Timeline, layout_of  # noqa: E402  the cache comes first
-from ingest.processor import PoseReset, Processor  # noqa: E402
+from ingest.poses import PoseReset  # noqa: E402
+from ingest.processor import Processor  # noqa: E402
 from ingest.warm_up import compile_chain  # noqa: E402
 from processing import _jit, clock, grid, session, synthesis  # noqa: E402
 from processing.alignment import check_step  # noqa: E402

@@ -12,7 +12,7 @@ from api.alignments import alignment_body
 from api.calibration import keep_calibration
 from api.demo.live import HOLD_NS
 from api.resumption import session_so_far
-from ingest.processor import PoseReset
+from ingest.poses import PoseReset
 from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.sources.virtual_body import BodySpec
 from ingest.worker import MARGIN_S

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ingest.assemble import Piece
-from ingest.processor import OVER_S, PoseReset, Processor
+from ingest.poses import PoseReset
+from ingest.processor import OVER_S, Processor
 from processing.pipeline import PipelineParams
 from processing.synthesis import PatientSpec, SimulatedRecording, simulate
 from processing.types import ImuBlock
