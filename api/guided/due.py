@@ -7,8 +7,11 @@ from storage.catalog import Catalog
 
 SIGMA_DEG: Final = 8.0
 """Heading less certain than this makes a pose worth the trouble (docs/explanation/numbers.md)."""
+LOST_SIGMA_DEG: Final = 30.0
+"""Heading less certain than this was lost, not worn out: samples were missing, as on a busy computer or
+out of reach, and whoever turned meanwhile may look anywhere."""
 EVERY_S: Final = 600.0
-"""Least time between two requests."""
+"""Least time between two requests, unless heading was lost."""
 SNOOZE_S: Final = 1800.0
 """How long "not now" holds."""
 
@@ -40,6 +43,5 @@ def reset_due(
         return False
     if frame.alignment_quality == "low" or now_ns < snoozed_until_ns:
         return False
-    if last_ns is not None and now_ns - last_ns < EVERY_S * 1e9:
-        return False
-    return frame.heading_sigma_deg > SIGMA_DEG
+    lately = last_ns is not None and now_ns - last_ns < EVERY_S * 1e9
+    return frame.heading_sigma_deg > (LOST_SIGMA_DEG if lately else SIGMA_DEG)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from api.guided.due import EVERY_S, SIGMA_DEG, last_pose_ns, reset_due
+from api.guided.due import EVERY_S, LOST_SIGMA_DEG, SIGMA_DEG, last_pose_ns, reset_due
 from ingest.live import LiveFrame, SensorLive
 from storage.catalog import Catalog, Patient
 
@@ -59,3 +59,11 @@ def test_a_restart_knows_of_a_pose_held_before(tmp_path: Path) -> None:
             start_ns = NOW_NS - round(ago_s * 1e9)
             catalog.add_span("p1", kind, start_ns, start_ns + 5_000_000_000)
         assert last_pose_ns(catalog, "p1", NOW_NS) == NOW_NS - 85_000_000_000
+
+
+def test_a_lost_heading_is_asked_for_at_once() -> None:
+    """Samples lost during a calibration leave a good alignment and an unknown heading."""
+    lost = replace(WORN, heading_sigma_deg=LOST_SIGMA_DEG + 1.0)
+    assert due(lost, last_s=5.0)
+    assert not due(lost, last_s=5.0, snoozed_s=60.0)
+    assert not due(WORN, last_s=5.0)
