@@ -8,8 +8,8 @@ from storage.catalog import Catalog
 SIGMA_DEG: Final = 8.0
 """Heading less certain than this makes a pose worth the trouble (docs/explanation/numbers.md)."""
 LOST_SIGMA_DEG: Final = 30.0
-"""Heading less certain than this was lost, not worn out: samples were missing, as on a busy computer
-or out of reach, and whoever turned meanwhile may look anywhere."""
+"""Heading less certain than this was lost, not worn out: samples were missing, as on a busy
+computer or out of reach, and whoever turned meanwhile may look anywhere."""
 EVERY_S: Final = 600.0
 """Least time between two requests, unless heading was lost."""
 SNOOZE_S: Final = 1800.0
