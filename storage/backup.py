@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from storage.database import DATABASE, folder_errors, make_private, open_for_reading
-from storage.errors import BackupError
+from storage.errors import BackupError, NotARecordError
 from storage.full_rate import full_rate_paths
 from storage.record.segments import sync_folder
 from storage.record.verify import verify
@@ -65,6 +65,8 @@ def backup(
     source, folder = Path(data_dir), Path(target)
     if folder.exists() and any(folder.iterdir()) and not (folder / NOTE).exists():
         raise BackupError(f"{folder} holds something that is no backup; choose an empty folder")
+    if not (source / DATABASE).exists():
+        raise NotARecordError(source)
     with folder_errors(folder):
         make_private(folder)
         taken_ns = time.time_ns()

@@ -11,10 +11,10 @@ from api.options import data_dir_option, json_option
 @click.argument("target", type=click.Path(path_type=Path, file_okay=False))
 @data_dir_option
 @json_option
-def command(target: Path, data_dir: Path | None, *, as_json: bool) -> None:
+def command(target: Path, data_dir: Path | None, *, as_json: bool) -> int:
     """Copy the data folder to TARGET; a second backup there copies only what is new.
 
-    Works beside a running collector.
+    Works beside a running collector. Exit code 1 where a segment could not be copied.
     """
     from dataclasses import asdict
 
@@ -34,3 +34,4 @@ def command(target: Path, data_dir: Path | None, *, as_json: bool) -> None:
     if report.missing:
         text += f" {len(report.missing)} segments could not be copied; run `necktrace verify`."
     emit(asdict(report), as_json=as_json, text=text)
+    return 1 if report.missing else 0

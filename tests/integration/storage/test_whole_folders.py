@@ -22,7 +22,13 @@ from storage.catalog import Catalog, Device, Patient, StoredAlignment
 from storage.credentials import add_token, tokens
 from storage.embedded import EmbeddedStore
 from storage.erasure import erase_patient, tombstone_of
-from storage.errors import BackupError, CatalogError, ImportRecordError, WriterLockedError
+from storage.errors import (
+    BackupError,
+    CatalogError,
+    ImportRecordError,
+    NotARecordError,
+    WriterLockedError,
+)
 from storage.exports import everything_zip
 from storage.influx_store import InfluxStore
 from storage.notes import add_annotation, annotation_history, annotations, edit_annotation
@@ -30,6 +36,7 @@ from storage.record import Channel, Packet, RecordWriter, StreamInfo, verify
 from storage.results import FullRate, ResultBatch
 from storage.transfer import import_record
 from tests.support.influx import InfluxServer, drop_buckets
+from tests.support.necktrace import run
 from tests.support.records import T0_NS, expected, held, imu, packet
 from tests.support.results import ALGO, episode, seconds
 
@@ -150,7 +157,9 @@ def test_backups_and_restores_refuse_what_would_destroy(tmp_path: Path) -> None:
         restore(tmp_path / "backup", tmp_path / "new")
 
 
-def test_a_backup_that_rotted_does_not_restore_silently(tmp_path: Path) -> None:
+def test_a_backup_that_rotted_does_not_restore_silently(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = tmp_path / "data"
     fill(data, "p1", "d1")
     backup(data, tmp_path / "backup")
@@ -159,6 +168,16 @@ def test_a_backup_that_rotted_does_not_restore_silently(tmp_path: Path) -> None:
     report = restore(tmp_path / "backup", tmp_path / "new")
     assert len(report.missing) == 1
     assert not verify(tmp_path / "new", quarantine_damaged=False)["ok"]
+    again = ("restore", str(tmp_path / "backup"), "--data-dir", str(tmp_path / "again"))
+    done = run(monkeypatch, capsys, *again)
+    assert done.exit_code == 1
+    assert report.missing[0] in done.out
+
+
+def test_a_folder_without_a_record_gives_no_backup(tmp_path: Path) -> None:
+    with pytest.raises(NotARecordError):
+        backup(tmp_path / "nothing", tmp_path / "backup")
+    assert not (tmp_path / "backup").exists()
 
 
 def test_another_hubs_record_is_taken_over_once(tmp_path: Path) -> None:
