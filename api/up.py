@@ -53,6 +53,8 @@ from storage.record import RecordReader
 
 RATE_HZ = 100.0
 CONSENT_EVERY_S = 1.0
+PREPARING_S = 3.0
+"""Samples have given angles by then, unless the kernels are being compiled."""
 ROLES: tuple[Role, Role] = ("head", "trunk")
 
 
@@ -424,10 +426,19 @@ async def _calibrate(
     """Wait for the sensors, guide through the calibration and keep it."""
     assert runtime.hub is not None
     say("Calibration: waiting for the sensors.")
+    told = False
+    sending_since_s: float | None = None
     with runtime.hub.subscribe() as frames:
         async for frame in frames:
             if frame.sample_utc_ns is not None and not frame.stale:
                 break
+            if frame.head.samples and sending_since_s is None:
+                sending_since_s = time.monotonic()
+            # samples without angles: the computation is not ready
+            waited_s = 0.0 if sending_since_s is None else time.monotonic() - sending_since_s
+            if frame.sample_utc_ns is None and waited_s > PREPARING_S and not told:
+                told = True
+                say(f"The sensors send, and all of it is recorded. {COMPILING}.")
     try:
         done = await guide(collector, say)
     except AlignmentError as error:
