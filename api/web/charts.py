@@ -107,7 +107,8 @@ def bar_chart(
         Use the second colour.
     """
     known = [v.value for v in values if v.value is not None]
-    ceiling = top if top is not None else nice_ceiling(max(known, default=1.0))
+    # below 1 a scale would blow a minute of today up to the height of a day
+    ceiling = top if top is not None else nice_ceiling(max([1.0, *known]))
     step = (WIDTH - _LEFT) / max(1, len(values))
     every = max(1, -(-len(values) // 15))
     bars = []

@@ -12,6 +12,7 @@ import argparse
 import re
 import subprocess
 import tempfile
+import time
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,13 +22,14 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from api.access.rules import find_rule
-from tests.browser.conftest import FLAGS, ROOT, chromium, start_demo
+from tests.browser.conftest import FLAGS, ROOT, Demo, chromium, start_demo
 from tests.support.clinic_server import clinic_server, fill_clinic
 
 SIZES: dict[str, tuple[int, int]] = {"phone": (390, 844), "desk": (1280, 900)}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SETTLE_MS = 1200
 """Live values and charts arrive after the page."""
+READY_S = 900.0
 IN_DOCS = {
     "home-today-phone-light": (390, 844),
     "clinic-caseload-desk-light": (1280, 720),
@@ -110,6 +112,19 @@ def picture_report(base: str, out: Path) -> None:
     subprocess.run(command, input=body, check=True)
 
 
+def wait_until_settled(demo: Demo) -> None:
+    """Wait for the fortnight to be made and the person of today to be calibrated."""
+    until = time.monotonic() + READY_S
+    while time.monotonic() < until:
+        health = demo.json("/api/v1/health")
+        history = health["history"]
+        assert isinstance(history, dict)
+        if history["state"] == "done" and not health["warnings"]:
+            return
+        time.sleep(2.0)
+    raise SystemExit("The demonstration's history was not made in time.")
+
+
 def shrink(out: Path, docs: Path) -> None:
     """Write the pictures of the documentation: cut from the top, narrower, few colours."""
     docs.mkdir(parents=True, exist_ok=True)
@@ -149,6 +164,7 @@ def main() -> None:
             if wanted.part != "clinic":
                 demo = start_demo(folder / "demo", wait_s=600.0)
                 try:
+                    wait_until_settled(demo)
                     count += picture_all(browser, demo.url.rstrip("/"), "/", "home", wanted.out)
                 finally:
                     demo.stop()
