@@ -23,6 +23,8 @@ from processing.orientation.layout import (
     TH,
     VE,
     VEL,
+    WARM,
+    WARMING,
     Q,
 )
 from processing.types import FloatArray
@@ -59,3 +61,5 @@ def correct_common(x: FloatArray, dx: FloatArray) -> None:
     for j in range(3):
         x[0, ARM + j] += dx[ARMS + j]
         x[1, ARM + j] += dx[ARMS + 3 + j]
+        x[0, WARMING + j] += dx[WARM + j]
+        x[1, WARMING + j] += dx[WARM + 3 + j]

@@ -15,7 +15,9 @@ ARMS: Final = REFERENCE + 1
 """Errors of the arms from the neck joint to head and trunk sensor, in their axes (6), m."""
 MISFIT_ERROR: Final = ARMS + 6
 """Index of the error in heading that all walking shares, rad; see `joint`."""
-N_PAIR: Final = MISFIT_ERROR + 1
+WARM: Final = MISFIT_ERROR + 1
+"""Errors of what warming up adds to the biases of head and trunk sensor (6), rad/s."""
+N_PAIR: Final = WARM + 6
 """Error states of two sensors."""
 
 BATCH: Final = 21
@@ -133,7 +135,9 @@ ARM: Final = 164
 """From the neck joint to the sensor, m."""
 MISFIT: Final = 167
 """By how much walking shows the heading of the head too far, rad; held as `COMMON` is."""
-N_STATE: Final = 168
+WARMING: Final = 168
+"""What warming up adds to the bias in all, rad/s; see `warming`."""
+N_STATE: Final = 171
 
 WINDOW_START: Final = SUM_R
 WINDOW_STOP: Final = REF_W

@@ -43,7 +43,7 @@ from processing.orientation.recording import Recording, smooth_rows, swept
 from processing.orientation.window import LOG_TURN, log_attitude, run
 from processing.types import BoolArray, FloatArray, HeadingReset, PairBlock, PairOrientation
 
-STATE_VERSION = 6
+STATE_VERSION = 7
 HEADING_KNOWN_RAD = 1.5
 """A relative heading less certain than this has met no reset yet: the next one defines its zero."""
 SMOOTHED_WINDOWS = 40 * BLOCK_WINDOWS
@@ -87,7 +87,7 @@ def start(params: PairParams, rate_hz: float) -> PairState:
         k=0,
         rate_hz=rate_hz,
         x=x,
-        P=np.diag(np.concatenate([*variances, [0.0], _of_the_joint(params)])),
+        P=np.diag(np.concatenate([*variances, [0.0], _of_both(params)])),
         pose_start=-1,
         pose=np.zeros(4),
         evidence=np.zeros(N_EVIDENCE),
@@ -96,10 +96,12 @@ def start(params: PairParams, rate_hz: float) -> PairState:
     )
 
 
-def _of_the_joint(params: PairParams) -> FloatArray:
-    """Return the first variances of arms and misfit: known by themselves, as poses are."""
-    arms = np.full(6, params.arm_sigma_m**2)
-    return np.append(arms, math.radians(params.misfit_sigma_deg) ** 2) / PRIOR
+def _of_both(params: PairParams) -> FloatArray:
+    """Return the first variances of arms, misfit and warming: known by themselves, as poses are."""
+    sigmas = [params.arm_sigma_m] * 6
+    sigmas += [math.radians(params.misfit_sigma_deg)]
+    sigmas += [math.radians(params.warm_sigma_dps)] * 6
+    return np.square(sigmas) / PRIOR
 
 
 def step(

@@ -74,10 +74,13 @@ class FilterParams:
     gyro_density_dps: float = 0.007
     """Gyroscope white noise, °/s/√Hz. Matters only where nothing moves. Data sheets of consumer
     sensors: 0.004 to 0.01."""
-    bias_walk_dps: float = 0.001
-    """Random walk of gyroscope bias, °/s/√s. Small: warming up on the skin (0.04 to 0.2 °/s in ten
-    minutes) is not followed; large: what a reset taught is soon forgotten and sigma is too wide.
-    Chosen on simulated patients between 0.0005 and 0.004."""
+    bias_walk_dps: float = 0.0007
+    """Random walk of gyroscope bias beside warming up, °/s/√s. Small: a bias that wanders is not
+    followed; large: what a reset taught is soon forgotten and sigma is too wide. Chosen on
+    simulated patients between 0.0005 and 0.004."""
+    warm_tau_s: float = 690.0
+    """Time constant of warming up on the skin, s: small sensors take 8 to 15 min. 400 to 1000 are
+    equal within 8 % of the rotation of a poor sensor."""
     bias_share_dps: float = 0.004
     """What motion adds to that walk, °/s/√s per m/s²/√Hz of motion acceleration: g-sensitivity and
     vibration shift the bias of a sensor shaken by hand. 0 to 0.006 give the same on BROAD within
@@ -163,6 +166,10 @@ class PairParams:
     arm_sigma_m: float = 0.12
     """Standard deviation of the arms from the neck joint to both sensors, per axis, before anything
     moved: they begin at zero, since nobody says where a sensor sits."""
+    warm_sigma_dps: float = 0.1
+    """Standard deviation of what warming up adds to the bias, per axis, °/s: 0.01 to 0.05 °/s/K
+    over 8 K, of which a good sensor has the least. Small: the bias of a poor sensor is followed too
+    slowly at first; large: a good sensor's bias is doubted without need."""
     misfit_sigma_deg: float = 3.0
     """Standard deviation of the error in heading that all walking shares: a neck is no ball joint.
     Small: walking overrules reference poses; large: it only tells drift since the first walk."""
@@ -202,6 +209,7 @@ def constants(sensor: SensorParams, shared: FilterParams) -> FloatArray:
     c[tuning.MAG_NORM] = shared.mag_norm
     c[tuning.MAG_DIP] = np.radians(shared.mag_dip_deg)
     c[tuning.MAG_MEMORY] = shared.mag_memory_s
+    c[tuning.WARM_TAU] = shared.warm_tau_s
     c[tuning.JOINT_NOISE] = shared.joint_inflation
     if not np.isfinite(c).all():
         raise InputError("a parameter of the orientation filter is not finite; check its values")

@@ -37,6 +37,8 @@ HAND_WINDOW_S: Final = 0.25
 """Window for motion as quick as that of a hand, s."""
 HAND_COHERENCE_S: Final = 0.5
 """A hand turns there and back in less than this, s; see `FilterParams.coherence_s`."""
+HAND_BIAS_WALK_DPS: Final = 0.001
+"""Random walk of the bias where warming up is no state of its own, °/s/√s."""
 GYRO_DELAY_S: Final = 0.00125
 """How much more a gyroscope's low-pass delays than the accelerometer's, s: consumer sensors with
 bandwidths of 100 to 250 Hz lie between 0.5 and 2 ms. Where the filter starts: it is a state."""
@@ -95,7 +97,11 @@ def estimate(
         offset_sigma_ms2=CALIBRATED_OFFSET_MS2,
         acc_lead_s=GYRO_DELAY_S,
     )
-    shared = FilterParams(window_s=HAND_WINDOW_S, coherence_s=HAND_COHERENCE_S)
+    shared = FilterParams(
+        window_s=HAND_WINDOW_S,
+        coherence_s=HAND_COHERENCE_S,
+        bias_walk_dps=HAND_BIAS_WALK_DPS,
+    )
     return filtered(gyr, acc, mag, sensor, shared, rate_hz=rate_hz, mode=mode)
 
 

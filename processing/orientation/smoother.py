@@ -10,11 +10,13 @@ import numpy as np
 from processing._jit import kernel
 from processing.orientation.covariance import apply_adjoint, transpose
 from processing.orientation.layout import N_ERROR, PO, TH, VE
+from processing.orientation.warming import warm_back
 from processing.orientation.window import (
     LOG_FORGOT,
     LOG_ROWS,
     LOG_TRANSITION,
     LOG_TURN,
+    LOG_WARM,
 )
 from processing.types import FloatArray, IntArray
 
@@ -86,6 +88,8 @@ def sweep_back(
                     for m in range(L.shape[0]):
                         L[i * N_ERROR + VE + j, m] = 0.0
                         L[m, i * N_ERROR + VE + j] = 0.0
+        if sensors == 2:
+            warm_back(adjoint, L, log[w, 0, LOG_WARM])
         for m in range(n):
             column[m, 0] = adjoint[0, m]
         for i in range(sensors):

@@ -27,4 +27,5 @@ BIAS_SHARE: Final = 21
 GYRO_SHAKE: Final = 22
 BLOW: Final = 23
 JOINT_NOISE: Final = 24
-N_TUNING: Final = 25
+WARM_TAU: Final = 25
+N_TUNING: Final = 26

@@ -62,7 +62,9 @@ from processing.orientation.tuning import (
     GYRO_SHARE,
     JOINT_NOISE,
     OFFSET_WALK,
+    WARM_TAU,
 )
+from processing.orientation.warming import share_of_window, warm_up
 from processing.types import BoolArray, FloatArray, IntArray
 
 # One window of the log, per sensor: what the smoother needs besides the tape of measurements.
@@ -71,11 +73,13 @@ LOG_FORGOT: Final = T_S + 1
 """1 where velocity and position were forgotten."""
 LOG_TURN: Final = T_S + 2
 """Turn about the vertical by a heading reset after the window, rad."""
-LOG_BEFORE: Final = T_S + 3
+LOG_WARM: Final = T_S + 3
+"""Share of all warming that falls into the window."""
+LOG_BEFORE: Final = T_S + 4
 """Attitude before the corrections of the window (4)."""
-LOG_AFTER: Final = T_S + 7
+LOG_AFTER: Final = T_S + 8
 """Attitude after them (4)."""
-LOG_ROWS: Final = T_S + 11
+LOG_ROWS: Final = T_S + 12
 """The three attitude rows of the covariance after them."""
 
 
@@ -162,14 +166,22 @@ def update(
     dt: float,
     with_mag: bool,
     joint: FloatArray,
+    warm: float,
     work: FloatArray,
     log: FloatArray,
     tape: FloatArray,
     used: IntArray,
 ) -> None:
-    """Close a window: predict, measure, correct. `log` is its (sensors, width) entry or empty."""
+    """Close a window: predict, measure, correct. `log` is its (sensors, width) entry or empty.
+
+    `warm` is the share of all warming that falls into the window.
+    """
     sensors = x.shape[0]
     predict(x, P, c, dt, work, log)
+    if sensors == 2:
+        warm_up(x, P, warm)
+        if log.shape[0] > 0:
+            log[0, LOG_WARM] = warm
     dx = work[W_DX]
     H, G = work[W_H : W_H + BATCH], work[W_G : W_G + BATCH]
     values = np.empty((BATCH, 2))
@@ -259,13 +271,14 @@ def run(
             for m in range(i, end):
                 sigma[m] = now
         if (k0 + end) % window == 0:
+            warm = share_of_window(k0 + end - window, k0 + end, dt, c[0, WARM_TAU])
             if log.shape[0] > 0:
                 entry = log[used[1]]
                 used[1] += 1
-                update(x, P, c, dt, with_mag, joint, work, entry, tape, used)
+                update(x, P, c, dt, with_mag, joint, warm, work, entry, tape, used)
                 marks[used[1]] = used[0]
             else:
-                update(x, P, c, dt, with_mag, joint, work, work[0:0], tape, used)
+                update(x, P, c, dt, with_mag, joint, warm, work, work[0:0], tape, used)
             for j in range(sensors):
                 for m in range(4):
                     out[j, end - 1, m] = x[j, Q + m]
