@@ -11,9 +11,9 @@ from typing import Any
 
 from api.alignments import alignment_body
 from api.guided.references import KEY
+from ingest.calibrating import MARGIN_S
 from ingest.reprocess_wear import wear_detail
 from ingest.service import Collector
-from ingest.worker import MARGIN_S
 from processing.session import Plan
 from processing.types import Alignment, Span
 from storage.catalog import Catalog, StoredAlignment

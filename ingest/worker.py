@@ -4,12 +4,10 @@ Nothing here can hurt recording. A failure of the chain is logged and shown, the
 afresh, and the record still holds every sample for a later reprocessing.
 """
 
-import dataclasses
 import logging
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -19,24 +17,24 @@ from typing import Any, cast
 import numpy as np
 
 from ingest.assemble import Timeline
+from ingest.calibrating import pair_since, worked_out
 from ingest.drivers.driver import SensorEvent
 from ingest.intake import Intake, SensorFacts
 from ingest.live import Role
 from ingest.live_angles import LiveAngles
-from ingest.merging import joined
 from ingest.poses import PoseReset
 from ingest.processor import Processed, Processor
 from ingest.reprocess_session import feed
+from ingest.result_queue import ResultQueue, first_line
 from ingest.resume import Held, Resume
-from ingest.units_in_force import Calibration, UnitsInForce
-from processing import grid, session
+from ingest.units_in_force import UnitsInForce
 from processing.alignment import StepCheck, StoredReference, check_step
 from processing.errors import AlignmentError
 from processing.pipeline import MIN_RATE_FOR_JERKS_HZ, PipelineParams, Setup
 from processing.session import Plan, movements_of
-from processing.types import ImuBlock, PairBlock, Span
+from processing.types import Span
 from storage.record import RecordReader, StreamInfo
-from storage.results import ResultBatch, ResultStore
+from storage.results import ResultStore
 
 _log = logging.getLogger("ingest.processor")
 
@@ -45,11 +43,6 @@ STEP_EVERY_S = 0.05
 IDLE_STEP_S = 0.5
 """A step is made this often without new samples too, so that silence is noticed."""
 ROLES: tuple[Role, Role] = ("head", "trunk")
-MOST_WAITING = 600
-"""Results (about one a second) that wait for their store with all their rows; later ones keep the
-1 Hz grid only."""
-MARGIN_S = 2.0
-"""Samples before the first pose of a calibration that the chain begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +105,6 @@ class ProcessingWorker:
     ) -> None:
         self._params = params
         self._processor = processor
-        self._store = store
         self._now_utc_ns = now_utc_ns
         self._on_live = on_live
         self._queue: queue.SimpleQueue[_Events | _Command | None] = queue.SimpleQueue()
@@ -120,14 +112,12 @@ class ProcessingWorker:
         self._intakes: dict[Role, Intake] = {
             role: Intake(role, utc_offset_ns, units) for role in ROLES
         }
-        self._pending: deque[tuple[int, ResultBatch, tuple[int, int] | None]] = deque()
+        self._results = ResultQueue(store)
         self._ticket = 0
-        self._committed = 0
         self._oldest_s: float | None = None
         self._failures = 0
         self._hurry = False
         self._error = ""
-        self._store_error = ""
         self.facts: Mapping[Role, SensorFacts] = dict.fromkeys(ROLES, SensorFacts())
         self._thread = threading.Thread(target=self._run, name="processing", daemon=True)
 
@@ -141,7 +131,7 @@ class ProcessingWorker:
 
     def committed(self, ticket: int) -> None:
         """Note that samples up to a ticket are durable; may be called from any thread."""
-        self._committed = max(self._committed, ticket)
+        self._results.committed(ticket)
 
     def apply(
         self, setup: Setup, resets: Sequence[PoseReset] = (), *, since_ns: int | None = None
@@ -198,7 +188,7 @@ class ProcessingWorker:
 
     def flush(self) -> None:
         """Store what may be stored; for after the recorder has stopped."""
-        self._store_due()
+        self._results.store_due()
 
     @property
     def health(self) -> WorkerHealth:
@@ -207,8 +197,8 @@ class ProcessingWorker:
         return WorkerHealth(
             failures=self._failures,
             error=self._error,
-            store_error=self._store_error,
-            waiting_results=len(self._pending),
+            store_error=self._results.error,
+            waiting_results=len(self._results),
             behind_s=0.0 if oldest is None else time.monotonic() - oldest,
         )
 
@@ -228,7 +218,7 @@ class ProcessingWorker:
             if ending or time.monotonic() - stepped >= wait:
                 self._guarded(partial(self._step, final=ending))
                 stepped, fresh, self._oldest_s = time.monotonic(), False, None
-            self._store_due()
+            self._results.store_due()
 
     def _take(self, timeout_s: float) -> tuple[bool, bool]:
         """Take what waits in the queue; return whether samples came and the end was asked for."""
@@ -261,7 +251,7 @@ class ProcessingWorker:
             act()
         except Exception as error:
             self._failures += 1
-            said = _first_line(error)
+            said = first_line(error)
             if said != self._error:
                 _log.exception("processing failed; recording goes on")
             self._error = said
@@ -282,31 +272,8 @@ class ProcessingWorker:
             self._on_live(processed.live)
 
     def _keep(self, processed: Processed, replaces: tuple[int, int] | None = None) -> None:
-        results = processed.results
-        if results is None or self._store is None:
-            return
-        if len(self._pending) >= MOST_WAITING:
-            # a store that is away for long must not fill the memory; the record makes them again
-            results = dataclasses.replace(results, full_rate=None)
-        self._pending.append((self._ticket, results, replaces))
-
-    def _store_due(self) -> None:
-        """Store results in order, as far as their samples are committed."""
-        if self._store is None:
-            return
-        while self._pending and self._pending[0][0] <= self._committed:
-            _, batch, replaces = self._pending[0]
-            try:
-                self._store.put(batch, replace_ns=replaces)
-            except Exception as error:
-                # they stay in order and are tried again; they can also be rebuilt from the record
-                said = _first_line(error)
-                if said != self._store_error:
-                    _log.exception("results cannot be stored; they wait")
-                self._store_error = said
-                return
-            self._store_error = ""
-            self._pending.popleft()
+        if processed.results is not None:
+            self._results.put(self._ticket, processed.results, replaces)
 
     def _apply(self, setup: Setup, resets: Sequence[PoseReset], since_ns: int | None) -> None:
         self._keep(self._processor.restart(setup, resets, since_ns=since_ns))
@@ -344,86 +311,21 @@ class ProcessingWorker:
             if part.until_ns > resume.stored_until_ns:
                 # the end of the earlier start is unfinished, or was finished for want of more
                 self._keep(processed, (max(since_ns, resume.stored_until_ns), part.until_ns))
-                self._store_due()
+                self._results.store_due()
             since_ns = part.until_ns
         for role, (device_id, timeline) in reached.items():
             self._intakes[role].go_on_with(device_id, timeline, held.get(device_id, {}))
 
     def _check_step(self, span: Span, enough: int) -> StepCheck:
+        head_only = self._processor.setup.head_only
         try:
-            pair = self._pair_since(span.start_ns)
+            pair = pair_since(self._params, self._intakes, span.start_ns, head_only=head_only)
         except AlignmentError:
             return StepCheck("no_samples")
-        head_only = self._processor.setup.head_only
         return check_step(pair, span, enough=enough, head_only=head_only)
 
-    def _pair_since(
-        self, since_ns: int, calibrations: Mapping[Role, Calibration] | None = None
-    ) -> PairBlock:
-        """Return what is in memory from a time on, on the grid.
-
-        Parameters
-        ----------
-        calibrations : mapping, optional
-            Of the units, where they are not those in force.
-
-        Raises
-        ------
-        AlignmentError
-            A sensor delivered nothing, or its clock jumped.
-        """
-        blocks: dict[Role, ImuBlock | None] = {}
-        head_only = self._processor.setup.head_only
-        for role, intake in self._intakes.items():
-            if head_only and role == "trunk":
-                continue
-            pieces = intake.since(since_ns, (calibrations or {}).get(role))
-            if any(piece.new_axis for piece in pieces[1:]):
-                raise AlignmentError(
-                    f"The clock of the {role} sensor jumped during the calibration."
-                )
-            blocks[role] = joined([piece.block for piece in pieces])
-        if None in blocks.values():
-            raise AlignmentError("A sensor delivered nothing during the calibration.")
-        state = grid.start(self._params.grid, has_trunk=not head_only)
-        _, pair = grid.step(
-            self._params.grid, state, blocks["head"], blocks.get("trunk"), final=True
-        )
-        return pair
-
     def _calibrate(self, spans: Sequence[Span], stored: StoredReference | None) -> Plan:
-        if not spans:
-            raise AlignmentError("No pose or movement was given to calibrate by.")
-        since_ns = min(span.start_ns for span in spans) - round(MARGIN_S * 1e9)
-        # a wear session begins here: what was found of the units since the last one now counts
-        newest = {role: intake.newest_calibration() for role, intake in self._intakes.items()}
-        pair = self._pair_since(since_ns, newest)
-        plan = session.plan(
-            self._params,
-            pair,
-            spans,
-            stored=stored,
-            head_only=self._processor.setup.head_only,
-            low_rate=self._processor.setup.low_rate,
-            head_sensor=self._intakes["head"].known(newest["head"]),
-            trunk_sensor=self._intakes["trunk"].known(newest["trunk"]),
-        )
-        for role, intake in self._intakes.items():
-            intake.adopt(newest[role])
-        period = self._params.grid.period_ns
-        resets = [
-            PoseReset(
-                pair.t0_ns + reset.k_start * period,
-                pair.t0_ns + (reset.k_end - 1) * period,
-                reset.q_th_ref,
-                reset.sigma_deg,
-            )
-            for reset in plan.resets
-        ]
+        found = worked_out(self._params, self._intakes, self._processor.setup, spans, stored)
         self._processor.exclude(movements_of(spans))
-        self._apply(plan.setup, resets, since_ns)
-        return plan
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0] or type(error).__name__
+        self._apply(found.plan.setup, found.resets, found.since_ns)
+        return found.plan

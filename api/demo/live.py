@@ -15,6 +15,7 @@ from api.alignments import latest_alignment
 from api.calibration import keep_calibration
 from api.demo.person import PATIENT_ID, body_spec, declared_alignment
 from api.guided.references import references_body, stored_references
+from ingest.calibrating import MARGIN_S
 from ingest.candidates import SensorWish
 from ingest.live import LiveHub, TodayCounters
 from ingest.poses import PoseReset
@@ -22,7 +23,6 @@ from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.service import Collector, CollectorSpec
 from ingest.sources.simulated import RadioSpec, SimulatedTransport
 from ingest.sources.virtual_body import VirtualBody
-from ingest.worker import MARGIN_S
 from processing.alignment import StoredReference, sensor_rotation
 from processing.alignment.references import POSES
 from processing.errors import AlignmentError

@@ -16,10 +16,10 @@ from api.guided.keeping import CalibrationBook
 from api.guided.references import stored_references
 from api.guided.steps import READY_S, Pose, Step, Task, steps_of
 from api.guided.view import GuideStepView, GuideView
+from ingest.calibrating import MARGIN_S
 from ingest.poses import PoseReset
 from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.service import Collector
-from ingest.worker import MARGIN_S
 from processing.alignment import StepCheck, StoredReference, sensor_rotation
 from processing.errors import AlignmentError
 from processing.types import Span

@@ -12,10 +12,10 @@ from api.alignments import alignment_body
 from api.calibration import keep_calibration
 from api.demo.live import HOLD_NS
 from api.resumption import session_so_far
+from ingest.calibrating import MARGIN_S
 from ingest.poses import PoseReset
 from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.sources.virtual_body import BodySpec
-from ingest.worker import MARGIN_S
 from processing.alignment.references import sensor_rotation
 from processing.pipeline import PipelineParams
 from processing.types import Span
