@@ -36,9 +36,10 @@ from api.stores import open_results
 from api.terminal import Progress
 from firmware_protocol.devices.descriptions import describe
 from ingest.candidates import SensorWish
+from ingest.collector_spec import CollectorSpec
 from ingest.live import LiveHub, Role
 from ingest.priors import declared_by, unit_params
-from ingest.service import Collector, CollectorSpec
+from ingest.service import Collector
 from ingest.sources.ble import pairing_window
 from ingest.sources.simulated import RadioSpec, SimulatedTransport
 from ingest.sources.virtual_body import BodySpec, VirtualBody, next_boots

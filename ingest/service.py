@@ -19,36 +19,34 @@ begins: the filter converges again, and episodes open at the end are not reporte
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from ingest.candidates import SensorWish
+from ingest.collector_spec import CollectorSpec
 from ingest.drivers.catalogue import SUPPORTED
 from ingest.drivers.driver import BackfillReport, SensorEvent, StatusReport, StreamStarted
 from ingest.drivers.inbox import MonotonicNs
 from ingest.drivers.registry import Registry
 from ingest.frames import LinkView, build_frame
 from ingest.held import ledger_of
+from ingest.host_clock import host_clock_ns, steady_offset_ns
 from ingest.ledger import SampleLedger
 from ingest.link import LinkOutput, SensorLink
-from ingest.link_state import LinkEvent, LinkLimits
-from ingest.live import LiveHub, Role, TodayCounters
+from ingest.link_state import LinkEvent
+from ingest.live import LiveHub, Role
 from ingest.live_angles import LiveAngles
 from ingest.poses import PoseReset
 from ingest.processor import Processor
 from ingest.radio import Radio
 from ingest.recorder import Recorder, RecorderHealth
-from ingest.resume import Held, Resume
+from ingest.resume import Held
 from ingest.transport import Transport
 from ingest.units_in_force import UnitsInForce
 from ingest.worker import ProcessingWorker, WorkerHealth
 from processing.alignment import StepCheck, StoredReference
-from processing.pipeline import PipelineParams, Setup
+from processing.pipeline import Setup
 from processing.session import Plan
 from processing.types import Alignment, Span
 from storage.record import RecordReader, RecordWriter
@@ -56,49 +54,10 @@ from storage.results import ResultStore
 
 _log = logging.getLogger("ingest.service")
 
-FRAME_EVERY_S = 0.1
-"""Least time between live frames."""
 FINISH_S = 30.0
 """Longest wait for the chain at the end; samples do not depend on it."""
 HEARTBEAT_S = 0.5
 """A frame is published this often without new angles too, so that age and link state move."""
-
-
-def host_clock_ns() -> int:
-    """Return a monotonic time that goes on while the computer sleeps, where the system has one."""
-    if hasattr(time, "CLOCK_BOOTTIME"):
-        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    return time.monotonic_ns()
-
-
-def steady_offset_ns(monotonic_ns: MonotonicNs = host_clock_ns) -> int:
-    """Return what turns the monotonic clock into UTC from now on, in whole microseconds.
-
-    Taken once per start, so that a later step of the computer's wall clock cannot touch the time
-    axis of a running recording.
-    """
-    return (time.time_ns() - monotonic_ns()) // 1000 * 1000
-
-
-@dataclass(frozen=True, slots=True)
-class CollectorSpec:
-    """What a collector needs to know."""
-
-    folder: Path
-    """Data folder; one collector at a time records into it."""
-    patient: str
-    zone: ZoneInfo
-    setup: Setup
-    """Alignment to begin with."""
-    wishes: Mapping[Role, SensorWish]
-    """The sensors, by role; without a trunk sensor give `Setup.head_only`."""
-    params: PipelineParams = field(default_factory=PipelineParams)
-    limits: LinkLimits = field(default_factory=LinkLimits)
-    today: TodayCounters | None = None
-    """What of today's results was stored before; with `resume`, before its time only."""
-    resume: Resume | None = None
-    """The wear session that an earlier start left, to go on with; `setup` is its setup."""
-    frame_every_s: float = FRAME_EVERY_S
 
 
 @dataclass(frozen=True, slots=True)

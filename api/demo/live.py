@@ -17,10 +17,11 @@ from api.demo.person import PATIENT_ID, body_spec, declared_alignment
 from api.guided.references import references_body, stored_references
 from ingest.calibrating import MARGIN_S
 from ingest.candidates import SensorWish
+from ingest.collector_spec import CollectorSpec
 from ingest.live import LiveHub, TodayCounters
 from ingest.poses import PoseReset
 from ingest.reprocess_wear import pose_detail, wear_detail
-from ingest.service import Collector, CollectorSpec
+from ingest.service import Collector
 from ingest.sources.simulated import RadioSpec, SimulatedTransport
 from ingest.sources.virtual_body import VirtualBody
 from processing.alignment import StoredReference, sensor_rotation

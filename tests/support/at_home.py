@@ -21,7 +21,8 @@ import pytest
 from api.guided.guide import Guide
 from api.settings import load_settings
 from api.up import run_up
-from ingest.service import Collector, steady_offset_ns
+from ingest.host_clock import steady_offset_ns
+from ingest.service import Collector
 from ingest.sources.ble import BleTransport
 from ingest.sources.virtual_body import ScaledClock
 from tests.support.bluez.bus import EmulatedBluez

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from ingest.candidates import SensorWish
+from ingest.collector_spec import CollectorSpec
 from ingest.link_state import LinkLimits
 from ingest.live import LiveFrame, LiveHub, Role
 from ingest.resume import Resume
-from ingest.service import Collector, CollectorSpec
+from ingest.service import Collector
 from ingest.sources.simulated import RadioSpec, SimulatedTransport
 from ingest.sources.virtual_body import BodySpec, ScaledClock, VirtualBody
 from ingest.units_in_force import Calibration
