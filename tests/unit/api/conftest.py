@@ -1,6 +1,7 @@
 """A data folder with two days of made-up results, and a client that counts as the owner."""
 
 import dataclasses
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,12 +128,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def written(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy for the tests of one file, which change it; `folder` stays as it is."""
+    return Path(shutil.copytree(folder, tmp_path_factory.mktemp("module") / "record"))
+
+
 @pytest.fixture
-def runtime(folder: Path) -> Iterator[Runtime]:
-    results = EmbeddedStore(folder)
-    with RecordReader(folder) as record, Catalog(folder) as catalog:
+def runtime(written: Path) -> Iterator[Runtime]:
+    results = EmbeddedStore(written)
+    with RecordReader(written) as record, Catalog(written) as catalog:
         yield Runtime(
-            settings=Settings(data_dir=folder, zone=ZONE, port=8765),
+            settings=Settings(data_dir=written, zone=ZONE, port=8765),
             mode="serve",
             record=record,
             results=results,

@@ -89,17 +89,12 @@ LogIn = Callable[[str], TestClient]
 
 
 @pytest.fixture(scope="module")
-def clinic_app(clinic: Runtime) -> FastAPI:
-    """One application for all: building one costs as much as a hundred requests."""
-    return create_app(clinic)
-
-
-@pytest.fixture(scope="module")
-def log_in(clinic: Runtime, clinic_app: FastAPI) -> LogIn:
+def log_in(clinic: Runtime) -> LogIn:
     """Return a client whose browser has logged in as somebody."""
+    app = create_app(clinic)  # one for all: building it costs as much as a hundred requests
 
     def build(name: str) -> TestClient:
-        client = client_on(clinic_app)
+        client = client_on(app)
         account = account_named(clinic.catalog, name)
         client.headers.update(cookie_for(clinic.catalog, account) | ORIGIN)
         return client
