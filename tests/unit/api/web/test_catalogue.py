@@ -24,7 +24,7 @@ from tests.unit.api.access.conftest import LogIn, MakeToken, clinic, clinic_app,
 from tests.unit.api.clinic.conftest import client, made, runtime
 from tests.unit.api.clinic.test_report import written
 
-__all__ = ["client", "clinic", "clinic_app", "log_in", "made", "runtime", "token"]
+__all__ = ["client", "clinic", "log_in", "made", "runtime", "token"]
 
 TEMPLATES = Path(texts.__file__).parent / "templates"
 DATA = re.compile(

@@ -6,9 +6,9 @@ from api.runtime import Runtime
 from api.web.looked_pages import area_of, in_words
 from storage.access import accounts, find_account, grants_of, set_disabled
 from storage.catalog import AuditEntry
-from tests.unit.api.access.conftest import LogIn, client_of, clinic, clinic_app, home, log_in
+from tests.unit.api.access.conftest import LogIn, client_of, clinic, home, log_in
 
-__all__ = ["clinic", "clinic_app", "home", "log_in"]
+__all__ = ["clinic", "home", "log_in"]
 
 PASSWORD = "a few words in a row"
 
