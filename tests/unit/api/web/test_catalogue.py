@@ -20,7 +20,7 @@ from api.clinic.patient_view import patient_view
 from api.clinic.report import report_pdf
 from api.runtime import Runtime
 from api.web import texts
-from tests.unit.api.access.conftest import LogIn, MakeToken, clinic, clinic_app, log_in, token
+from tests.unit.api.access.conftest import LogIn, MakeToken, clinic, log_in, token
 from tests.unit.api.clinic.conftest import client, made, runtime
 from tests.unit.api.clinic.test_report import written
 
