@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ async def test_the_same_samples_give_the_same_bits(
         assert made[kind] == live[kind], kind
 
 
-UNIT = {
+UNIT: dict[str, Any] = {
     "acc_matrix": np.diag([1.01, 0.995, 1.004]).tolist(),
     "acc_offset_ms2": [0.15, -0.2, 0.1],
     "gyr_matrix": np.eye(3).tolist(),
@@ -83,6 +84,42 @@ async def test_what_is_known_of_a_unit_corrects_both_alike(
     with RecordReader(tmp_path) as reader:
         kept = [stream.info.calibration for stream in reader.streams(kind="imu")]
     assert kept == [UNIT, UNIT]
+
+
+async def test_a_new_calibration_of_a_unit_counts_from_that_of_the_posture_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.processor.HORIZON_S", 60.0)
+    begin_wear(tmp_path)
+    store = EmbeddedStore(tmp_path)
+    found: dict[str, Any] = {}
+    async with collecting(tmp_path, speed=4.0, store=store, calibration_of=lambda _: found) as rig:
+        await rig.until_taken(1300)
+        found.update(UNIT)
+        collector = rig.collector
+        neutral = rig.body.spans(collector.utc_offset_ns)[0]
+        held = dataclasses.replace(neutral, start_ns=neutral.start_ns + HOLD_NS)
+        plan = await collector.calibrate([held])
+        until_ns = collector.now_utc_ns()
+        with Catalog(tmp_path) as catalog:
+            since_ns = held.start_ns - round(MARGIN_S * 1e9)
+            detail = wear_detail(plan.setup, plan.resets, since_ns, until_ns)
+            keep_calibration(catalog, PATIENT, plan.setup.alignment, [held], detail)
+        await rig.until_taken(2600)
+    store.close()
+    for sensor in (plan.setup.head_sensor, plan.setup.trunk_sensor):
+        assert sensor is not None
+        assert sensor.removed_bias_dps == pytest.approx(np.degrees(UNIT["gyr_offset_rads"]))
+    with RecordReader(tmp_path) as reader:
+        assert [s.info.calibration for s in reader.streams(kind="imu")] == [UNIT, UNIT]
+    report = await asyncio.to_thread(again, tmp_path)
+    store = EmbeddedStore(tmp_path)
+    live = store.angles(PATIENT, until_ns, 2**62, algo=ALGO)
+    made = store.angles(PATIENT, until_ns, 2**62, algo=report["version"])
+    store.close()
+    assert len(live.t_ns) >= 8
+    np.testing.assert_array_equal(made.t_ns, live.t_ns)
+    np.testing.assert_array_equal(made.values, live.values)
 
 
 def caught_up(rig: Rig) -> bool:
