@@ -23,6 +23,8 @@ BUCKET_OF: Final[Mapping[Measurement, str]] = {
     "episode": RESULT_BUCKET,
     "head_cell": RESULT_BUCKET,
 }
+TIER: Final[Mapping[str, Measurement]] = {"minute": "head_minute", "day": "head_day"}
+"""Where summaries of a tier go."""
 
 
 def chosen_points(patient: str, algo: str | None) -> str:

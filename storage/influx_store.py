@@ -1,44 +1,41 @@
 """`ResultStore` on InfluxDB 2.x: written through the outbox, read back by InfluxQL.
 
 Versions, provenance, saved states and texts stay in SQLite (`storage.result_book`); so does the
-outbox, in the same transaction. A field that is left out of a rewrite would keep its old value, so
-whatever is written again with fewer values is deleted first.
+outbox, in the same transaction. What a batch becomes there stands in `storage.influx_entries`.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
-from processing.summary.types import CELL_SPAN_NS, PLANES, Plane, PostureCell
+from processing.summary.types import CELL_SPAN_NS, Plane, PostureCell
 from processing.types import Episode
 from storage import result_book as book
-from storage.angle_grid import hide_invalid, step_for
+from storage.angle_grid import step_for
 from storage.database import folder_errors, transaction
 from storage.errors import ResultStoreError
 from storage.full_rate import FullRateStore
 from storage.influx import DAY_S, LIVE_BUCKET, InfluxConnection, InfluxSettings
+from storage.influx_entries import CELL_ROW, CELL_ZERO, InfluxEntries
 from storage.influx_points import (
     BUCKET_OF,
+    TIER,
     Measurement,
     aggregate_of,
     chosen_points,
-    column_entries,
-    delete_entry,
     delete_everywhere,
     number_of,
     rows_of,
-    second_runs,
     series_of,
-    write_entry,
 )
-from storage.line_protocol import prefix, row_to_line, tag_value
+from storage.line_protocol import tag_value
 from storage.outbox import BACKOFF_S, Entry, Sender, delivery, enqueue, wait_until_empty
-from storage.posture_cells import cell_number, quarters_of, summed_cells
+from storage.posture_cells import quarters_of, summed_cells
 from storage.result_book import ResultBook
 from storage.results import (
     ANGLE_FIELDS,
@@ -46,15 +43,9 @@ from storage.results import (
     Delivery,
     ResultBatch,
     StoredSummary,
-    split_fields,
 )
 
-_TIER: Final[Mapping[str, Measurement]] = {"minute": "head_minute", "day": "head_day"}
-_PRESENT: Final = "present"
-"""A field that every summary has, whatever else is missing."""
 _LONGEST_NS: Final = 2**62
-_CELL_ROW: Final = 128
-_CELL_ZERO: Final = 64
 
 
 class InfluxStore:
@@ -90,7 +81,7 @@ class InfluxStore:
             else None
         )
         self._retention_s = settings.live_retention_days * DAY_S
-        self._written_until: dict[tuple[str, str, str], int] = {}
+        self._entries = InfluxEntries(self._sql)
 
     @property
     def book(self) -> ResultBook:
@@ -135,12 +126,7 @@ class InfluxStore:
         if replace_ns is not None:
             entries += delete_everywhere(patient, algo, *replace_ns)
             book.delete_texts(self._sql, patient, algo, *replace_ns)
-        if batch.angles is not None and len(batch.angles.t_ns):
-            entries += self._angle_entries(patient, algo, batch.angles)
-        for tier, rows in (("minute", batch.minutes), ("day", batch.days)):
-            entries += self._summary_entries(tier, patient, algo, rows)
-        entries += self._episode_entries(patient, algo, batch.episodes)
-        entries += self._cell_entries(patient, algo, batch.cells)
+        entries += self._entries.of(batch, algo)
         enqueue(self._sql, entries)
         if batch.full_rate is not None:
             self._full_rate.insert(patient, algo, batch.full_rate)
@@ -254,8 +240,8 @@ class InfluxStore:
         number = t_ns % CELL_SPAN_NS
         rows = np.column_stack(
             (
-                number // _CELL_ROW - _CELL_ZERO,
-                number % _CELL_ROW - _CELL_ZERO,
+                number // CELL_ROW - CELL_ZERO,
+                number % CELL_ROW - CELL_ZERO,
                 table.column("seconds").to_numpy(),
             )
         ).astype(np.float64)
@@ -281,7 +267,7 @@ class InfluxStore:
                 self._sql.execute("DELETE FROM dead_letter WHERE patient = ?", (patient,))
                 enqueue(self._sql, delete_everywhere(patient, None, None, None))
                 book.forget_patient(self._sql, patient)
-            self._written_until.clear()
+            self._entries.forget()
 
     def remove_algorithm(self, patient: str, algo: str) -> None:
         """Queue the deletion of one version that is not current.
@@ -296,7 +282,7 @@ class InfluxStore:
                 book.forget_algorithm(self._sql, patient, algo)
                 enqueue(self._sql, delete_everywhere(patient, algo, None, None))
             self._full_rate.delete(patient, algo)
-            self._written_until.clear()
+            self._entries.forget()
 
     def drain(self, timeout_s: float | None = None) -> bool:
         """Wait until everything is delivered; False when time ran out."""
@@ -338,134 +324,6 @@ class InfluxStore:
             f"AND time >= {t0_ns} AND time < {t1_ns} {tail}",
         )
 
-    def _until(self, patient: str, algo: str, measurement: Measurement) -> int:
-        """Return the newest time ever written; -1 where there is none."""
-        key = (patient, algo, measurement)
-        if key not in self._written_until:
-            stored = self._sql.execute(
-                "SELECT value FROM cursor WHERE patient = ? AND algo = ? AND key = ?",
-                (patient, algo, f"written_until/{measurement}"),
-            ).fetchone()
-            self._written_until[key] = -1 if stored is None else int(stored[0])
-        return self._written_until[key]
-
-    def _raise_until(self, patient: str, algo: str, measurement: Measurement, t_ns: int) -> None:
-        if t_ns > self._until(patient, algo, measurement):
-            self._written_until[(patient, algo, measurement)] = t_ns
-            book.save_cursor(
-                self._sql, patient, algo, (f"written_until/{measurement}", b"%d" % t_ns)
-            )
-
-    def _angle_entries(self, patient: str, algo: str, series: AngleSeries) -> list[Entry]:
-        values = hide_invalid(series.values)
-        until = self._until(patient, algo, "head_angle")
-        again = (series.t_ns <= until) & ~np.isfinite(values).all(axis=1)
-        entries = [
-            delete_entry("head_angle", patient, algo, a, b)
-            for a, b in second_runs(np.sort(series.t_ns[again]))
-        ]
-        entries += column_entries("head_angle", patient, algo, ANGLE_FIELDS, values, series.t_ns)
-        self._raise_until(patient, algo, "head_angle", int(series.t_ns.max()))
-        return entries
-
-    def _summary_entries(
-        self, tier: str, patient: str, algo: str, rows: Sequence[Any]
-    ) -> list[Entry]:
-        measurement = _TIER[tier]
-        until = self._until(patient, algo, measurement)
-        head = prefix(measurement, {"patient": patient, "algo": algo})
-        entries: list[Entry] = []
-        lines: list[bytes] = []
-        texts: list[tuple[int, str, dict[str, Any]]] = []
-        newest = -1
-        for row in rows:
-            t = int(row.t_ns)
-            numbers, words = split_fields(row)
-            self._remember_fields(tier, numbers)
-            if t <= until and None in numbers.values():
-                entries.append(delete_entry(measurement, patient, algo, t, t + 1))
-            lines.append(row_to_line(head, {**numbers, _PRESENT: 1.0}, t))
-            if words:
-                texts.append((t, "", words))
-            newest = max(newest, t)
-        if lines:
-            entries.append(write_entry(measurement, patient, lines, newest))
-            book.save_texts(self._sql, patient, algo, tier, texts)
-            self._raise_until(patient, algo, measurement, newest)
-        return entries
-
-    def _episode_entries(self, patient: str, algo: str, episodes: Sequence[Episode]) -> list[Entry]:
-        until = self._until(patient, algo, "episode")
-        entries: list[Entry] = []
-        lines: list[bytes] = []
-        texts: list[tuple[int, str, dict[str, Any]]] = []
-        newest = -1
-        for e in episodes:
-            t = int(e.start_ns)
-            if t <= until:
-                entries.append(delete_entry("episode", patient, algo, t, t + 1, e.kind))
-            head = prefix("episode", {"patient": patient, "algo": algo, "kind": e.kind})
-            fields = {
-                "duration_s": (e.end_ns - e.start_ns) / 1e9,
-                "amplitude_deg": e.amplitude_deg,
-                "confidence": e.confidence,
-                **{f"feature_{name}": value for name, value in e.features.items()},
-            }
-            lines.append(row_to_line(head, fields, t))
-            words = asdict(e)
-            texts.append(
-                (
-                    t,
-                    e.kind,
-                    {
-                        "label": e.label,
-                        "detector": e.detector,
-                        "end_ns": int(words["end_ns"]),
-                        "peak_ns": int(words["peak_ns"]),
-                    },
-                )
-            )
-            newest = max(newest, t)
-        if lines:
-            entries.append(write_entry("episode", patient, lines, newest))
-            book.save_texts(self._sql, patient, algo, "episode", texts)
-            self._raise_until(patient, algo, "episode", newest)
-        return entries
-
-    def _cell_entries(self, patient: str, algo: str, cells: Sequence[PostureCell]) -> list[Entry]:
-        if not cells:
-            return []
-        until = self._until(patient, algo, "head_cell")
-        quarters = sorted({int(cell.t_ns) for cell in cells})
-        entries = [
-            delete_entry("head_cell", patient, algo, t, t + CELL_SPAN_NS)
-            for t in quarters
-            if t <= until
-        ]
-        heads = {
-            plane: prefix("head_cell", {"patient": patient, "algo": algo, "plane": plane})
-            for plane in PLANES
-        }
-        lines = []
-        for cell in cells:
-            first, second = cell_number(cell.rotation_deg), cell_number(cell.other_deg)
-            number = (first + _CELL_ZERO) * _CELL_ROW + second + _CELL_ZERO
-            fields = {
-                "rotation_bin": first,
-                "other_bin": second,
-                "seconds": float(np.float32(cell.seconds)),
-            }
-            lines.append(row_to_line(heads[cell.plane], fields, int(cell.t_ns) + number))
-        entries.append(write_entry("head_cell", patient, lines, quarters[-1]))
-        self._raise_until(patient, algo, "head_cell", quarters[-1])
-        return entries
-
-    def _remember_fields(self, tier: str, numbers: Mapping[str, float | None]) -> None:
-        """Keep the names of a tier's fields: InfluxDB knows only those that ever had a value."""
-        self._sql.execute(
-            "INSERT OR IGNORE INTO fieldset(names) VALUES (?)", (json.dumps([tier, *numbers]),)
-        )
-
     def _fields(self, tier: str) -> list[str]:
         names: dict[str, None] = {}
         for (text,) in self._sql.execute("SELECT names FROM fieldset ORDER BY id"):
@@ -477,7 +335,7 @@ class InfluxStore:
     def _summaries(
         self, tier: str, patient: str, t0_ns: int, t1_ns: int, algo: str | None, *, texts: bool
     ) -> list[StoredSummary]:
-        table = self._select(_TIER[tier], "*", patient, algo, t0_ns, t1_ns)
+        table = self._select(TIER[tier], "*", patient, algo, t0_ns, t1_ns)
         with self._lock, folder_errors(self._folder):
             name = self._algo(patient, algo) or ""
             words = book.load_texts(self._sql, patient, name, tier, t0_ns, t1_ns) if texts else {}

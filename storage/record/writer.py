@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storage.database import folder_errors, open_database, transaction
-from storage.errors import DiskFullError, StorageError, StreamConflictError, UnknownStreamError
+from storage.errors import DiskFullError, StorageError, UnknownStreamError
 from storage.record import journal, sealing
+from storage.record.admission import check_packet, still_new, stream_exists
 from storage.record.erasing import finish_erasing
 from storage.record.journal import Piece
 from storage.record.lock import WriterLock
@@ -186,7 +187,7 @@ class RecordWriter:
                 raise UnknownStreamError(stream_id)
             info = stream.target.info
             for packet in packets:
-                _check(packet, info)
+                check_packet(packet, info)
             if self._state.pending_bytes > MAX_PENDING_BYTES:
                 raise DiskFullError(self._folder, "and the waiting samples fill the memory")
             line = stream.target.line
@@ -222,7 +223,7 @@ class RecordWriter:
             folder_errors(self._folder),
             transaction(self._connection),
         ):
-            if not _exists(self._connection, stream_id):
+            if not stream_exists(self._connection, stream_id):
                 raise UnknownStreamError(stream_id)
             self._connection.execute(
                 "INSERT INTO loss VALUES (?, ?, ?, ?, ?)",
@@ -339,10 +340,10 @@ class RecordWriter:
         with transaction(self._connection):
             for stream_id, pieces in batch.items():
                 target = targets[stream_id]
-                if not _exists(self._connection, stream_id):
+                if not stream_exists(self._connection, stream_id):
                     log.warning("record: stream %d was deleted; its samples go too", stream_id)
                     continue
-                fresh = _still_new(self._connection, target, pieces)
+                fresh = still_new(self._connection, target, pieces)
                 if target.info.index_source == "host":
                     fresh = self._renumbered(target.line, fresh)
                 samples[stream_id] = journal.insert(self._connection, stream_id, target.line, fresh)
@@ -394,67 +395,3 @@ class RecordWriter:
                 if failing:
                     log.info("record: writing again")
                 failing = False
-
-
-def _check(packet: Packet, info: StreamInfo) -> None:
-    data = packet.data
-    if data.ndim != 2 or data.shape[1] != len(info.channels):
-        raise StreamConflictError(
-            f"packet data has shape {data.shape}, expected (n, {len(info.channels)}) for "
-            f"{', '.join(info.names)}"
-        )
-    if data.dtype.newbyteorder("<") != info.dtype:
-        raise StreamConflictError(f"packet data is {data.dtype}, the stream holds {info.dtype}")
-    if info.index_source == "device" and not 0 <= packet.index < 2**62:
-        raise StreamConflictError(
-            f"sample index {packet.index} is not an unwrapped count since the device's boot"
-        )
-    if packet.device_ticks is not None and not 0 <= packet.device_ticks < 2**62:
-        raise StreamConflictError(f"device counter {packet.device_ticks} is not unwrapped")
-    if not 0 <= packet.host_ns < 2**62:
-        raise StreamConflictError(f"arrival time {packet.host_ns} is no UTC nanosecond count")
-
-
-def _exists(connection: sqlite3.Connection, stream_id: int) -> bool:
-    row = connection.execute("SELECT 1 FROM stream WHERE id = ?", (stream_id,)).fetchone()
-    return row is not None
-
-
-def _still_new(
-    connection: sqlite3.Connection, target: SealTarget, pieces: Sequence[Piece]
-) -> list[Piece]:
-    """Drop what another process (an importer) has stored since `append` looked."""
-    keyed = [(p.k0, p.k1) for p in pieces if p.k0 is not None and p.k1 is not None]
-    if not keyed:
-        return list(pieces)
-    held = journal.held_ranges(
-        connection, target.line, min(k[0] for k in keyed), max(k[1] for k in keyed)
-    )
-    if not len(held):
-        return list(pieces)
-    width = target.info.dtype.itemsize * len(target.info.channels)
-    fresh: list[Piece] = []
-    for piece in pieces:
-        if piece.k0 is None or piece.k1 is None:
-            fresh.append(piece)
-        elif target.info.index_source == "host":
-            # Ranges carry a tolerance and may touch their neighbours: only a range that is
-            # covered whole is a repeat.
-            if held.missing(piece.k0, piece.k1):
-                fresh.append(piece)
-        else:
-            for a, b in held.missing(piece.k0, piece.k1):
-                offset = a - piece.i0
-                fresh.append(
-                    Piece(
-                        i0=a,
-                        i1=b,
-                        k0=a,
-                        k1=b,
-                        device_ticks=piece.device_ticks if offset == 0 else None,
-                        anchor=piece.anchor and offset == 0,
-                        host_ns=piece.host_ns,
-                        data=piece.data[offset * width : (b - piece.i0) * width],
-                    )
-                )
-    return fresh
