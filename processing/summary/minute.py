@@ -1,6 +1,6 @@
 """Grid rows to minutes of the UTC minute grid and to the posture map, as a stream."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -57,9 +57,6 @@ class Rows:
         return Rows(*(getattr(self, name)[begin:].copy() for name in self.__slots__))
 
 
-COUNTED_ROWS = 500
-"""Rows whose gate is known are counted so many at a time, or at the end of their minute: counting
-copies the minute's histograms, which are larger than the rows of a live step."""
 _KEPT_ROWS = 1024
 """Rows that may stay in memory for the few of them that wait; of longer blocks these are copied."""
 
@@ -70,10 +67,8 @@ class SummaryState:
 
     k_next: int
     """Grid index of the first row not yet added."""
-    gated: BoolArray
-    """Gate of the rows from `k_next` on, as far as it is known."""
     waiting: tuple[Rows, ...]
-    """Blocks of rows that wait for their gate or to be counted, as they came."""
+    """Blocks of rows that wait for their gate, as they came."""
     added: int
     """Rows of the first of them that have been added."""
     minute: MinuteSums
@@ -93,7 +88,6 @@ def start(params: SummaryParams) -> SummaryState:  # noqa: ARG001 - every step h
     """Return the state before the first row."""
     return SummaryState(
         k_next=0,
-        gated=np.empty(0, dtype=np.bool_),
         waiting=(),
         added=0,
         minute=MinuteSums.empty(-1),
@@ -163,71 +157,18 @@ def _add(
         begin, gated_from = at, gated_from + at - begin
 
 
-@dataclass(slots=True)
-class _Counting:
-    """Rows on their way into minutes and maps; what it was made of stays as it was."""
-
-    params: SummaryParams
-    pair: PairBlock
-    minute: MinuteSums
-    cells_ns: int
-    cells: IntArray
-    blocks: list[Rows]
-    added: int
-    closed: list[MinuteSums]
-    given: list[PostureCell]
-
-    def count(self, k_next: int, gated: BoolArray) -> None:
-        """Count the rows from `k_next` on whose gate this is."""
-        rate_hz = self.pair.rate_hz
-        period_ns = round(1e9 / rate_hz)
-        self.minute, self.cells = self.minute.copy(), self.cells.copy()
-        at, m = 0, gated.shape[0]
-        while at < m:
-            t_ns = self.pair.t0_ns + (k_next + at) * period_ns
-            minute_ns = t_ns // MINUTE_NS * MINUTE_NS
-            if minute_ns != self.minute.minute_ns:
-                if self.minute.minute_ns >= 0:
-                    self.closed.append(self.minute)
-                self.minute = MinuteSums.empty(minute_ns)
-            span_ns = t_ns // CELL_SPAN_NS * CELL_SPAN_NS
-            if span_ns != self.cells_ns:
-                self.given += _listed(self.cells_ns, self.cells, rate_hz)
-                self.cells_ns, self.cells = span_ns, cells.empty()
-            # to the end of the minute, of the block, or of the gate
-            to_minute = -(-(minute_ns + MINUTE_NS - t_ns) // period_ns)
-            length = self.blocks[0].valid.shape[0]
-            end = min(self.added + to_minute, length, self.added + m - at)
-            self.cells = _add(
-                self.params, self.minute, self.cells, self.blocks[0], self.added, end, gated, at
-            )
-            at += end - self.added
-            self.added = end
-            if self.added == length:
-                del self.blocks[0]
-                self.added = 0
-        if self.added and self.blocks[0].valid.shape[0] > _KEPT_ROWS:
-            self.blocks[0], self.added = self.blocks[0].behind(self.added), 0
-
-
 def _as_it_looks(
-    counting: _Counting,
-    k_next: int,
-    gated: BoolArray,
+    minute: MinuteSums,
     found: EpisodesOut,
     episodes: tuple[Episode, ...],
     turns: tuple[Turn, ...],
+    rate_hz: float,
     *,
     head_only: bool,
     low_rate: bool,
 ) -> MinuteSummary:
-    """Return the minute under way with the episodes known so far, open ones included."""
-    so_far = replace(counting, blocks=[*counting.blocks])
-    if gated.shape[0]:
-        so_far.count(k_next, gated)
-    summary = minute_of(
-        so_far.minute, counting.pair.rate_hz, head_only=head_only, low_rate=low_rate
-    )
+    """Return a minute with the episodes known so far, open ones included."""
+    summary = minute_of(minute, rate_hz, head_only=head_only, low_rate=low_rate)
     return with_events(summary, (*episodes, *found.provisional), turns)
 
 
@@ -278,56 +219,63 @@ def step(
         pair.trunk_acc,
         pair.trunk_valid,
     )
-    gated = np.concatenate((state.gated, gate.gated)) if state.gated.shape[0] else gate.gated
-    m, n_new = gated.shape[0], rows.valid.shape[0]
-    if gate.gated.shape[0] and gate.k0 != state.k_next + state.gated.shape[0]:
-        expected = state.k_next + state.gated.shape[0]
-        raise InputError(f"the gate begins at row {gate.k0}, expected {expected}")
-    if m and state.k_next + m > pair.k0 + n_new:
+    blocks = [*state.waiting, *([rows] if rows.valid.shape[0] else [])]
+    added = state.added
+    m, n = gate.gated.shape[0], sum(block.valid.shape[0] for block in blocks) - added
+    if m and gate.k0 != state.k_next:
+        raise InputError(f"the gate begins at row {gate.k0}, expected {state.k_next}")
+    if m > n:
         raise InputError("the gate is ahead of the angles; feed both of the same step")
     period_ns = round(1e9 / pair.rate_hz)
-    counting = _Counting(
-        params=params,
-        pair=pair,
-        minute=state.minute,
-        cells_ns=state.cells_ns,
-        cells=state.cells,
-        blocks=[*state.waiting, rows] if n_new else [*state.waiting],
-        added=state.added,
-        closed=[],
-        given=[],
-    )
-    k_next = state.k_next
-    minute_ends = pair.t0_ns + (k_next + m) * period_ns > state.minute.minute_ns + MINUTE_NS
-    if m >= COUNTED_ROWS or (m and (final or minute_ends)):
-        counting.count(k_next, gated)
-        k_next, gated = k_next + m, gated[m:]
-    closed = [
-        *state.closed,
-        *(
-            minute_of(done, pair.rate_hz, head_only=head_only, low_rate=low_rate)
-            for done in counting.closed
-        ),
-    ]
-    minute, given = counting.minute, counting.given
+    closed = list(state.closed)
+    given: list[PostureCell] = []
+    # counted up in place below: the caller's state stays as it was
+    minute, cells_ns, table = state.minute, state.cells_ns, state.cells
+    if m:
+        minute, table = minute.copy(), table.copy()
+    at = 0
+    while at < m:
+        t_ns = pair.t0_ns + (state.k_next + at) * period_ns
+        minute_ns = t_ns // MINUTE_NS * MINUTE_NS
+        if minute_ns != minute.minute_ns:
+            if minute.minute_ns >= 0:
+                closed.append(
+                    minute_of(minute, pair.rate_hz, head_only=head_only, low_rate=low_rate)
+                )
+            minute = MinuteSums.empty(minute_ns)
+        span_ns = t_ns // CELL_SPAN_NS * CELL_SPAN_NS
+        if span_ns != cells_ns:
+            given += _listed(cells_ns, table, pair.rate_hz)
+            cells_ns, table = span_ns, cells.empty()
+        # to the end of the minute, of the block, or of the gate
+        to_minute = -(-(minute_ns + MINUTE_NS - t_ns) // period_ns)
+        length = blocks[0].valid.shape[0]
+        end = min(added + to_minute, length, added + m - at)
+        table = _add(params, minute, table, blocks[0], added, end, gate.gated, at)
+        at += end - added
+        added = end
+        if added == length:
+            del blocks[0]
+            added = 0
+    if added and blocks[0].valid.shape[0] > _KEPT_ROWS:
+        blocks[0], added = blocks[0].behind(added), 0
     episodes, turns = (*state.episodes, *found.final), (*state.turns, *found.turns)
     look = None
     if minute.minute_ns >= 0:
         look = partial(
             _as_it_looks,
-            counting,
-            k_next,
-            gated,
+            minute,
             found,
             episodes,
             turns,
+            pair.rate_hz,
             head_only=head_only,
             low_rate=low_rate,
         )
     if final:
         if minute.minute_ns >= 0:
             closed.append(minute_of(minute, pair.rate_hz, head_only=head_only, low_rate=low_rate))
-            given += _listed(counting.cells_ns, counting.cells, pair.rate_hz)
+            given += _listed(cells_ns, table, pair.rate_hz)
         ready = len(closed)
     else:
         known_ns = pair.t0_ns + found.k_final * period_ns
@@ -342,19 +290,15 @@ def step(
             for done in closed[:ready]
         )
     oldest = closed[ready].t_ns if ready < len(closed) else minute.minute_ns
-    if episodes or turns:
-        episodes = tuple([e for e in episodes if e.end_ns >= oldest])
-        turns = tuple([t for t in turns if t.end_ns >= oldest])
     rest = SummaryState(
-        k_next=k_next,
-        gated=gated,
-        waiting=tuple(counting.blocks),
-        added=counting.added,
+        k_next=state.k_next + m,
+        waiting=tuple(blocks),
+        added=added,
         minute=minute,
-        cells_ns=counting.cells_ns,
-        cells=counting.cells,
+        cells_ns=cells_ns,
+        cells=table,
         closed=tuple(closed[ready:]),
-        episodes=episodes,
-        turns=turns,
+        episodes=tuple(e for e in episodes if e.end_ns >= oldest),
+        turns=tuple(t for t in turns if t.end_ns >= oldest),
     )
     return rest, MinutesOut(minutes=minutes, cells=tuple(given), look=look)
