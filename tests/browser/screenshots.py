@@ -67,8 +67,9 @@ def pages(page: Page, base: str, first: str) -> Iterator[tuple[str, str]]:
             continue
         page.goto(base + path)
         yield rule[0].path, path
-        links = page.eval_on_selector_all("a[href^='/']", LINKS)
-        waiting += [link for link in links if link not in waiting]
+        # what is a file is not looked into: a day of raw samples takes its time
+        links = page.eval_on_selector_all("a[href^='/']:not([download])", LINKS)
+        waiting += [link for link in links if link not in waiting and "/api/" not in link]
 
 
 def picture_all(
