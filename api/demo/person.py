@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 
 from api.alignments import mounted_as
+from api.guided.pairing import DEMO
 from ingest.sources.virtual_body import BodySpec
 from processing import quaternion
 from processing.alignment.mounting import SensorMounting
 from processing.synthesis import PatientSpec, botulinum_factor, scaled
 from processing.types import Alignment, FloatArray
 
-PATIENT_ID = "demo"
+PATIENT_ID = DEMO
 LABEL = "Simulated patient"
 SEED = 1
 """Of the person and the sensors; the same at every start, so that it is the same person."""

@@ -30,6 +30,8 @@ VIRTUAL: Final = "virtual"
 """Model of simulated sensors."""
 SIMULATED: Final = "simulated"
 """Setting of a patient who is none: everything recorded in this folder is made up."""
+DEMO: Final = "demo"
+"""The patient of `necktrace demo`, whose folder holds nothing of a real person either."""
 SEED: Final = 2
 
 

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from api.access.principals import visible_patients
 from api.alerts.delivery import sentence
-from api.guided.pairing import is_simulated
+from api.guided.pairing import DEMO, is_simulated
 from api.problems import problem
 from api.runtime import Runtime
 from api.web import texts
@@ -109,7 +109,8 @@ def render(
             version=version("necktrace"),
             section=section,
             status=status,
-            demo=runtime.mode == "demo" or any(map(is_simulated, runtime.catalog.patients())),
+            demo=runtime.mode == "demo"
+            or any(each.id == DEMO or is_simulated(each) for each in runtime.catalog.patients()),
             catalogue_json=Markup(texts.catalogue_json()),  # noqa: S704  our file, "<" escaped
             **values,
         )
