@@ -236,11 +236,14 @@ class EmbeddedStore:
     def _put_angles(self, patient: str, algo: str, series: AngleSeries) -> None:
         if series.step_s != 1:
             raise ResultStoreError("angles are stored on the 1 Hz grid; give step_s 1")
-        minutes = series.t_ns // MINUTE_NS
-        for minute in np.unique(minutes).tolist():
-            inside = minutes == minute
-            second = (series.t_ns[inside] % MINUTE_NS) // SECOND_NS
-            values = series.values[inside]
+        order = np.argsort(series.t_ns, kind="stable")
+        times, rows = series.t_ns[order], series.values[order]
+        minutes = times // MINUTE_NS
+        begins = np.flatnonzero(np.diff(minutes, prepend=-1)).tolist()
+        for begin, end in zip(begins, [*begins[1:], len(minutes)], strict=True):
+            minute = int(minutes[begin])
+            second = (times[begin:end] % MINUTE_NS) // SECOND_NS
+            values = rows[begin:end]
             old = self._connection.execute(
                 "SELECT data FROM angle_minute WHERE patient = ? AND algo = ? AND minute = ?",
                 (patient, algo, minute),
@@ -376,7 +379,11 @@ def _episode_json(episode: Episode) -> str:
     body["features"] = {
         name: float(value) for name, value in episode.features.items() if math.isfinite(value)
     }
-    return json.dumps(body, separators=(",", ":"))
+    return _COMPACT.encode(body)
+
+
+_COMPACT: Final = json.JSONEncoder(separators=(",", ":"))
+"""Made once: an hour may have hundreds of episodes."""
 
 
 def _fieldsets(connection: Connection, ids: Iterable[int]) -> dict[int, list[str]]:

@@ -18,12 +18,16 @@ def pack_cells(cells: Iterable[PostureCell]) -> list[tuple[Plane, int, bytes]]:
     Its columns are the numbers of the rotation bin and the other bin, and the seconds;
     little-endian.
     """
-    rows: dict[tuple[Plane, int], list[tuple[int, int, float]]] = {}
+    rows: dict[tuple[Plane, int], list[tuple[float, float, float]]] = {}
     for cell in cells:
-        rows.setdefault((cell.plane, int(cell.t_ns)), []).append(
-            (cell_number(cell.rotation_deg), cell_number(cell.other_deg), float(cell.seconds))
-        )
-    return [(*key, np.array(found, dtype="<f4").tobytes()) for key, found in rows.items()]
+        key = cell.plane, cell.t_ns
+        rows.setdefault(key, []).append((cell.rotation_deg, cell.other_deg, cell.seconds))
+    packed: list[tuple[Plane, int, bytes]] = []
+    for (plane, t_ns), found in rows.items():
+        columns = np.array(found)
+        columns[:, :2] = np.rint(columns[:, :2] / CELL_DEG)
+        packed.append((plane, int(t_ns), columns.astype("<f4").tobytes()))
+    return packed
 
 
 def unpack_cells(rows: Sequence[tuple[int, bytes]]) -> tuple[IntArray, FloatArray]:

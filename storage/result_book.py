@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Any
+from typing import Any, Final
 
 from storage.database import folder_errors, open_database, transaction
 from storage.errors import ResultStoreError
+
+_COMPACT: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,7 @@ def save_texts(
                 tier,
                 int(t_ns),
                 key,
-                zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 6),
+                zlib.compress(_COMPACT.encode(body).encode(), 6),
             )
             for t_ns, key, body in rows
         ],

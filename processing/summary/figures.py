@@ -94,7 +94,8 @@ def _sensor_fields(name: str, moments: FloatArray) -> dict[str, str | float | No
     sd = np.sqrt(np.maximum(moments[:6, 1] / n - mean * mean, 0.0))
 
     def text(values: FloatArray) -> str:
-        return ",".join(f"{v:.4f}" for v in values.tolist())
+        x, y, z = values.tolist()
+        return f"{x:.4f},{y:.4f},{z:.4f}"
 
     return {
         f"{name}_acc_mean_ms2": text(mean[3:]),
