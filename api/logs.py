@@ -68,5 +68,5 @@ def configure_logging(level: str, style: Literal["text", "json"], file: Path | N
         old.close()
     root.addHandler(handler)
     root.setLevel(level)
-    # it repeats, with the whole traceback, what `api.problems` has written
+    # it repeats, with the whole traceback, what `api.http.problems` has written
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from api.days import summarise_stored_day
-from api.problems import problem
+from api.http.problems import problem
 from api.runtime import Runtime
 from processing.errors import ProcessingError
 from processing.summary.types import DaySummary

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fastapi import Depends, Request
 from pydantic import BaseModel, Field
 
-from api.lan import Lan
+from api.hub.lan import Lan
 from api.settings import Settings
 from ingest.live import LiveHub
 from storage.catalog import Catalog

@@ -4,10 +4,10 @@ import asyncio
 
 import click
 
-from api.lan import ensure_user, invitation
-from api.pairing import first_patient
+from api.http.server import address, bind, serving, stop_on_signals
+from api.hub.lan import ensure_user, invitation
+from api.hub.pairing import first_patient
 from api.runtime import Runtime
-from api.server import address, bind, serving, stop_on_signals
 from api.settings import Settings
 from api.stores import open_results
 from storage.access import has_accounts

@@ -28,7 +28,7 @@ from api.access.web import (
     cookie,
     header,
 )
-from api.problems import PROBLEMS, problem_response
+from api.http.problems import PROBLEMS, problem_response
 from api.runtime import Runtime
 from storage.errors import StorageError
 

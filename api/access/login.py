@@ -8,7 +8,7 @@ from typing import Final
 from api.access.passwords import check_password
 from api.access.principals import LOGIN_LIFETIME_NS
 from api.errors import ProblemError
-from api.problems import problem
+from api.http.problems import problem
 from storage.access import find_account
 from storage.catalog import Catalog
 from storage.credentials import count_failure, failed_tries, forget_failures, start_login

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from api.alerts.delivery import Channel, channels, sentence
 from api.alerts.keeping import load_state, save_state, snoozed
 from api.errors import AlertDeliveryError, SettingsError
-from api.recording import today_so_far
+from api.hub.recording import today_so_far
 from api.runtime import Runtime
 from api.settings import Settings
 from ingest.alerts import (

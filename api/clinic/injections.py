@@ -5,7 +5,7 @@ from datetime import date, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from api.problems import problem
+from api.http.problems import problem
 from api.queries import FIRST_YEAR, LAST_YEAR, to_ns
 from storage.catalog import Catalog, Patient, new_id
 from storage.notes import Treatment, remove_treatment, save_treatment, treatments

@@ -11,7 +11,7 @@ from api.clinic.injections import Injection
 from api.clinic.patient_days import ClinicDay
 from api.clinic.posture_map import DayShares, MapPair, day_shares, map_pair
 from api.clinic.trust import TrustShare, trust_share
-from api.problems import problem
+from api.http.problems import problem
 from api.runtime import Runtime
 from api.thresholds import Thresholds
 from processing.shift import Shift, shift

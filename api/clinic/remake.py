@@ -2,7 +2,7 @@
 
 Where nobody records into the folder, as in a clinic, that begins at once. A recording goes on with
 the thresholds it began with, so that what it adds can be read beside what is shown; the next one
-begins with the new ones and has everything before it made again (`api.recording`).
+begins with the new ones and has everything before it made again (`api.hub.recording`).
 """
 
 from typing import Literal

@@ -25,7 +25,7 @@ from api.clinic.snippets import snippet
 from api.clinic.verdicts import give_verdict, verdict_of, verdicts_between
 from api.errors import ApiError
 from api.exercises.changes import write_plan
-from api.problems import problem
+from api.http.problems import problem
 from api.routes.parameters import PatientDep
 from api.runtime import Runtime, RuntimeDep
 from api.thresholds import (

@@ -52,7 +52,7 @@ def command(
     `head` and `trunk` are the raw samples of a sensor with their times, in m/s² and rad/s.
     Works beside a running collector.
     """
-    from api.exporting import write_export
+    from api.exports.files import write_export
     from api.settings import load_settings
     from api.terminal import Progress, emit
 

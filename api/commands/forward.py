@@ -58,7 +58,7 @@ def command(
     Example:
       necktrace forward --to https://clinic.example --token-file clinic.token
     """
-    from api.forward import Wish, forward_forever, forward_once
+    from api.forwarding.exchanges import Wish, forward_forever, forward_once
     from api.logs import configure_logging
     from api.settings import load_settings
     from api.terminal import Progress, emit

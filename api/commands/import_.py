@@ -44,7 +44,7 @@ def command(
     Parquet or Arrow file with the documented columns (docs/reference/columns.md), such as `export
     head`, `trunk` and `bids` write. It is only read, and doing it twice changes nothing.
     """
-    from api.importing import run_import
+    from api.jobs.importing import run_import
     from api.settings import load_settings
     from api.terminal import Progress, emit
 

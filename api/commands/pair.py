@@ -113,7 +113,7 @@ def _told(device: Any) -> dict[str, Any]:
 def _one(settings: Any, address: str, role: str, seconds: float) -> Any:
     import asyncio
 
-    from api.pairing import pair_as
+    from api.hub.pairing import pair_as
     from api.terminal import Progress
 
     with Progress(f"Pairing {address}"):
@@ -126,7 +126,7 @@ def _both_around(seconds: float, *, yes: bool) -> tuple[str, str]:
     import sys
 
     from api.errors import ApiError
-    from api.pairing import heard_pair
+    from api.hub.pairing import heard_pair
     from api.terminal import Progress
 
     with Progress("Listening"):
@@ -145,7 +145,7 @@ def _both_around(seconds: float, *, yes: bool) -> tuple[str, str]:
 def _by_nod(settings: Any, addresses: Any, seconds: float, nod_seconds: float) -> Any:
     import asyncio
 
-    from api.pairing import pair_by_nod
+    from api.hub.pairing import pair_by_nod
     from ingest.nod import NodVerdict
 
     why = {

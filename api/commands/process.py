@@ -63,7 +63,7 @@ def command(
       necktrace process study/sub-01 --out results
       necktrace process walk.csv --out results --mounting mounting.json --neutral 15:20
     """  # noqa: D301  click takes the backspace for "do not wrap"
-    from api.batch import BatchOptions, process
+    from api.jobs.batch import BatchOptions, process
     from api.terminal import Progress
     from ingest.open_record import is_record, open_record
     from storage.importers import open_recording

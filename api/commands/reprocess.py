@@ -74,7 +74,7 @@ def command(
       necktrace reprocess --patient p1 --from 2026-03-01 --to 2026-04-01
       necktrace reprocess --algorithm-params stricter.json --workers 4
     """  # noqa: D301  click takes the backspace for "do not wrap"
-    from api.reprocess import Wish, remove_version, run_reprocess
+    from api.jobs.reprocess import Wish, remove_version, run_reprocess
     from api.settings import load_settings
     from api.terminal import Progress, emit
 

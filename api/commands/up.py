@@ -32,7 +32,7 @@ def command(
     settings = load_settings(data_dir=data_dir, port=port)
     configure_logging(settings.log_level, settings.log_format, settings.log_file)
 
-    from api.up import run_up
+    from api.hub.up import run_up
     from ingest.sources.ble import BleTransport
 
     asyncio.run(

@@ -6,7 +6,7 @@ from pathlib import Path
 from api.clinic.injections import add_injection
 from api.demo.person import INJECTED_DAYS_AGO, LABEL, PATIENT_ID
 from api.errors import DemoError
-from api.recording import local_today
+from api.hub.recording import local_today
 from api.thresholds import Thresholds, save_thresholds
 from storage.catalog import Catalog, Patient
 

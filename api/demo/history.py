@@ -22,11 +22,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from api.calibration import keep_calibration
 from api.days import store_day
 from api.demo.person import PATIENT_ID, SEED, patient_spec
 from api.guided.references import references_body, stored_references
-from api.recording import register_algorithm
+from api.hub.calibration import keep_calibration
+from api.hub.recording import register_algorithm
 from ingest.assemble import Piece, Run, Timeline, layout_of
 from ingest.merging import joined
 from ingest.poses import PoseReset

@@ -12,9 +12,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from api.alignments import latest_alignment
-from api.calibration import keep_calibration
 from api.demo.person import PATIENT_ID, body_spec, declared_alignment
 from api.guided.references import references_body, stored_references
+from api.hub.calibration import keep_calibration
 from ingest.calibrating import MARGIN_S
 from ingest.candidates import SensorWish
 from ingest.collector_spec import CollectorSpec

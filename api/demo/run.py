@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from api.compiling import COMPILING, compile_first
 from api.days import summarise_stored_day
 from api.demo.folder import demo_patient
 from api.demo.history import DAYS, held_days
@@ -23,7 +22,9 @@ from api.errors import DemoError
 from api.exercises.player import Player
 from api.forwarding import rework
 from api.guided.guide import Guide
-from api.recording import (
+from api.http.server import address, bind, serving, stop_on_signals
+from api.hub.compiling import COMPILING, compile_first
+from api.hub.recording import (
     begin_with_thresholds,
     episode_counts,
     keep_days,
@@ -34,11 +35,10 @@ from api.recording import (
     today_so_far,
     until,
 )
+from api.hub.up import CONSENT_EVERY_S, performed_by, refuse_withdrawn
 from api.runtime import HistoryProgress, Runtime
-from api.server import address, bind, serving, stop_on_signals
 from api.settings import Settings
 from api.terminal import Progress
-from api.up import CONSENT_EVERY_S, performed_by, refuse_withdrawn
 from ingest.live import LiveHub
 from ingest.sources.virtual_body import next_boots
 from processing.pipeline import PipelineParams, Setup

@@ -4,7 +4,7 @@ from typing import Final
 
 from api.access.principals import current
 from api.access.rights import CLINICAL
-from api.problems import problem
+from api.http.problems import problem
 from api.runtime import Runtime
 from storage.catalog import Patient
 from storage.errors import CatalogError

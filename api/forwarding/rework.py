@@ -91,7 +91,7 @@ def forget_failure(catalog: Catalog, patient: str) -> None:
 
 
 def _rework_patient(settings: Settings, catalog: Catalog, patient: str) -> None:
-    from api.reprocess import Wish, remove_version, run_reprocess
+    from api.jobs.reprocess import Wish, remove_version, run_reprocess
     from ingest.errors import ReprocessError
 
     since_ns = take_due(catalog, patient)
@@ -119,7 +119,7 @@ def _rework_patient(settings: Settings, catalog: Catalog, patient: str) -> None:
 
 def _keep_few(settings: Settings, catalog: Catalog, patient: str, replaced: str) -> None:
     """Keep the last versions that other thresholds replaced; trials are not among them."""
-    from api.reprocess import remove_version
+    from api.jobs.reprocess import remove_version
     from storage.result_book import ResultBook
 
     scope = scope_of(patient)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.access.passwords import hash_password
 from api.access.principals import current, expires_in, visible_patients
 from api.access.rights import Right, Role
-from api.problems import problem
+from api.http.problems import problem
 from api.queries import patient_or_404
 from api.routes.sharing import ShareIn, ShareOut, share, share_out
 from api.runtime import RuntimeDep

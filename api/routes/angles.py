@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from api.problems import problem
+from api.http.problems import problem
 from api.queries import Range, held_range
 from api.routes.parameters import PatientDep, RangeDep, VersionDep
 from api.runtime import Runtime, RuntimeDep

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.access.masking import current_mask
 from api.access.principals import current
-from api.problems import problem
+from api.http.problems import problem
 from api.queries import checked_range, to_ns
 from api.routes.parameters import PatientDep, RangeDep
 from api.runtime import RuntimeDep

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from api.cursors import decode_cursor, encode_cursor
+from api.http.cursors import decode_cursor, encode_cursor
 from api.routes.parameters import Cursor
 from api.runtime import RuntimeDep
 from api.web.texts import iso

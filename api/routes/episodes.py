@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from api.cursors import decode_cursor, encode_cursor
+from api.http.cursors import decode_cursor, encode_cursor
 from api.queries import Range, episodes_newest_first
 from api.routes.parameters import Cursor, PatientDep, RangeDep, VersionDep
 from api.runtime import RuntimeDep

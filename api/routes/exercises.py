@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from api.access.principals import current
 from api.exercises.adherence import adherence, share
 from api.exercises.changes import FOREVER_NS, remove_session, write_plan
-from api.problems import problem
+from api.http.problems import problem
 from api.queries import checked_range, to_ns, today_in
 from api.routes.parameters import PatientDep, RangeDep
 from api.runtime import RuntimeDep

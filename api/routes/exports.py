@@ -8,10 +8,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from api import exports
 from api.access.masking import current_mask
-from api.conditional import NOT_MODIFIED, is_known
-from api.problems import problem
+from api.exports import choices
+from api.http.conditional import NOT_MODIFIED, is_known
+from api.http.problems import problem
 from api.queries import Range
 from api.routes.parameters import PatientDep, RangeDep, VersionDep
 from api.runtime import Runtime, RuntimeDep
@@ -22,7 +22,7 @@ from storage.exports import FORMATS
 router = APIRouter(tags=["exports"])
 
 FormatParameter = Annotated[
-    exports.FormatName,
+    choices.FormatName,
     Query(
         alias="format",
         description="`parquet`, `arrow` (IPC stream) or `csv`; units and provenance are inside.",
@@ -39,11 +39,11 @@ _TABLE_FILE: dict[int | str, dict[str, Any]] = {
     }
 }
 _ZIP_FILE: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The archive.", "content": {exports.ZIP: {}}}
+    200: {"description": "The archive.", "content": {choices.ZIP: {}}}
 }
 
 
-def _answer(export: exports.Export, etag: str = "") -> StreamingResponse:
+def _answer(export: choices.Export, etag: str = "") -> StreamingResponse:
     headers = {"content-disposition": f'attachment; filename="{export.filename}"'}
     if etag:
         headers["etag"] = etag
@@ -79,8 +79,8 @@ _MEANINGS = {
 }
 
 
-def _source(runtime: Runtime) -> exports.Source:
-    return exports.Source(runtime.record, runtime.catalog, runtime.results)
+def _source(runtime: Runtime) -> choices.Source:
+    return choices.Source(runtime.record, runtime.catalog, runtime.results)
 
 
 def _unchanged(request: Request, version: str) -> Response | None:
@@ -120,7 +120,7 @@ def export_table(
     patient: PatientDep,
     span: RangeDep,
     table: Annotated[
-        exports.TableName,
+        choices.TableName,
         Path(
             description="`angles` (1 Hz), `angles_100hz`, `minutes`, `days` or `episodes`.",
             examples=["angles"],
@@ -131,7 +131,7 @@ def export_table(
 ) -> StreamingResponse:
     """Return a table of results of the range, with units and provenance inside."""
     return _answer(
-        exports.export_table(
+        choices.export_table(
             _source(runtime), patient, span, table, form, algo=algo, mask=current_mask()
         )
     )
@@ -163,7 +163,7 @@ def export_samples(
     known = _unchanged(request, _tag(version, span, form))
     if known is not None:
         return known
-    made = exports.export_samples(_source(runtime), patient, role, span, form, mask=current_mask())
+    made = choices.export_samples(_source(runtime), patient, role, span, form, mask=current_mask())
     return _answer(made, request.state.etag)
 
 
@@ -189,12 +189,12 @@ def export_stream(
         info = None
     if info is None or info.patient != patient.id:
         raise problem("not-found", f"This patient has no stream {stream_id}.")
-    low, high = exports.index_range(runtime.record, stream_id, span)
+    low, high = choices.index_range(runtime.record, stream_id, span)
     version = runtime.record.version(stream_id, low, high)
     known = _unchanged(request, _tag(version, span, form))
     if known is not None:
         return known
-    made = exports.export_raw(_source(runtime), patient, stream_id, span, form, mask=current_mask())
+    made = choices.export_raw(_source(runtime), patient, stream_id, span, form, mask=current_mask())
     return _answer(made, request.state.etag)
 
 
@@ -215,7 +215,7 @@ def _tag(version: str, span: Range, form: str) -> str:
 )
 def export_bids(runtime: RuntimeDep, patient: PatientDep, span: RangeDep) -> StreamingResponse:
     """Return the samples of both sensors in the range, with poses and movements as events."""
-    return _answer(exports.export_bids(_source(runtime), patient, span, mask=current_mask()))
+    return _answer(choices.export_bids(_source(runtime), patient, span, mask=current_mask()))
 
 
 @router.get(
@@ -227,4 +227,4 @@ def export_bids(runtime: RuntimeDep, patient: PatientDep, span: RangeDep) -> Str
 )
 def export_everything(runtime: RuntimeDep, patient: PatientDep) -> StreamingResponse:
     """Return record, results, calibrations and notes in one archive that opens without us."""
-    return _answer(exports.export_everything(runtime.settings.data_dir, runtime.results, patient))
+    return _answer(choices.export_everything(runtime.settings.data_dir, runtime.results, patient))

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from api.access.masking import current_mask
-from api.fhir import MEDIA_TYPE, daily_bundle
+from api.exports.fhir import MEDIA_TYPE, daily_bundle
 from api.queries import days as query_days
 from api.routes.parameters import PatientDep, VersionDep
 from api.routes.summaries import DaysDep

@@ -25,7 +25,7 @@ from api.forwarding.wire import (
     SegmentOut,
     checked_entries,
 )
-from api.problems import problem
+from api.http.problems import problem
 from api.queries import patient_or_404
 from api.routes.parameters import PatientId
 from api.runtime import Runtime, RuntimeDep

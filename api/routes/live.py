@@ -8,8 +8,8 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, TypeAdapter
 
-from api.dictionary import schema_model
-from api.problems import problem
+from api.http.problems import problem
+from api.reference.dictionary import schema_model
 from api.runtime import Runtime, RuntimeDep
 from ingest.live import LiveFrame, SensorLive, TodayCounters
 from processing.types import Episode

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query
 from pydantic import AwareDatetime
 
-from api.problems import problem
+from api.http.problems import problem
 from api.queries import Range, checked_range, patient_or_404
 from api.runtime import RuntimeDep
 from storage.catalog import Patient

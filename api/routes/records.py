@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from api.access.principals import visible_patients
-from api.cursors import decode_cursor, encode_cursor
-from api.problems import problem
+from api.http.cursors import decode_cursor, encode_cursor
+from api.http.problems import problem
 from api.routes.angles import nullable
 from api.routes.parameters import Cursor, PatientDep, RangeDep
 from api.runtime import RuntimeDep

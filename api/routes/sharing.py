@@ -6,10 +6,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import rerun
 from api.access.principals import current, expires_in
 from api.forwarding import rework
-from api.problems import problem
+from api.http.problems import problem
+from api.jobs import rerun
 from api.routes.audit import AuditOut, audit_page
 from api.routes.parameters import Cursor, PatientDep
 from api.runtime import Runtime, RuntimeDep

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from api.cursors import decode_cursor, encode_cursor
-from api.dictionary import schema_model
-from api.problems import problem
+from api.http.cursors import decode_cursor, encode_cursor
+from api.http.problems import problem
 from api.queries import days as query_days
 from api.queries import today_in
+from api.reference.dictionary import schema_model
 from api.routes.parameters import Cursor, PatientDep, RangeDep, VersionDep
 from api.runtime import RuntimeDep
 from processing.summary.types import DaySummary, MinuteSummary

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.access.principals import Principal, current
 from api.access.rights import CLINICAL
-from api.problems import problem
-from api.rerun import is_running, start_rerun
+from api.http.problems import problem
+from api.jobs.rerun import is_running, start_rerun
 from api.routes.parameters import PatientDep
 from api.runtime import RuntimeDep
 from api.web.texts import iso

@@ -16,7 +16,7 @@ from api.access.principals import (
 from api.access.rights import RIGHTS, Right
 from api.access.web import came_over_tls, client_address, cookie, cookie_name
 from api.errors import ProblemError
-from api.problems import problem
+from api.http.problems import problem
 from api.runtime import Runtime, RuntimeDep
 from api.web import texts
 from api.web.pages import render

@@ -8,8 +8,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.access.principals import current
 from api.access.rights import CLINICAL
-from api.dictionary import tables
-from api.exports import ROLES, TABLES
+from api.exports.choices import ROLES, TABLES
+from api.reference.dictionary import tables
 from api.routes.versions import list_versions, remove_trial
 from api.runtime import RuntimeDep
 from api.web import reference

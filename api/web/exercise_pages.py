@@ -10,7 +10,7 @@ from api import queries
 from api.exercises.adherence import adherence, share
 from api.exercises.changes import FOREVER_NS, remove_session, write_plan
 from api.exercises.player import Player, Stopped
-from api.problems import problem
+from api.http.problems import problem
 from api.runtime import Runtime, RuntimeDep
 from api.web import texts
 from api.web.pages import first_patient, render

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.access.principals import current
 from api.access.rights import ERASE
-from api.problems import problem
+from api.http.problems import problem
 from api.routes.sharing import erase
 from api.runtime import Runtime, RuntimeDep
 from api.web.pages import first_patient, render, sees_many

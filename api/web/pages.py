@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from api.access.principals import visible_patients
 from api.alerts.delivery import sentence
 from api.guided.pairing import DEMO, is_simulated
-from api.problems import problem
+from api.http.problems import problem
 from api.runtime import Runtime
 from api.web import texts
 from processing.summary.types import DaySummary

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from api.access.passwords import MAX_LENGTH, MIN_LENGTH, PasswordError, hash_password
 from api.access.principals import current
 from api.access.rights import ROLES, Role
-from api.problems import problem
+from api.http.problems import problem
 from api.queries import patient_or_404
 from api.routes.access import UserChange, change_user, delete_grant, delete_token
 from api.routes.sharing import ShareIn, share

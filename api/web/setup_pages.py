@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from api.guided.guide import Guide
 from api.guided.pairing import PairingDesk
 from api.guided.steps import CALIBRATION, Pose, Task
-from api.problems import problem
+from api.http.problems import problem
 from api.runtime import Runtime, RuntimeDep
 from api.web import texts
 from api.web.pages import first_patient, render

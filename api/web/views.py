@@ -14,7 +14,7 @@ from api import queries
 from api.access.principals import visible_patients
 from api.alerts.delivery import channels
 from api.alerts.keeping import alerts_of, snoozed
-from api.problems import ErrorPage, problem
+from api.http.problems import ErrorPage, problem
 from api.routes.alerts import Hours, snooze_kind
 from api.routes.annotations import AnnotationIn, remove_annotation, write_annotation
 from api.runtime import Runtime, RuntimeDep

@@ -100,7 +100,7 @@ def test_our_settings_take_these_values(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_liveness_route_is_the_one_that_exists() -> None:
-    from api.gate import LIVENESS
+    from api.http.gate import LIVENESS
 
     assert any(LIVENESS in part for part in SERVICES["api"]["healthcheck"]["test"])
     assert LIVENESS in DOCKERFILE

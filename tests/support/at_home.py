@@ -19,8 +19,8 @@ import httpx
 import pytest
 
 from api.guided.guide import Guide
+from api.hub.up import run_up
 from api.settings import load_settings
-from api.up import run_up
 from ingest.host_clock import steady_offset_ns
 from ingest.service import Collector
 from ingest.sources.ble import BleTransport
@@ -124,8 +124,8 @@ async def at_home(
     clock = ScaledClock(speed)
     offset_ns = steady_offset_ns(clock)
     running = partial(Collector, monotonic_ns=clock, utc_offset_ns=offset_ns)
-    monkeypatch.setattr("api.up.Collector", running)
-    monkeypatch.setattr("api.up.Guide", partial(Guide, sleep=sleep))
+    monkeypatch.setattr("api.hub.up.Collector", running)
+    monkeypatch.setattr("api.hub.up.Guide", partial(Guide, sleep=sleep))
     monkeypatch.setattr("api.guided.pairing.SCAN_S", 1.0)
     daemon.command("speed", factor=speed)
     said: list[str] = []

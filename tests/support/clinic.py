@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 from fastapi.testclient import TestClient
 
-from api.app import create_app
 from api.forwarding.link import Link
+from api.http.app import create_app
 from api.runtime import Runtime
 from api.settings import Settings
 from storage.catalog import Catalog, Patient

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from api.reprocess import Wish, run_reprocess
+from api.jobs.reprocess import Wish, run_reprocess
 from api.settings import load_settings
 from processing.summary.types import PLANES
 from storage.embedded import EmbeddedStore

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from api.alignments import alignment_body, latest_alignment
-from api.exports import Source, export_samples
+from api.exports.choices import Source, export_samples
 from api.queries import Range
 from ingest.reprocess_wear import wear_detail
 from ingest.warm_up import compile_chain

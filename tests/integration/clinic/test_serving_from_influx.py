@@ -13,8 +13,8 @@ import yaml
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from api.app import create_app
 from api.errors import SettingsError
+from api.http.app import create_app
 from api.runtime import Runtime
 from api.settings import Settings
 from api.stores import open_results

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from api.alignments import alignment_body
-from api.calibration import keep_calibration
 from api.demo.live import HOLD_NS
-from api.resumption import session_so_far
+from api.hub.calibration import keep_calibration
+from api.hub.resumption import session_so_far
 from ingest.calibrating import MARGIN_S
 from ingest.poses import PoseReset
 from ingest.reprocess_wear import pose_detail, wear_detail

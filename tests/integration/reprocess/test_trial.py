@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from api.access.passwords import hash_password
-from api.recording import params_in_force
-from api.reprocess import Wish, run_reprocess
+from api.hub.recording import params_in_force
+from api.jobs.reprocess import Wish, run_reprocess
 from api.settings import load_settings
 from api.thresholds import Thresholds, ask_for, is_asked_for, pipeline_params, save_thresholds
 from ingest.reprocess_params import differing, parse_params

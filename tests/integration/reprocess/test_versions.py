@@ -99,7 +99,7 @@ def test_sessions_with_new_samples_are_done_again_after_a_stop(
         raise PlantedError
 
     with monkeypatch.context() as patch:
-        patch.setattr("api.reprocess.summarise_stored_day", failing)
+        patch.setattr("api.jobs.reprocess.summarise_stored_day", failing)
         with pytest.raises(PlantedError):
             again(data)
     with Catalog(data) as catalog:

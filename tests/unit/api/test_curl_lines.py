@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from api import rerun
 from api.access.principals import LOGIN_LIFETIME_NS
 from api.access.rules import find_rule
-from api.app import describe_api
+from api.http.app import describe_api
+from api.http.server import bind, serving
+from api.jobs import rerun
 from api.runtime import Runtime
-from api.server import bind, serving
 from ingest.live import LiveHub
 from storage.access import account_named, add_grant
 from storage.credentials import add_token, start_login

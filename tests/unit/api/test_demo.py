@@ -11,7 +11,7 @@ from api.demo.history import DAYS, LONG_S, SHORT_S, PastDay, make_day, planned_d
 from api.demo.person import DYSTONIC_DEG, INJECTED_DAYS_AGO, MIDLINE_DEG, patient_spec
 from api.errors import DemoError
 from api.guided.references import stored_references
-from api.recording import local_today
+from api.hub.recording import local_today
 from processing import angles, quaternion
 from storage.catalog import Catalog, Patient
 from storage.embedded import EmbeddedStore

@@ -6,7 +6,7 @@ import json
 import pytest
 from fastapi.testclient import TestClient
 
-from api.app import create_app
+from api.http.app import create_app
 from api.routes.live import frame_event, parse_last_event_id, view_event
 from api.runtime import HistoryProgress, Runtime
 from ingest.live import LiveFrame, LiveHub, SensorLive

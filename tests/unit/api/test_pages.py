@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
-from api.app import describe_api
-from api.dictionary import describe, schema_model, tables, unit_of
-from api.documents import http_page
-from api.exports import TABLES
+from api.exports.choices import TABLES
+from api.http.app import describe_api
+from api.reference.dictionary import describe, schema_model, tables, unit_of
+from api.reference.documents import http_page
 from api.web import texts
 from api.web.charts import DayValue, bar_chart, nice_ceiling
 from processing.summary.types import DaySummary
@@ -139,7 +139,7 @@ def test_schema_of_a_dataclass_holds_every_field() -> None:
 
 def test_http_reference_is_up_to_date() -> None:
     page = (ROOT / "docs" / "reference" / "http.md").read_text(encoding="utf-8")
-    assert page == http_page(describe_api()), "run python -m api.documents docs/reference"
+    assert page == http_page(describe_api()), "run python -m api.reference.documents docs/reference"
 
 
 def test_insufficient_days_say_why(client: TestClient) -> None:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
-from api.gate import MAX_BODY_BYTES
+from api.http.gate import MAX_BODY_BYTES
 from api.runtime import Runtime
 from ingest.live import LiveHub
 from storage.catalog import Catalog, Patient

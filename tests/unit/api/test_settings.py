@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from api.documents import settings_page
 from api.errors import SettingsError
+from api.reference.documents import settings_page
 from api.settings import Settings, config_file, load_settings
 
 DOCS = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
@@ -61,7 +61,7 @@ def test_zone_of_this_computer_is_a_real_one(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_every_setting_is_documented() -> None:
-    assert DOCS.read_text(encoding="utf-8") == settings_page(), "run python -m api.documents"
+    assert DOCS.read_text(encoding="utf-8") == settings_page(), "make it anew"
     for name, field in Settings.model_fields.items():
         assert f"`NECKTRACE_{name.upper()}`" in settings_page()
         assert field.description, name

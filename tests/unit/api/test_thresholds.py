@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from api.recording import params_in_force
+from api.hub.recording import params_in_force
 from api.thresholds import Thresholds, pipeline_params, save_thresholds, thresholds_of
 from ingest.reprocess_version import begin_version
 from processing.pipeline import PipelineParams

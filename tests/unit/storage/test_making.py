@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from api.reprocess import Wish, run_reprocess
+from api.jobs.reprocess import Wish, run_reprocess
 from api.settings import Settings
 from storage.catalog import Catalog, Patient
 from storage.embedded import EmbeddedStore

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from api.access.principals import LOGIN_LIFETIME_NS
 from api.access.rights import ROLES
-from api.app import create_app
+from api.http.app import create_app
 from api.runtime import Runtime
 from api.settings import Settings
 from storage.access import Account, account_named, add_account, add_grant

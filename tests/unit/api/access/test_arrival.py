@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 from api.access.arrival import TrustedProxy, plain_address, resolve
 from api.access.exposure import check_exposure
 from api.access.passwords import hash_password
-from api.app import create_app
 from api.errors import AddressError, SettingsError
+from api.http.app import create_app
 from api.runtime import Runtime
 from api.settings import load_settings
 from storage.access import add_account

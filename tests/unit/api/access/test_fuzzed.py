@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemathesis.core.result import Ok
 
 from api.access.rights import ROLES
-from api.app import describe_api
+from api.http.app import describe_api
 from api.runtime import Runtime
 from storage.access import account_named
 from tests.unit.api.access.conftest import ORIGIN, client_of, cookie_for, set_up
@@ -39,7 +39,7 @@ def test_every_operation_as_each_role(
 ) -> None:
     set_up(home.catalog)
     # A trial is a process that would outlive the test and its folder.
-    monkeypatch.setattr("api.rerun.begin", lambda _command, _lock: None)
+    monkeypatch.setattr("api.jobs.rerun.begin", lambda _command, _lock: None)
     client = client_of(home)
     client.headers.update(cookie_for(home.catalog, account_named(home.catalog, role)) | ORIGIN)
     patient_id = client.get("/api/v1/patients").json()["items"][0]["id"]

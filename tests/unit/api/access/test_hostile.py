@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.access.rules import RULES
-from api.app import describe_api
+from api.http.app import describe_api
 from api.runtime import Runtime
 from tests.unit.api.access.conftest import BASE, LogIn, client_of, runtime_on
 

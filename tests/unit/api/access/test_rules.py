@@ -12,7 +12,7 @@ from starlette.routing import Mount
 from api.access.guard import Guard
 from api.access.rights import ROLES
 from api.access.rules import RULES, find_rule
-from api.app import create_app
+from api.http.app import create_app
 from api.runtime import Runtime
 from storage.access import account_named
 from tests.unit.api.access.conftest import BASE, ORIGIN, cookie_for

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from api.alerts.keeping import alerts_of
 from api.alerts.watch import AlertWatch, observe
-from api.app import create_app
+from api.http.app import create_app
 from api.runtime import Runtime
 from api.settings import load_settings
 from ingest.live import LiveFrame, LiveHub, SensorLive, TodayCounters

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from api import reprocess
 from api.forwarding import rework
-from api.reprocess import Wish
+from api.jobs import reprocess
+from api.jobs.reprocess import Wish
 from api.settings import Settings
 from ingest.errors import ReprocessError
 from storage.catalog import Catalog, Patient

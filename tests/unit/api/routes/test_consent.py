@@ -12,10 +12,10 @@ from fastapi.testclient import TestClient
 from api.access.principals import of_account, of_token
 from api.alignments import PICTURED, mounted_as
 from api.errors import ApiError
-from api.reprocess import Wish, run_reprocess
+from api.hub.up import run_up
+from api.jobs.reprocess import Wish, run_reprocess
 from api.runtime import Runtime
 from api.settings import load_settings
-from api.up import run_up
 from ingest.sources.simulated import SimulatedTransport
 from ingest.sources.virtual_body import BodySpec, VirtualBody
 from ingest.warm_up import compile_chain

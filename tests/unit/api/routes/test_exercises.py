@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from api.app import create_app
+from api.http.app import create_app
 from api.runtime import Runtime
 from storage.access import account_named
 from tests.unit.api.access.conftest import BASE, ORIGIN, cookie_for, runtime_on, set_up

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from api import rerun
-from api.app import create_app
+from api.http.app import create_app
+from api.jobs import rerun
 from api.runtime import Runtime
 from storage.catalog import StoredAlignment
 from tests.unit.api.access.conftest import client_of, runtime_on

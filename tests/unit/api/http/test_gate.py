@@ -3,8 +3,8 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from api.gate import MAX_BODY_BYTES
-from api.headers import SECURITY_HEADERS
+from api.http.gate import MAX_BODY_BYTES
+from api.http.headers import SECURITY_HEADERS
 
 OWN = "127.0.0.1:8765"
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api import lan as lan_module
 from api.access.certificate import LASTS, Certificate, ensure_certificate
 from api.errors import AddressError
-from api.lan import FIRST_USER, Lan, ensure_user, invitation, lan_address, open_lan
+from api.http.server import bind, serving
+from api.hub import lan as lan_module
+from api.hub.lan import FIRST_USER, Lan, ensure_user, invitation, lan_address, open_lan
 from api.runtime import Runtime
-from api.server import bind, serving
 from api.settings import Settings, load_settings
 from storage.access import accounts, grants_of
 from storage.catalog import Patient

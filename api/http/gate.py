@@ -23,8 +23,8 @@ from api.access.web import (
     mark_as_through_proxy,
 )
 from api.access.web import header as _header
-from api.headers import SECURITY_HEADERS
-from api.problems import problem_response
+from api.http.headers import SECURITY_HEADERS
+from api.http.problems import problem_response
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 MAX_BODY_BYTES = 1024 * 1024

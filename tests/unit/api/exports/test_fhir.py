@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from fhir.resources.R4B.bundle import Bundle
 
-from api.fhir import CODES, PARTS, daily_bundle
+from api.exports.fhir import CODES, PARTS, daily_bundle
 from processing.summary.types import DaySummary
 from tests.unit.api.conftest import ALGO, T0_NS, filled
 

@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from pydantic.warnings import UnsupportedFieldAttributeWarning
 
 from api.access.exposure import check_exposure
-from api.app import create_app
 from api.errors import AddressError
-from api.lan import Lan, open_lan, renewing
+from api.http.app import create_app
+from api.hub.lan import Lan, open_lan, renewing
 from api.runtime import Runtime
 from api.settings import Settings
 

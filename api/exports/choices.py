@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from api.access.masking import Mask
-from api.dictionary import column_doc
-from api.problems import problem
-from api.provenance import provenance, result_provenance
+from api.exports.provenance import provenance, result_provenance
+from api.http.problems import problem
 from api.queries import FOREVER_NS, Range
+from api.reference.dictionary import column_doc
 from ingest.live import Role
 from ingest.sources.replay import blocks
 from processing.types import Span

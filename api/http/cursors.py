@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import json
 
-from api.problems import problem
+from api.http.problems import problem
 
 
 def _scope_tag(scope: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from api.column_meanings import MEANINGS
+from api.reference.column_meanings import MEANINGS
 from ingest.live import LiveFrame
 from processing.summary.types import DaySummary, MinuteSummary
 from processing.types import CervicalAngles, Episode

@@ -10,17 +10,18 @@ from zoneinfo import ZoneInfo
 
 from api.alerts.watch import AlertWatch
 from api.alignments import latest_alignment
-from api.calibration import guide, keep_calibration, verdict
-from api.compiling import COMPILING, compile_first
 from api.demo.person import patient_spec
 from api.errors import ApiError
 from api.exercises.player import Player
 from api.guided.guide import Guide, Perform
 from api.guided.pairing import SEED, VIRTUAL, PairingDesk, is_simulated
-from api.lan import ensure_user, invitation
-from api.late import LateSamples
-from api.pairing import first_patient
-from api.recording import (
+from api.http.server import address, bind, serving, stop_on_signals
+from api.hub.calibration import guide, keep_calibration, verdict
+from api.hub.compiling import COMPILING, compile_first
+from api.hub.lan import ensure_user, invitation
+from api.hub.late import LateSamples
+from api.hub.pairing import first_patient
+from api.hub.recording import (
     begin_with_thresholds,
     keep_days,
     params_in_force,
@@ -28,9 +29,8 @@ from api.recording import (
     register_algorithm,
     today_so_far,
 )
-from api.resumption import session_so_far
+from api.hub.resumption import session_so_far
 from api.runtime import Runtime
-from api.server import address, bind, serving, stop_on_signals
 from api.settings import Settings
 from api.stores import open_results
 from api.terminal import Progress

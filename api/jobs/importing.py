@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from api.errors import ApiError
-from api.imported_wear import settle_imported
+from api.jobs.imported_wear import settle_imported
 from api.queries import to_ns
 from api.settings import Settings
 from ingest.live import Role

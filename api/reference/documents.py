@@ -1,17 +1,20 @@
 """Reference pages of the documentation that are made from the code.
 
-Run ``python -m api.documents docs/reference`` after a change; a test compares.
+Run ``python -m api.reference.documents docs/reference`` after a change; a test compares.
 """
 
 import sys
 from pathlib import Path
 from typing import Any
 
-from api.problems import PROBLEMS, TYPE_PREFIX
+from api.http.problems import PROBLEMS, TYPE_PREFIX
 from api.settings import Settings
 from api.web.reference import operations
 
-NOTICE = "<!-- Made by `python -m api.documents docs/reference`; change the code instead. -->\n"
+NOTICE = (
+    "<!-- Made by `python -m api.reference.documents docs/reference`; "
+    "change the code instead. -->\n"
+)
 
 
 def _default(name: str) -> str:
@@ -81,7 +84,7 @@ def http_page(document: dict[str, Any]) -> str:
 
 def main(folder: Path) -> None:
     """Write the pages."""
-    from api.app import describe_api
+    from api.http.app import describe_api
 
     (folder / "settings.md").write_text(settings_page(), encoding="utf-8")
     (folder / "http.md").write_text(http_page(describe_api()), encoding="utf-8")

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from api.alignments import PICTURED, alignment_body, alignment_of, latest_alignment, mounted_as
-from api.calibration import READY_S, SETTLE_S, STEPS, guide, keep_calibration, verdict
 from api.errors import ApiError
 from api.guided.pairing import keep_paired
-from api.pairing import first_patient
+from api.hub.calibration import READY_S, SETTLE_S, STEPS, guide, keep_calibration, verdict
+from api.hub.pairing import first_patient
+from api.hub.up import has_angles_of_trunk, paired_wishes, run_up, units_to_calibrate
 from api.settings import load_settings
-from api.up import has_angles_of_trunk, paired_wishes, run_up, units_to_calibrate
 from ingest.errors import UnknownSensorError
 from ingest.sources.simulated import SimulatedTransport
 from ingest.sources.virtual_body import BodySpec, VirtualBody

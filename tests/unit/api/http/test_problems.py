@@ -3,7 +3,7 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from api.problems import MEDIA_TYPE, PROBLEMS, TYPE_PREFIX
+from api.http.problems import MEDIA_TYPE, PROBLEMS, TYPE_PREFIX
 from api.runtime import Runtime
 from storage.errors import ResultStoreError
 

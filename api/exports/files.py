@@ -4,8 +4,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import cast
 
-from api import exports
 from api.errors import ApiError, DataFolderError
+from api.exports import choices
 from api.queries import checked_range
 from api.settings import Settings
 from api.stores import open_results
@@ -36,17 +36,17 @@ def write_export(
         store = open_results(settings, sending=False)
         try:
             patient = _patient(catalog, patient_id)
-            source = exports.Source(record, catalog, store)
-            form_name = cast("exports.FormatName", form)
+            source = choices.Source(record, catalog, store)
+            form_name = cast("choices.FormatName", form)
             if what == "bids":
-                export = exports.export_bids(source, patient, span)
+                export = choices.export_bids(source, patient, span)
             elif what in {"head", "trunk"}:
                 role = cast("Role", what)
-                export = exports.export_samples(source, patient, role, span, form_name)
+                export = choices.export_samples(source, patient, role, span, form_name)
             elif what == "everything":
-                export = exports.export_everything(settings.data_dir, store, patient)
+                export = choices.export_everything(settings.data_dir, store, patient)
             else:
-                export = exports.export_table(source, patient, span, what, form_name)
+                export = choices.export_table(source, patient, span, what, form_name)
             try:
                 with part.open("wb") as file:
                     for piece in export.pieces:

@@ -10,9 +10,9 @@ from fastapi.staticfiles import StaticFiles
 from api.access.arrival import trusted_proxy
 from api.access.guard import Guard
 from api.clinic import views as clinic
-from api.conditional import NOT_MODIFIED, Conditional
-from api.gate import Gate
-from api.problems import MEDIA_TYPE, PROBLEMS, Problem, install_problems
+from api.http.conditional import NOT_MODIFIED, Conditional
+from api.http.gate import Gate
+from api.http.problems import MEDIA_TYPE, PROBLEMS, Problem, install_problems
 from api.routes import ROUTERS
 from api.runtime import Runtime
 from api.web import (
@@ -28,7 +28,7 @@ from api.web import (
 )
 
 API_PREFIX = "/api/v1"
-STATIC = Path(__file__).parent / "web" / "static"
+STATIC = Path(__file__).parents[1] / "web" / "static"
 
 DESCRIPTION = """
 Head and neck posture from two wearable sensors.

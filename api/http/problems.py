@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from api.errors import ProblemError
-from api.headers import SECURITY_HEADERS
+from api.http.headers import SECURITY_HEADERS
 
 logger = logging.getLogger(__name__)
 

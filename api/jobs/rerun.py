@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
-from api.problems import problem
+from api.http.problems import problem
 from api.runtime import Runtime
 from ingest.errors import ReprocessError
 from ingest.reprocess_params import parse_params
@@ -56,7 +56,7 @@ def start_rerun(runtime: Runtime, patient: Patient, given: dict[str, Any]) -> st
     try:
         version = begin_version(book, patient.id, params, (0, END_NS))
         command = [
-            *(sys.executable, "-m", "api.rerun"),
+            *(sys.executable, "-m", "api.jobs.rerun"),
             *(str(runtime.settings.data_dir), patient.id, json.dumps(given)),
         ]
         begin(command, lock)
@@ -97,8 +97,8 @@ def _wait_for(process: "subprocess.Popen[bytes]") -> None:
 
 def main(folder: Path, patient: str, given: str) -> None:
     """Work a trial out."""
+    from api.jobs.reprocess import Wish, run_reprocess
     from api.kernel_cache import use_kernel_cache
-    from api.reprocess import Wish, run_reprocess
     from api.settings import load_settings
 
     os.nice(_NICENESS)

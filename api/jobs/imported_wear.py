@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from api.alignments import IMPORTED, alignment_body
-from api.batch import to_grid
 from api.guided.references import KEY, references_body
+from api.jobs.batch import to_grid
 from ingest.open_record import open_record
 from ingest.reprocess_wear import wear_detail
 from processing import session

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.forwarding import rework
-from api.late import LateSamples, gap_began_ns
+from api.hub.late import LateSamples, gap_began_ns
 from api.runtime import Runtime
 from api.settings import Settings
 from ingest.drivers.driver import BackfillReport

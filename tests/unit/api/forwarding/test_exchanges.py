@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from api import forward
 from api.errors import ForwardError
-from api.forward import Report, Wish, forward_forever, forward_once
+from api.forwarding import exchanges
+from api.forwarding.exchanges import Report, Wish, forward_forever, forward_once
 from api.forwarding.sender import Exchange
 from storage.catalog import Catalog, Patient
 from storage.errors import CatalogError
@@ -22,7 +22,7 @@ def test_pauses_grow_after_failures_and_end_with_them(
 ) -> None:
     failed, asked, good = Report(error="cut"), Report(error="busy", retry_after_s=33.0), Report()
     plan = iter([good, *[failed] * 9, asked, good, failed])
-    monkeypatch.setattr(forward, "forward_once", lambda _wish: next(plan))
+    monkeypatch.setattr(exchanges, "forward_once", lambda _wish: next(plan))
     pauses: list[float] = []
     reports = forward_forever(wish(tmp_path), 300.0, sleep=pauses.append, rng=random.Random(1))
     for _ in range(13):

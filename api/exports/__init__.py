@@ -1,0 +1,1 @@
+"""What can be taken away, and what stands inside of it."""

@@ -1,0 +1,1 @@
+"""The web application as a whole: its layers, its errors, its server."""

@@ -1,0 +1,1 @@
+"""Work that is done once and ends: batch, import, results made again."""

@@ -1,0 +1,1 @@
+"""Reference texts that are read from the code."""
