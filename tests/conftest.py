@@ -80,11 +80,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Choose short or long forms, mark what the clock of the wall decides, browser tests last.
+    """Choose short or long forms, mark what the clock of the wall decides, put them in order.
 
     Links, collectors and pages work in real time; beside a busy neighbour they would be late. Links
-    and collectors mostly wait, so `make test` runs two of them at once, but no page beside them.
-    Playwright's own event loop runs until the session ends.
+    and collectors mostly wait, so `make test` runs four of them at once, but no page beside them.
+    Playwright's own event loop runs until the session ends, so browser tests come last. Files that
+    take a minute or more come first, so that nobody waits for one of them alone at the end.
     """
     soak = bool(config.getoption("--soak"))
     left_out = [i for i in items if (i.get_closest_marker("soak") is not None) != soak]
@@ -93,4 +94,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if REAL_TIME & set(item.path.parts) or item.get_closest_marker("browser"):
             item.add_marker("realtime")
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("browser") is not None,
+            item.get_closest_marker("long") is None,
+        )
+    )

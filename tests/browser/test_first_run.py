@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import AXE, Demo, Watched, start_up
 from tests.browser.test_pages import axe_violations
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.long]
 
 CALIBRATION_MS = 240_000
 """Seven steps of up to half a minute each, on a loaded machine."""

@@ -27,7 +27,7 @@ from tests.support.at_home import Home, at_home
 from tests.support.collecting import plain_setup
 from tests.support.reprocessing import again
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 SPEED = 6.0
 
 PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[float, float]]] = {

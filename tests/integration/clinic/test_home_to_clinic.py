@@ -191,6 +191,7 @@ def results(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_every_byte_arrives_once_and_the_clinics_word_comes_home(processes: Processes) -> None:
     home, clinic, link = processes.home_folder, processes.clinic_folder, processes.link
     server = processes.start_clinic()

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from api.alignments import alignment_of, latest_alignment
 from api.guided.guide import Guide
@@ -18,6 +19,8 @@ from processing.pipeline import PipelineParams
 from processing.synthesis import PatientSpec
 from storage.catalog import Catalog, Patient
 from tests.support.collecting import Rig, collecting, plain_setup
+
+pytestmark = pytest.mark.long
 
 SPEED = 4.0
 PERSON = BodySpec(
