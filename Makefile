@@ -31,9 +31,9 @@ test: install-dev influxd ## linters, type checks, import contracts and every te
 	@echo "tests, side by side:"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not realtime" -q $(ARGS) $(NONE_IS_FINE)
 	@echo "tests that work in real time and mostly wait, side by side:"
-	@$(BIN)/python -m pytest -n $(WAITING_JOBS) --dist loadfile -m "realtime and not browser" -q $(ARGS) $(NONE_IS_FINE)
+	@$(BIN)/python -m pytest -n $(WAITING_JOBS) --dist loadfile --no-loadscope-reorder -m "realtime and not browser" -q $(ARGS) $(NONE_IS_FINE)
 	@echo "tests in a browser, side by side:"
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "realtime and browser" -q $(ARGS) $(NONE_IS_FINE)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "realtime and browser" -q $(ARGS) $(NONE_IS_FINE)
 
 test-fast: install-dev ## what a change is tried with every minute
 	@$(BIN)/python -m pytest -m "not slow and not browser and not influx and not ble" -q $(ARGS)
