@@ -8,11 +8,12 @@ from api.clinic.cycle_view import CYCLE_WEEKS
 from api.clinic.patient_view import patient_view
 from api.clinic.report import Paper, report_pdf
 from api.errors import ApiError
+from api.patients import meant_patient
 from api.queries import today_in
 from api.runtime import Runtime
 from api.settings import Settings
 from api.stores import open_results
-from storage.catalog import Catalog, Patient
+from storage.catalog import Catalog
 from storage.record import RecordReader
 
 MAX_WEEKS = 52
@@ -40,7 +41,7 @@ def write_report(
         There is no such patient, or the days are backwards or more than a year apart.
     """
     with RecordReader(settings.data_dir) as record, Catalog(settings.data_dir) as catalog:
-        patient = _patient(catalog, patient_id)
+        patient = meant_patient(catalog, patient_id)
         until = last or today_in(patient.zone)
         weeks = CYCLE_WEEKS if first is None else -(-((until - first).days + 1) // 7)
         if not 1 <= weeks <= MAX_WEEKS:
@@ -59,14 +60,3 @@ def write_report(
     finally:
         part.unlink(missing_ok=True)
     return len(body)
-
-
-def _patient(catalog: Catalog, patient_id: str | None) -> Patient:
-    held = catalog.patients()
-    if patient_id is None and len(held) == 1:
-        return held[0]
-    for patient in held:
-        if patient.id == patient_id:
-            return patient
-    names = ", ".join(patient.id for patient in held) or "none"
-    raise ApiError(f"name a patient with --patient; there are: {names}.")

@@ -4,13 +4,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import cast
 
-from api.errors import ApiError, DataFolderError
+from api.errors import DataFolderError
 from api.exports import choices
+from api.patients import meant_patient
 from api.queries import checked_range
 from api.settings import Settings
 from api.stores import open_results
 from ingest.live import Role
-from storage.catalog import Catalog, Patient
+from storage.catalog import Catalog
 from storage.record import RecordReader
 
 
@@ -35,7 +36,7 @@ def write_export(
     with RecordReader(settings.data_dir) as record, Catalog(settings.data_dir) as catalog:
         store = open_results(settings, sending=False)
         try:
-            patient = _patient(catalog, patient_id)
+            patient = meant_patient(catalog, patient_id)
             source = choices.Source(record, catalog, store)
             form_name = cast("choices.FormatName", form)
             if what == "bids":
@@ -59,14 +60,3 @@ def write_export(
         finally:
             store.close()
     return out.stat().st_size
-
-
-def _patient(catalog: Catalog, patient_id: str | None) -> Patient:
-    held = catalog.patients()
-    if patient_id is None and len(held) == 1:
-        return held[0]
-    for patient in held:
-        if patient.id == patient_id:
-            return patient
-    names = ", ".join(patient.id for patient in held) or "none"
-    raise ApiError(f"name a patient with --patient; there are: {names}.")

@@ -13,14 +13,14 @@ from api.kernel_cache import use_kernel_cache
 use_kernel_cache()
 
 from ingest.assemble import Piece, Run, Timeline, layout_of  # noqa: E402  the cache comes first
-from ingest.poses import PoseReset  # noqa: E402
-from ingest.processor import Processor  # noqa: E402
-from ingest.warm_up import compile_chain  # noqa: E402
-from processing import _jit, clock, grid, session, synthesis  # noqa: E402
-from processing.alignment import check_step  # noqa: E402
-from processing.pipeline import PipelineParams  # noqa: E402
-from storage.record import Channel  # noqa: E402
-from tests.support.collecting import plain_setup  # noqa: E402
+from ingest.poses import PoseReset  # noqa: E402  as above
+from ingest.processor import Processor  # noqa: E402  as above
+from ingest.warm_up import compile_chain  # noqa: E402  as above
+from processing import _jit, clock, grid, session, synthesis  # noqa: E402  as above
+from processing.alignment import check_step  # noqa: E402  as above
+from processing.pipeline import PipelineParams  # noqa: E402  as above
+from storage.record import Channel  # noqa: E402  as above
+from tests.support.collecting import plain_setup  # noqa: E402  as above
 
 LENGTH_S = 240.0
 CALIBRATED_S, RESET_S, AWAY_S = 100, 120, (160, 190)
