@@ -1,8 +1,9 @@
 """The live chain of one patient: blocks of both sensors in, angles and results out.
 
 The same `processing.pipeline.step` as in batch. What batch knows from the end of a recording, live
-must decide by time: a sensor silent for `HORIZON_S` is missing for good, so that the other one's
-angles do not wait for it. Samples that come later are in the record and in every reprocessing.
+must decide by time: what of a sensor did not come within `horizon.HORIZON_S` is missing for good,
+so that the other one's angles do not wait for it. Samples that come later are in the record and in
+every reprocessing.
 """
 
 import dataclasses
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from ingest.assemble import Piece
+from ingest.horizon import Horizon, resting
 from ingest.live import Role, TodayCounters
 from ingest.live_angles import LiveAngles, newest_angles
 from ingest.merging import joined, merged
@@ -28,8 +30,6 @@ from storage.results import ResultBatch
 
 _log = logging.getLogger("ingest.processor")
 
-HORIZON_S = 2.0
-"""How long the rows of one sensor wait for the other's samples."""
 MAX_BREAK_S = 3600.0
 """A longer silence of both sensors begins a new stretch: nothing of the filter is worth keeping."""
 
@@ -80,6 +80,7 @@ class Processor:
         self._waiting: dict[Role, list[Piece]] = {"head": [], "trunk": []}
         self._newest: dict[Role, int | None] = {"head": None, "trunk": None}
         self._told = ToldPoses(params.grid.period_ns)
+        self._horizon = Horizon()
         self._gated: bool | None = None
         self.stretches = 1
         """Stretches begun, each with a fresh filter."""
@@ -165,21 +166,21 @@ class Processor:
         final : bool
             Nothing follows.
         live : bool
-            Whether somebody may look: False leaves `Processed.live` out.
+            False where everything before `now_ns` is there, and nobody looks: rows wait for no
+            sample then, and `Processed.live` is left out.
         """
         batches: list[ResultBatch] = []
         newest: LiveAngles | None = None
         heard_ns = self.newest_ns
-        if now_ns is not None and heard_ns is not None:
-            if now_ns - heard_ns > OVER_S * 1e9 and self._state.grid.t0_ns is not None:
-                batches += self._finish()
-                self._begin()
-            now_ns = min(now_ns, heard_ns)
+        if self._is_over(now_ns, heard_ns):
+            batches += self._finish()
+            self._begin()
+        until_ns = self._missing_until_ns(now_ns, heard_ns, live=live)
         for head, trunk, anew in self._rounds():
             if anew:
                 batches += self._finish()
                 self._begin()
-            finished, out = self._advance(head, trunk, self._horizon_ns(now_ns))
+            finished, out = self._advance(head, trunk, until_ns)
             if out.gate.gated.shape[0]:
                 self._gated = bool(out.gate.gated[-1])
             if live:
@@ -194,6 +195,7 @@ class Processor:
         self._state = pipeline.start(self._params, self._setup)
         self._seconds = SecondsState()
         self._told.begin()
+        self._horizon.forget()
         self._gated = None
 
     def _finish(self) -> list[ResultBatch]:
@@ -234,11 +236,22 @@ class Processor:
         firsts = [int(pieces[0].block.t_ns[0]) for pieces in waiting.values() if pieces]
         return bool(firsts) and min(firsts) - last > MAX_BREAK_S * 1e9
 
-    def _horizon_ns(self, now_ns: int | None) -> int | None:
+    def _is_over(self, now_ns: int | None, heard_ns: int | None) -> bool:
+        """Whether all sensors have been silent for so long that nothing of it is waited for."""
+        if now_ns is None or heard_ns is None or self._state.grid.t0_ns is None:
+            return False
+        return now_ns - heard_ns > OVER_S * 1e9
+
+    def _missing_until_ns(
+        self, now_ns: int | None, heard_ns: int | None, *, live: bool
+    ) -> int | None:
         """Return up to when missing samples are missing for good."""
-        if now_ns is None or self._setup.head_only:
+        if now_ns is None or heard_ns is None or self._setup.head_only:
             return None
-        limit = now_ns - round(HORIZON_S * 1e9)
+        known_ns = min(now_ns, heard_ns)
+        limit = self._horizon.reached(now_ns, heard_ns) if live else resting(known_ns)
+        if limit is None:
+            return None
         behind = [t for t in self._newest.values() if t is None or t < limit]
         return limit if behind else None
 

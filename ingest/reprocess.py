@@ -131,6 +131,8 @@ def reprocess(
             "there are no results yet that a trial could stand beside",
             remedy="Make them once, with `necktrace reprocess`.",
         )
+    # who ends recording meanwhile has stored results of samples that are not read here
+    recorded = lock_holder(work.folder) is not None
     algo = begin_version(book, patient, work.params, work.range_ns)
     old = before.algo if before is not None and before.algo != algo else None
     if not work.wears:
@@ -172,8 +174,9 @@ def reprocess(
     cut_ns = max((mark.last_ns for mark in done if mark.last_ns is not None), default=None)
     recording = lock_holder(work.folder) is not None
     joins = same_algorithm(before, work.params)
+    recorded |= recording
     live = _live_version(book, work, old if joins else None)
-    if not work.keep_current and recording and cut_ns is not None and live is not None:
+    if not work.keep_current and recorded and cut_ns is not None and live is not None:
         # the collector went on meanwhile: what it added comes along, the rest joins by itself
         copy_results(store, patient, live, algo, cut_ns, END_NS)
         book.switch(patient, algo)

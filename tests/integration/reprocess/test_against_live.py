@@ -43,7 +43,7 @@ async def test_the_same_samples_give_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # on a busy machine a sensor would seem silent, and live would go on without it
-    monkeypatch.setattr("ingest.processor.HORIZON_S", 60.0)
+    monkeypatch.setattr("ingest.horizon.HORIZON_S", 60.0)
     begin_wear(tmp_path)
     store = EmbeddedStore(tmp_path)
     async with collecting(tmp_path, speed=4.0, store=store) as rig:
@@ -70,7 +70,7 @@ UNIT: dict[str, Any] = {
 async def test_what_is_known_of_a_unit_corrects_both_alike(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.processor.HORIZON_S", 60.0)
+    monkeypatch.setattr("ingest.horizon.HORIZON_S", 60.0)
     begin_wear(tmp_path)
     store = EmbeddedStore(tmp_path)
     async with collecting(tmp_path, speed=4.0, store=store, calibration_of=lambda _: UNIT) as rig:
@@ -89,7 +89,7 @@ async def test_what_is_known_of_a_unit_corrects_both_alike(
 async def test_a_new_calibration_of_a_unit_counts_from_that_of_the_posture_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.processor.HORIZON_S", 60.0)
+    monkeypatch.setattr("ingest.horizon.HORIZON_S", 60.0)
     begin_wear(tmp_path)
     store = EmbeddedStore(tmp_path)
     found: dict[str, Any] = {}
@@ -132,7 +132,7 @@ def caught_up(rig: Rig) -> bool:
 async def test_a_killed_collector_goes_on_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.processor.HORIZON_S", 60.0)
+    monkeypatch.setattr("ingest.horizon.HORIZON_S", 60.0)
     begin_wear(tmp_path)
     with Catalog(tmp_path) as catalog:
         plain = plain_setup().alignment
@@ -193,7 +193,7 @@ async def test_samples_fetched_later_are_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # a link is away for a second at least: on a quick machine live would else wait for its samples
-    monkeypatch.setattr("ingest.processor.HORIZON_S", 0.8)
+    monkeypatch.setattr("ingest.horizon.HORIZON_S", 0.8)
     begin_wear(tmp_path)
     store = EmbeddedStore(tmp_path)
     async with collecting(tmp_path, speed=3.0, store=store) as rig:
@@ -222,7 +222,7 @@ async def test_a_calibration_and_a_later_pose_are_taken_as_live_took_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # on a busy machine a sensor would seem silent, and live would go on without it
-    monkeypatch.setattr("ingest.processor.HORIZON_S", 60.0)
+    monkeypatch.setattr("ingest.horizon.HORIZON_S", 60.0)
     begin_wear(tmp_path)
     store = EmbeddedStore(tmp_path)
     async with collecting(tmp_path, speed=6.0, store=store, body=BodySpec(seed=4)) as rig:

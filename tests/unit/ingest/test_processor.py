@@ -91,6 +91,25 @@ def test_rows_wait_for_a_late_sensor_and_not_for_a_silent_one(
     assert silent.live.t_ns > T0_NS + 2 * SECOND_NS
 
 
+def test_rows_of_a_burst_wait_for_the_other_sensors_burst(recording: SimulatedRecording) -> None:
+    """After a lost link seconds come at once, one sensor's first: nobody is missing yet."""
+    head, trunk = recording.blocks()
+    live, batch = processor(), processor()
+    cuts = [(0, 1000), (1000, 1800), (1800, 2000)]
+    for a, b in cuts:
+        now_ns = T0_NS + int(head.t_ns[b - 1]) + SECOND_NS // 10
+        live.add("head", [piece(head, a, b)])
+        found = [live.step(now_ns)]
+        live.add("trunk", [piece(trunk, a, b)])
+        found.append(live.step(now_ns + SECOND_NS // 10))
+        batch.add("head", [piece(head, a, b)])
+        batch.add("trunk", [piece(trunk, a, b)])
+        ours = [done.results for done in found if done.results is not None]
+        expected = batch.step(None).results
+        for one, other in zip(seconds(ours), seconds([expected]), strict=True):
+            assert np.array_equal(one, other, equal_nan=True)
+
+
 @pytest.mark.parametrize("silence_s", [40, 3500, 4000])
 def test_while_all_are_silent_nothing_is_made_up(
     recording: SimulatedRecording, silence_s: int
