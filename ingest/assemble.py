@@ -120,7 +120,7 @@ def si_block(layout: Layout, t_ns: NDArray[np.int64], samples: Samples) -> ImuBl
     samples : (n, c)
         Stored numbers.
     """
-    mag = None if layout.mag is None else samples[:, layout.mag] * layout.scales[[*layout.mag]]
+    mag = _field(layout, samples)
     columns = _columns(layout)
     scales = layout.scales[columns]
     unit = layout.calibration
@@ -143,6 +143,17 @@ def si_block(layout: Layout, t_ns: NDArray[np.int64], samples: Samples) -> ImuBl
         if mag is not None:
             block = replace(block, mag=mag)
     return corrected(block, unit)
+
+
+def _field(layout: Layout, samples: Samples) -> FloatArray | None:
+    """Return the magnetic field, NaN where the magnetometer had no new value: the lowest count."""
+    if layout.mag is None:
+        return None
+    stored = samples[:, layout.mag]
+    field: FloatArray = stored * layout.scales[[*layout.mag]]
+    if layout.full_scale is not None:
+        field[(stored < -layout.full_scale).any(axis=1)] = np.nan
+    return field
 
 
 def corrected(block: ImuBlock, unit: UnitCalibration | None) -> ImuBlock:

@@ -5,11 +5,13 @@ at the row, from the exact integral of the linearly interpolated rate, so that n
 or counted twice whatever the input rate; and the specific force at the row.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from processing import field_grid
 from processing.errors import InputError
+from processing.field_grid import FieldGrid
 from processing.frames import STANDARD_GRAVITY_MS2
 from processing.kept_rows import rows_from
 from processing.resample import fill_acc, fill_gyr, resample, survey
@@ -68,6 +70,8 @@ class SensorGrid:
     """A sample has arrived."""
     dropped: int
     """Samples that came too late, or not later than the one before."""
+    field: FieldGrid | None = None
+    """Magnetic field; None where the sensor measures none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,7 @@ def _push(params: GridParams, sensor: SensorGrid, block: ImuBlock, t0_ns: int) -
         acc_valid=acc_ok[:m_acc],
         started=True,
         dropped=sensor.dropped + dropped,
+        field=field_grid.push(sensor.field, block, t0_ns),
     )
 
 
@@ -205,6 +210,7 @@ def _complete(params: GridParams, sensor: SensorGrid, k_end: int) -> SensorGrid:
         acc_valid=acc_ok[: m_acc + n_acc],
         started=sensor.started,
         dropped=sensor.dropped,
+        field=sensor.field,
     )
 
 
@@ -229,22 +235,40 @@ def _give(sensor: SensorGrid, n: int) -> SensorGrid:
         acc_valid=rows_from(sensor.acc_valid, n),
         started=sensor.started,
         dropped=sensor.dropped,
+        field=sensor.field,
     )
+
+
+def _field(
+    params: GridParams, sensor: SensorGrid, k: int, valid: BoolArray
+) -> tuple[SensorGrid, FloatArray | None]:
+    """Return the sensor without the field of the rows from k on, and that field."""
+    if sensor.field is None:
+        return sensor, None
+    field, rows = field_grid.give(sensor.field, k, valid, params.period_ns)
+    return replace(sensor, field=field), rows
 
 
 def _pair(params: GridParams, state: GridState, n: int) -> tuple[GridState, PairBlock]:
     """Return the first n pending rows and the state without them."""
     head, trunk = state.head, state.trunk
+    head_valid = head.gyr_valid[:n] & head.acc_valid[:n]
+    trunk_valid = trunk.gyr_valid[:n] & trunk.acc_valid[:n]
+    head, head_mag = _field(params, head, state.next_k, head_valid)
+    trunk, trunk_mag = _field(params, trunk, state.next_k, trunk_valid)
+    both = head_mag is not None and trunk_mag is not None
     block = PairBlock(
         k0=state.next_k,
         t0_ns=state.t0_ns or 0,
         rate_hz=params.rate_hz,
         head_gyr=head.gyr[:n],
         head_acc=head.acc[:n],
-        head_valid=head.gyr_valid[:n] & head.acc_valid[:n],
+        head_valid=head_valid,
         trunk_gyr=trunk.gyr[:n],
         trunk_acc=trunk.acc[:n],
-        trunk_valid=trunk.gyr_valid[:n] & trunk.acc_valid[:n],
+        trunk_valid=trunk_valid,
+        head_mag=head_mag if both else None,
+        trunk_mag=trunk_mag if both else None,
     )
     rest = GridState(
         _give(head, n), _give(trunk, n), state.has_trunk, state.t0_ns, state.next_k + n, ()

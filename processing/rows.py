@@ -19,6 +19,8 @@ def pair_rows(pair: PairBlock, start: int, stop: int) -> PairBlock:
         trunk_gyr=pair.trunk_gyr[start:stop],
         trunk_acc=pair.trunk_acc[start:stop],
         trunk_valid=pair.trunk_valid[start:stop],
+        head_mag=None if pair.head_mag is None else pair.head_mag[start:stop],
+        trunk_mag=None if pair.trunk_mag is None else pair.trunk_mag[start:stop],
     )
 
 

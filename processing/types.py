@@ -116,6 +116,11 @@ class PairBlock:
     """(n, 3) m/s², as `head_acc`."""
     trunk_valid: BoolArray
     """(n,)."""
+    head_mag: FloatArray | None = None
+    """(n, 3) magnetic field in any unit, head sensor frame, NaN where unknown; None unless both
+    sensors measure it."""
+    trunk_mag: FloatArray | None = None
+    """(n, 3), as `head_mag`; the unit may be another."""
 
 
 @dataclass(frozen=True, slots=True)

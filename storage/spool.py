@@ -17,6 +17,8 @@ from processing.types import BoolArray, FloatArray, PairBlock
 
 _ROWS_3 = ("head_gyr", "head_acc", "trunk_gyr", "trunk_acc")
 _ROWS_1 = ("head_valid", "trunk_valid")
+_FIELDS = ("head_mag", "trunk_mag")
+"""Only where both sensors measure it."""
 
 
 class GridSpool:
@@ -28,6 +30,7 @@ class GridSpool:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="necktrace-", dir=folder)
         root = Path(self._folder.name)
+        self._root = root
         self._files = {name: (root / name).open("w+b") for name in (*_ROWS_3, *_ROWS_1)}
         self._rows = 0
         self._first: PairBlock | None = None
@@ -46,8 +49,15 @@ class GridSpool:
             raise InputError(
                 f"grid rows from {pair.k0} do not continue row {self._first.k0 + self._rows}"
             )
+        if pair.head_mag is not None and "head_mag" not in self._files:
+            for name in _FIELDS:
+                self._files[name] = (self._root / name).open("w+b")
+                self._files[name].write(np.full((self._rows, 3), np.nan).tobytes())
         for name, file in self._files.items():
-            file.write(np.ascontiguousarray(getattr(pair, name)).tobytes())
+            rows = getattr(pair, name)
+            if rows is None:
+                rows = np.full((pair.head_gyr.shape[0], 3), np.nan)
+            file.write(np.ascontiguousarray(rows).tobytes())
         self._rows += pair.head_gyr.shape[0]
 
     def pair(self) -> PairBlock:
@@ -72,6 +82,7 @@ class GridSpool:
             trunk_gyr=self._rows_3("trunk_gyr"),
             trunk_acc=self._rows_3("trunk_acc"),
             trunk_valid=self._rows_1("trunk_valid"),
+            **{name: self._rows_3(name) for name in _FIELDS if name in self._files},
         )
 
     def _rows_3(self, name: str) -> FloatArray:

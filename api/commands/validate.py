@@ -25,6 +25,12 @@ import click
     show_default=True,
     help="Also a day of so many hours with a torticollis and resets at M; 8 takes minutes.",
 )
+@click.option(
+    "--magnetic",
+    default=0.0,
+    show_default=True,
+    help="Also simulated patients with magnetometers in clean and disturbed fields, so many hours.",
+)
 @click.option("--report", type=click.Path(path_type=Path), help="Write a self-contained HTML page.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def command(
@@ -33,13 +39,15 @@ def command(
     simulated: bool,
     patients: int,
     hours: float,
+    magnetic: float,
     report: Path | None,
     as_json: bool,
 ) -> None:
     """Measure accuracy: BROAD's trials against optics, simulated patients against their truth."""
-    if broad is None and not simulated and not hours > 0.0:
+    if broad is None and not simulated and not hours > 0.0 and not magnetic > 0.0:
         raise click.UsageError(
-            "Say what to validate on: --broad FOLDER, --simulated, --hours N, or several of them."
+            "Say what to validate on: --broad FOLDER, --simulated, --hours N, --magnetic N, or "
+            "several of them."
         )
     result: dict[str, Any] = {}
     if broad is not None:
@@ -48,6 +56,8 @@ def command(
         result["simulated"] = _simulated(patients, quiet=as_json)
     if hours > 0.0:
         result["day"] = _day(hours, quiet=as_json)
+    if magnetic > 0.0:
+        result["magnetic"] = _magnetic(patients, magnetic, quiet=as_json)
     if report is not None:
         from api.validation.report import write_report
 
@@ -131,4 +141,13 @@ def _day(hours: float, *, quiet: bool) -> list[dict[str, Any]]:
     found = validate_day(hours)
     if not quiet:
         print_hours(found, click.echo)
+    return found
+
+
+def _magnetic(patients: int, hours: float, *, quiet: bool) -> list[dict[str, Any]]:
+    from api.validation.magnetic import print_fields, validate_magnetic
+
+    found = validate_magnetic(patients, hours)
+    if not quiet:
+        print_fields(found, click.echo)
     return found

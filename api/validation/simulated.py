@@ -179,6 +179,19 @@ def score_patient(
             yield _score(sensor, scenario, patient, method, (shown - truth)[after])
 
 
+def score_of_rows(
+    params: PipelineParams,
+    settled: session.Plan,
+    pair: PairBlock,
+    recording: SimulatedRecording,
+    mode: Mode,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the error of rotation and its sigma, row by row, degrees."""
+    shown, sigma = _ours(params, settled, pair, mode)
+    t_s = (pair.k0 + np.arange(shown.shape[0])) / pair.rate_hz
+    return shown[:, 2] - np.interp(t_s, recording.t_ns * 1e-9, recording.angles()[2]), sigma
+
+
 def _agreement(
     truth: FloatArray, shown: FloatArray, rate_hz: float
 ) -> tuple[tuple[float, ...], ...]:

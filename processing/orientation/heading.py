@@ -60,10 +60,6 @@ def reset_heading(
     error of the bias has since turned heading further, by what it measures about the vertical:
     without that a bias of 0.5 °/s that nobody has seen yet moves N for good.
 
-    Heading is a symmetry of everything else, so the correction about the vertical is exact for any
-    angle once velocity, position and their covariance turn along. `turns` (2,) receives how far
-    each sensor was turned.
-
     The first pose defines the zero of heading. Later ones scatter, each by its own error, and all
     differ from the first by the error with which that one was taken up: `shares_reference`. What is
     known of that error so far is remembered: forgotten, it would count as heading pose after pose.
@@ -83,6 +79,27 @@ def reset_heading(
     if shares_reference:
         values[0, 0] -= x[0, COMMON]
     values[0, 1] = variance
+    turn_heading(x, P, H, values, dx, G, turns, tape, used)
+
+
+@kernel()
+def turn_heading(
+    x: FloatArray,
+    P: FloatArray,
+    H: FloatArray,
+    values: FloatArray,
+    dx: FloatArray,
+    G: FloatArray,
+    turns: FloatArray,
+    tape: FloatArray,
+    used: IntArray,
+) -> None:
+    """Take in one measurement of relative heading, and turn both sensors by what it says.
+
+    Heading is a symmetry of everything else, so the correction about the vertical is exact for any
+    angle once velocity, position and their covariance turn along. `turns` (2,) receives how far
+    each sensor was turned.
+    """
     take_in(P, H, values, 1, dx, G, tape, used)
     correct_common(x, dx)
     for i in range(2):

@@ -140,7 +140,7 @@ def _joint_force(
     C[0, 0], C[0, 1], C[0, 2] = -(wy * wy + wz * wz), wx * wy - dz, wx * wz + dy
     C[1, 0], C[1, 1], C[1, 2] = wx * wy + dz, -(wx * wx + wz * wz), wy * wz - dx
     C[2, 0], C[2, 1], C[2, 2] = wx * wz - dy, wy * wz + dx, -(wx * wx + wy * wy)
-    _matrix(row, R)
+    matrix_of(row[6:10], R)
     for j in range(3):
         f[j] = row[3 + j] - s[OFFSET + j]
         for m in range(3):
@@ -154,9 +154,9 @@ def _joint_force(
 
 
 @kernel()
-def _matrix(row: FloatArray, R: FloatArray) -> None:
-    """Write the rotation matrix of the quaternion at 6 in a row."""
-    w, x, y, z = row[6], row[7], row[8], row[9]
+def matrix_of(q: FloatArray, R: FloatArray) -> None:
+    """Write the rotation matrix of a quaternion."""
+    w, x, y, z = q[0], q[1], q[2], q[3]
     R[0, 0], R[0, 1], R[0, 2] = 1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)
     R[1, 0], R[1, 1], R[1, 2] = 2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)
     R[2, 0], R[2, 1], R[2, 2] = 2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)

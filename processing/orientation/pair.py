@@ -23,8 +23,32 @@ from processing.orientation.consistency import (
     factor,
     gather,
 )
+from processing.orientation.field import (
+    ALWAYS,
+    EVERY_ROWS,
+    FIELD_ERROR,
+    FIELD_WINDOWS,
+    HERE,
+    KNOWN,
+    N_FIELD,
+    N_WITH_FIELD,
+    PLACE_ERROR,
+    FieldParams,
+    close_look,
+    expect_same,
+    gather_field,
+    judge,
+    place_variance,
+    wear_off,
+    wrapped,
+)
 from processing.orientation.grade import MOST, walk_factor
-from processing.orientation.heading import heading_sigma, reset_heading, sum_pose_error
+from processing.orientation.heading import (
+    heading_sigma,
+    reset_heading,
+    sum_pose_error,
+    turn_heading,
+)
 from processing.orientation.joint import N_JOINT
 from processing.orientation.layout import (
     BATCH,
@@ -36,14 +60,17 @@ from processing.orientation.layout import (
     N_WORK,
     REFERENCE,
     STARTED,
+    W_DX,
+    W_G,
+    W_H,
     Q,
 )
 from processing.orientation.params import PairParams, constants, initial_state, initial_variances
 from processing.orientation.recording import Recording, smooth_rows, swept
-from processing.orientation.window import LOG_TURN, log_attitude, run
+from processing.orientation.window import LOG_PLACE, LOG_TURN, log_attitude, run
 from processing.types import BoolArray, FloatArray, HeadingReset, PairBlock, PairOrientation
 
-STATE_VERSION = 7
+STATE_VERSION = 8
 HEADING_KNOWN_RAD = 1.5
 """A relative heading less certain than this has met no reset yet: the next one defines its zero."""
 SMOOTHED_WINDOWS = 40 * BLOCK_WINDOWS
@@ -60,7 +87,7 @@ class PairState:
     x: FloatArray
     """(2, `N_STATE`) running state of head and trunk."""
     P: FloatArray
-    """(`N_PAIR`, `N_PAIR`) joint covariance."""
+    """(`N_PAIR`, `N_PAIR`) joint covariance; two more where both sensors see a magnetic field."""
     pose_start: int
     """First grid index of the pose being held, -1 for none."""
     pose: FloatArray
@@ -71,6 +98,8 @@ class PairState:
     """Factor on the random walk of the bias; see `grade`."""
     joint: FloatArray
     """(`N_JOINT`,) what the window under way says of the neck joint; see `joint`."""
+    field: FloatArray
+    """(`N_FIELD`,) what is known of the magnetic field; see `field`."""
 
 
 def start(params: PairParams, rate_hz: float) -> PairState:
@@ -93,6 +122,7 @@ def start(params: PairParams, rate_hz: float) -> PairState:
         evidence=np.zeros(N_EVIDENCE),
         walk=MOST,
         joint=np.zeros(N_JOINT),
+        field=np.zeros(N_FIELD),
     )
 
 
@@ -151,13 +181,14 @@ def smooth(
             states.append(state)
             parts.append((q, sigma))
         weight = factor(states[-1].evidence, whole=True)
-    adjoint, L = np.zeros((1, N_PAIR)), np.zeros((N_PAIR, N_PAIR))
+    n = states[-1].P.shape[0]
+    adjoint, L = np.zeros((1, n)), np.zeros((n, n))
     passages: list[FloatArray] = []
     errors: list[FloatArray] = []
     variances: list[FloatArray] = []
     for i in range(len(parts) - 1, -1, -1):
         k, k_next = borders[i], borders[i + 1]
-        record = Recording.of(k_next // work.window - k // work.window, 2)
+        record = Recording.of(k_next // work.window - k // work.window, 2, n)
         _advance(work, states[i], k, k_next, record, weight)
         error, variance = swept(record, adjoint, L)
         passages.insert(0, record.passages)
@@ -209,6 +240,7 @@ class _Work:
     gyr: tuple[FloatArray, FloatArray]
     acc: tuple[FloatArray, FloatArray]
     valid: tuple[BoolArray, BoolArray]
+    mag: tuple[FloatArray, FloatArray] | None
     k0: int
     n: int
     resets: list[HeadingReset]
@@ -218,6 +250,7 @@ class _Work:
     bias_variance: FloatArray
     window: int
     dt: float
+    field: FieldParams
 
     @classmethod
     def of(cls, params: PairParams, pair: PairBlock, resets: Sequence[HeadingReset]) -> "_Work":
@@ -234,6 +267,11 @@ class _Work:
             gyr=(_contiguous(pair.head_gyr), _contiguous(pair.trunk_gyr)),
             acc=(_contiguous(pair.head_acc), _contiguous(pair.trunk_acc)),
             valid=(_flags(pair.head_valid), _flags(pair.trunk_valid)),
+            mag=(
+                None
+                if pair.head_mag is None or pair.trunk_mag is None
+                else (_contiguous(pair.head_mag), _contiguous(pair.trunk_mag))
+            ),
             k0=pair.k0,
             n=pair.head_gyr.shape[0],
             resets=ordered,
@@ -243,6 +281,7 @@ class _Work:
             bias_variance=bias_variance,
             window=window,
             dt=1.0 / pair.rate_hz,
+            field=params.magnetic,
         )
 
 
@@ -254,25 +293,29 @@ def _advance(
     `weight` is the factor on the filter's variances where it is known beforehand, else 0.
     """
     x, P, pose = state.x.copy(), state.P.copy(), state.pose.copy()
-    evidence, joint = state.evidence.copy(), state.joint.copy()
+    evidence, joint, field = state.evidence.copy(), state.joint.copy(), state.field.copy()
     pose_start, walk = state.pose_start, state.walk
     tuned = work.constants.copy()
     rows = slice(k - work.k0, stop - work.k0)
     gyr = (work.gyr[0][rows], work.gyr[1][rows])
     acc = (work.acc[0][rows], work.acc[1][rows])
     valid = (work.valid[0][rows], work.valid[1][rows])
+    mag = None if work.mag is None else (work.mag[0][rows], work.mag[1][rows])
+    if mag is not None:
+        P = _with_field(P)
     q, sigma = np.empty((2, stop - k, 4)), np.empty(stop - k)
-    scratch, turns = np.zeros((N_WORK, N_PAIR)), np.empty(2)
-    k0 = k
-    block = BLOCK_WINDOWS * work.window
+    scratch, turns = np.zeros((N_WORK, P.shape[0])), np.empty(2)
+    k0, posing = k, False
+    block, look = BLOCK_WINDOWS * work.window, FIELD_WINDOWS * work.window
+    segment = block if mag is None else look
     recording = record.log.shape[0] > 0
     if not recording:
         # the innovations of one block at a time, for the evidence
-        windows = min(block, stop - k) // work.window + 1
+        windows = min(segment, stop - k) // work.window + 1
         record = Recording(
             record.log,
             record.marks,
-            np.empty((BATCH * windows, 2 * N_PAIR + 2)),
+            np.empty((BATCH * windows, 2 * P.shape[0] + 2)),
             np.zeros(2, dtype=np.int64),
         )
 
@@ -290,7 +333,7 @@ def _advance(
     def filter_until(begin: int, end: int) -> None:
         nonlocal walk
         while begin < end:
-            border = min(end, (begin // block + 1) * block)
+            border = min(end, (begin // segment + 1) * segment)
             if not recording:
                 record.used[0] = 0
             used = int(record.used[0])
@@ -298,11 +341,32 @@ def _advance(
                 work.dt, work.window, scratch, q, sigma, *record.arrays)  # fmt: skip
             gather(record.tape, used, int(record.used[0]), evidence)
             known_as(sigma[begin - k0 : border - k0], trusted())
+            if mag is not None:
+                gather_field(field, *mag, *valid, q, begin - k0, border - k0, k0)
+                if border % look == 0:
+                    if not posing:
+                        share = _look(work, x, P, field, trusted(), scratch, turns, record)
+                        if share > 0.0:
+                            turned(border, share)
+                    close_look(field)
             begin = border
             if begin % block == 0:
                 close_block(evidence, begin // block - 1)
                 walk = walk_factor(x, P, work.bias, work.bias_variance)
                 tune()
+
+    def turned(k: int, share: float = 0.0) -> None:
+        """Note what came after the window that ends at row k: a turn of heading, and `wear_off`."""
+        q[:, k - 1 - k0] = x[:, Q : Q + 4]
+        sigma[k - 1 - k0] = heading_sigma(P)
+        known_as(sigma[k - 1 - k0 : k - k0], trusted())
+        if recording:
+            entry = record.log[record.used[1] - 1]
+            record.marks[record.used[1]] = record.used[0]
+            for i in range(2):
+                entry[i, LOG_TURN] = turns[i]
+                entry[i, LOG_PLACE] = share
+                log_attitude(x[i], P, i, entry)
 
     for reset in work.resets:
         acts = _acts_at(reset, work.window)
@@ -314,6 +378,7 @@ def _advance(
             pose_start, pose = reset.k_start, np.zeros(4)
             if heading_sigma(P) < HEADING_KNOWN_RAD and P[REFERENCE, REFERENCE] == 0.0:
                 P[REFERENCE, REFERENCE] = work.reference_variance / trusted()
+        posing = True
         while k < min(stop, acts):
             border = (k // work.window + 1) * work.window
             begin, k = k, min(border, stop)
@@ -327,25 +392,78 @@ def _advance(
             first, last = max(border - work.window, reset.k_start), min(border, reset.k_end)
             share = (last - first) / (reset.k_end - reset.k_start)
             lag_s = (border - 0.5 * (first + last + 1)) * work.dt
-            heading = _wrapped(2.0 * np.arctan2(pose[3], pose[0]))
+            heading = wrapped(2.0 * np.arctan2(pose[3], pose[0]))
             variance = np.radians(reset.sigma_deg) ** 2 / (share * trusted())
             reset_heading(x, P, heading, variance, lag_s, P[REFERENCE, REFERENCE] > 0.0, scratch,
                           turns, record.tape, record.used)  # fmt: skip
             pose = np.zeros(4)
-            q[:, k - 1 - k0] = x[:, Q : Q + 4]
-            sigma[k - 1 - k0] = heading_sigma(P)
-            known_as(sigma[k - 1 - k0 : k - k0], trusted())
-            if recording:
-                entry = record.log[record.used[1] - 1]
-                record.marks[record.used[1]] = record.used[0]
-                for i in range(2):
-                    entry[i, LOG_TURN] = turns[i]
-                    log_attitude(x[i], P, i, entry)
+            turned(k)
+            close_look(field)  # it was seen with the heading before
+        posing = False
         if k >= acts:
             pose_start = -1
     filter_until(k, stop)
-    new = PairState(stop, state.rate_hz, x, P, pose_start, pose, evidence, walk, joint)
+    new = PairState(stop, state.rate_hz, x, P, pose_start, pose, evidence, walk, joint, field)
     return new, q, sigma
+
+
+def _with_field(P: FloatArray) -> FloatArray:
+    """Return the covariance with room for what the field shows wrongly all the time."""
+    if P.shape[0] == N_WITH_FIELD:
+        return P
+    wider = np.zeros((N_WITH_FIELD, N_WITH_FIELD))
+    wider[:N_PAIR, :N_PAIR] = P
+    return wider
+
+
+def _look(
+    work: _Work,
+    x: FloatArray,
+    P: FloatArray,
+    field: FloatArray,
+    trusted: float,
+    scratch: FloatArray,
+    turns: FloatArray,
+    record: Recording,
+) -> float:
+    """Take in what a look at the field says of relative heading; return the share that wears off.
+
+    Nothing is believed before a reference pose has given heading a zero. What is known of the field
+    is known by itself, as a pose is: its variances are divided by the factor on the filter's.
+    """
+    params = work.field
+    look_s = FIELD_WINDOWS * work.window * work.dt
+    seen = judge(params, field, look_s, FIELD_WINDOWS * work.window / EVERY_ROWS)
+    if seen is None or not heading_sigma(P) < HEADING_KNOWN_RAD:
+        return 0.0
+    turns[:] = 0.0
+    H = scratch[W_H : W_H + 1]
+    values = np.empty((1, 2))
+    variance = math.radians(params.look_sigma_deg) ** 2 + params.iron_looks * seen.doubt_rad2
+    variance /= trusted
+    of_place = place_variance(params, field) / trusted
+    if field[KNOWN] == 0.0:
+        expect_same(seen, 0.0, variance, H, values)
+        field[KNOWN], field[ALWAYS] = 1.0, -values[0, 0]
+        P[FIELD_ERROR, FIELD_ERROR] = math.radians(params.always_sigma_deg) ** 2 / trusted
+        P[PLACE_ERROR, PLACE_ERROR] = of_place
+    else:
+        wear_off(field, P, seen.share, of_place)
+        if record.log.shape[0] > 0:
+            # gains of the window's own measurements are those before
+            rows = slice(record.marks[record.used[1] - 1], record.used[0])
+            record.tape[rows, P.shape[0] + PLACE_ERROR] *= 1.0 - seen.share
+    walk = math.radians(params.always_walk_deg) ** 2 * look_s / 3600.0
+    P[FIELD_ERROR, FIELD_ERROR] += walk / trusted
+    expect_same(seen, field[ALWAYS] + field[HERE], variance, H, values)
+    expected = float(H[0] @ P @ H[0]) + variance
+    if values[0, 0] ** 2 <= params.most_sigmas**2 * expected * trusted:
+        dx, G = scratch[W_DX], scratch[W_G : W_G + 1]
+        turn_heading(x, P, H, values, dx, G, turns, record.tape, record.used)
+        field[ALWAYS] += dx[FIELD_ERROR]
+        field[HERE] += dx[PLACE_ERROR]
+    H[:] = 0.0
+    return seen.share
 
 
 def known_as(sigma: FloatArray, weight: float) -> None:
@@ -382,10 +500,6 @@ def _flags(a: BoolArray) -> BoolArray:
     return np.ascontiguousarray(a, dtype=np.bool_)
 
 
-def _wrapped(angle: float) -> float:
-    return float((angle + np.pi) % (2.0 * np.pi) - np.pi)
-
-
 def state_to_dict(state: PairState) -> dict[str, object]:
     """Return a state as numbers and lists, exact under a JSON round trip."""
     return {
@@ -399,6 +513,7 @@ def state_to_dict(state: PairState) -> dict[str, object]:
         "evidence": state.evidence.tolist(),
         "walk": state.walk,
         "joint": state.joint.tolist(),
+        "field": state.field.tolist(),
     }
 
 
@@ -414,12 +529,14 @@ def state_from_dict(data: dict[str, object]) -> PairState:
     pose = np.array(data["pose"], dtype=np.float64)
     evidence = np.array(data["evidence"], dtype=np.float64)
     joint = np.array(data["joint"], dtype=np.float64)
+    field = np.array(data["field"], dtype=np.float64)
     if (
         x.shape != (2, N_STATE)
-        or P.shape != (N_PAIR, N_PAIR)
+        or P.shape not in ((N_PAIR, N_PAIR), (N_WITH_FIELD, N_WITH_FIELD))
         or pose.shape != (4,)
         or evidence.shape != (N_EVIDENCE,)
         or joint.shape != (N_JOINT,)
+        or field.shape != (N_FIELD,)
     ):
         raise StateError("orientation state has the wrong shape; reprocess from the record")
     return PairState(
@@ -432,6 +549,7 @@ def state_from_dict(data: dict[str, object]) -> PairState:
         evidence=evidence,
         walk=float(str(data["walk"])),
         joint=joint,
+        field=field,
     )
 
 

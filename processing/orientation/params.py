@@ -9,6 +9,7 @@ import numpy as np
 
 from processing.errors import InputError
 from processing.orientation import tuning
+from processing.orientation.field import FieldParams
 from processing.orientation.layout import (
     AO,
     BI,
@@ -160,6 +161,8 @@ class PairParams:
     head: SensorParams = field(default_factory=SensorParams)
     trunk: SensorParams = field(default_factory=SensorParams)
     filter: FilterParams = field(default_factory=FilterParams)
+    magnetic: FieldParams = field(default_factory=FieldParams)
+    """Magnetic field, where both sensors measure it."""
     reference_sigma_deg: float = 2.0
     """Standard deviation of the heading error with which the first reference pose was taken up:
     that of one examiner's repetitions. It limits what later poses say about absolute heading."""

@@ -24,9 +24,9 @@ class Recording:
     """(2,) rows of the tape and of the log in use."""
 
     @classmethod
-    def of(cls, windows: int, sensors: int) -> "Recording":
-        """Return room for a number of windows."""
-        n = N_ERROR if sensors == 1 else N_PAIR
+    def of(cls, windows: int, sensors: int, n: int | None = None) -> "Recording":
+        """Return room for a number of windows, of `n` error states if they are not the usual."""
+        n = n or (N_ERROR if sensors == 1 else N_PAIR)
         return cls(
             log=np.zeros((windows, sensors, log_width(n))),
             marks=np.zeros(windows + 1, dtype=np.int64),

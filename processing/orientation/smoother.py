@@ -9,10 +9,12 @@ import numpy as np
 
 from processing._jit import kernel
 from processing.orientation.covariance import apply_adjoint, transpose
+from processing.orientation.field import wear_back
 from processing.orientation.layout import N_ERROR, PO, TH, VE
 from processing.orientation.warming import warm_back
 from processing.orientation.window import (
     LOG_FORGOT,
+    LOG_PLACE,
     LOG_ROWS,
     LOG_TRANSITION,
     LOG_TURN,
@@ -81,6 +83,8 @@ def sweep_back(
                 for m in range(n):
                     for j in range(n):
                         L[m, j] += h[m] * h[j] * spread - h[m] * tilt[j] - tilt[m] * h[j]
+        if log[w, 0, LOG_PLACE] != 0.0:
+            wear_back(adjoint, L, log[w, 0, LOG_PLACE])
         for i in range(sensors):
             if log[w, i, LOG_FORGOT] != 0.0:
                 for j in range(6):

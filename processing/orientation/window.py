@@ -75,11 +75,13 @@ LOG_TURN: Final = T_S + 2
 """Turn about the vertical by a heading reset after the window, rad."""
 LOG_WARM: Final = T_S + 3
 """Share of all warming that falls into the window."""
-LOG_BEFORE: Final = T_S + 4
+LOG_PLACE: Final = T_S + 4
+"""Share of what the magnetic field shows of its place that wears off."""
+LOG_BEFORE: Final = T_S + 5
 """Attitude before the corrections of the window (4)."""
-LOG_AFTER: Final = T_S + 8
+LOG_AFTER: Final = T_S + 9
 """Attitude after them (4)."""
-LOG_ROWS: Final = T_S + 12
+LOG_ROWS: Final = T_S + 13
 """The three attitude rows of the covariance after them."""
 
 
@@ -156,6 +158,7 @@ def predict(
                 log[i, LOG_TRANSITION + j] = t[i, j]
             log[i, LOG_FORGOT] = 1.0 if s[MISSING] > 0.0 else 0.0
             log[i, LOG_TURN] = 0.0
+            log[i, LOG_PLACE] = 0.0
 
 
 @kernel()

@@ -1,5 +1,6 @@
 """Simulated persons with two worn sensors: for demo, tests, validation and benchmarks alike."""
 
+from processing.synthesis.field import FieldSpec, with_magnetometers
 from processing.synthesis.person import axis_permutations
 from processing.synthesis.recording import (
     SensorTruth,
@@ -24,6 +25,7 @@ __all__ = [
     "IDEAL_SENSOR",
     "SENSOR_A",
     "SENSOR_B",
+    "FieldSpec",
     "Label",
     "PatientSpec",
     "SensorSpec",
@@ -40,4 +42,5 @@ __all__ = [
     "simulate",
     "start",
     "step",
+    "with_magnetometers",
 ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from firmware_protocol.definition import MAG_MISSING
 from ingest.assemble import (
     ARRIVAL_CLOCK,
     Layout,
@@ -102,6 +103,18 @@ def test_columns_are_found_by_name_in_any_order() -> None:
     assert block.mag is not None
     assert np.allclose(block.mag[0], [1.5, 2.0, 2.5])
     assert np.allclose(block.acc[0], np.array([6, 7, 8]) * G / 8192)
+
+
+def test_a_row_without_a_new_value_of_the_field_has_none() -> None:
+    channels = [*IMU, *[Named(f"mag_{a}", 0.5) for a in "xyz"]]
+    layout = layout_of(channels, "int16", 100.0)
+    assert layout is not None
+    samples = np.ones((3, 9), dtype=np.int16)
+    samples[1, 6:] = MAG_MISSING
+    block = si_block(layout, np.arange(3, dtype=np.int64) * 10_000_000, samples)
+    assert block.mag is not None
+    assert block.valid.all()
+    np.testing.assert_array_equal(np.isnan(block.mag).any(axis=1), [False, True, False])
 
 
 def test_a_stream_without_gyroscope_has_no_layout() -> None:

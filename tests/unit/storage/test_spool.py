@@ -1,5 +1,6 @@
 """The spool gives back what it was given, and cleans up."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +53,18 @@ def test_a_hole_in_the_rows_is_refused(tmp_path: Path) -> None:
 def test_nothing_appended(tmp_path: Path) -> None:
     with GridSpool(tmp_path) as spool, pytest.raises(InputError, match="no usable head sample"):
         spool.pair()
+
+
+def test_a_field_that_comes_later_is_unknown_before(tmp_path: Path) -> None:
+    mag = np.random.default_rng(1).normal(size=(2, 100, 3))
+    with GridSpool(tmp_path) as spool:
+        spool.append(block(0, 7))
+        spool.append(replace(block(7, 100), head_mag=mag[0], trunk_mag=mag[1]))
+        spool.append(block(107, 3))
+        whole = spool.pair()
+        assert whole.head_mag is not None and whole.trunk_mag is not None
+        np.testing.assert_array_equal(whole.head_mag[7:107], mag[0])
+        np.testing.assert_array_equal(whole.trunk_mag[7:107], mag[1])
+        for rows in (whole.head_mag, whole.trunk_mag):
+            assert np.isnan(rows[:7]).all() and np.isnan(rows[107:]).all()
+    assert list(tmp_path.iterdir()) == []
