@@ -24,7 +24,6 @@ Least squares over all looks, each with a field of its own, give o; no dance wit
 needed. How well o is known makes a look as uncertain as it turns the field.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,7 +31,7 @@ import numpy as np
 
 from processing._jit import kernel
 from processing.orientation.joint import matrix_of
-from processing.orientation.layout import N_ERROR, N_PAIR, TH
+from processing.orientation.layout import PLACE_ERROR
 from processing.types import BoolArray, FloatArray
 
 FIELD_WINDOWS: Final = 16
@@ -41,11 +40,6 @@ EVERY_ROWS: Final = 10
 """One row in so many is looked at; a magnetometer seldom has more than 10 to 20 Hz of its own."""
 LEAST_SHARE: Final = 0.25
 """Share of a look that must have been seen."""
-FIELD_ERROR: Final = N_PAIR
-"""Index of the error in the heading that the field always shows, rad; only where there is one."""
-PLACE_ERROR: Final = N_PAIR + 1
-"""The same of what it shows at this place."""
-N_WITH_FIELD: Final = N_PAIR + 2
 
 ALWAYS: Final = 0
 """By how much the field always shows the head's heading too far, rad."""
@@ -244,11 +238,6 @@ def judge(params: FieldParams, field: FloatArray, look_s: float, rows: float) ->
     )
 
 
-def place_variance(params: FieldParams, field: FloatArray) -> float:
-    """Return the variance of what places turn heading by, rad²."""
-    return float(field[STEEP] ** 2 * max(field[APART], params.least_apart**2))
-
-
 def _learn_iron(
     params: FieldParams, field: FloatArray, i: int, means: FloatArray, spread: float
 ) -> tuple[FloatArray, FloatArray]:
@@ -272,26 +261,6 @@ def _learn_iron(
     return more, covariance
 
 
-def expect_same(
-    look: Look, shown: float, variance: float, H: FloatArray, values: FloatArray
-) -> None:
-    """Write to the first row of a batch that the field points the same way at head and trunk.
-
-    `shown` is by how much it is expected to show the head's heading too far. A true attitude
-    exp(θ) R turns the field on by θ x m, so its horizontal direction φ by
-    θz - mz (mx θx + my θy) / (mx² + my²).
-    """
-    directions = []
-    for i, m in enumerate((look.head, look.trunk)):
-        r, sign = i * N_ERROR + TH, 1.0 - 2.0 * i
-        steep = m[2] / (m[0] * m[0] + m[1] * m[1])
-        H[0, r], H[0, r + 1], H[0, r + 2] = -sign * steep * m[0], -sign * steep * m[1], sign
-        directions.append(math.atan2(m[1], m[0]))
-    H[0, FIELD_ERROR] = H[0, PLACE_ERROR] = -1.0
-    values[0, 0] = wrapped(directions[1] - directions[0] + shown)
-    values[0, 1] = variance
-
-
 def wear_off(field: FloatArray, P: FloatArray, share: float, variance: float) -> None:
     """Let a share of what the place shows wear off; in all it has that variance."""
     keep = 1.0 - share
@@ -310,8 +279,3 @@ def wear_back(adjoint: FloatArray, L: FloatArray, share: float) -> None:
         L[PLACE_ERROR, m] *= keep
     for m in range(L.shape[0]):
         L[m, PLACE_ERROR] *= keep
-
-
-def wrapped(angle: float) -> float:
-    """Return an angle within ±π."""
-    return float((angle + np.pi) % (2.0 * np.pi) - np.pi)

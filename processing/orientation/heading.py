@@ -1,5 +1,7 @@
 """Relative heading of two sensors: its variance, and the held pose that measures it."""
 
+from typing import Final
+
 import numpy as np
 
 from processing._jit import kernel
@@ -21,6 +23,9 @@ from processing.orientation.layout import (
     Q,
 )
 from processing.types import FloatArray, IntArray
+
+HEADING_KNOWN_RAD: Final = 1.5
+"""A relative heading less certain than this has met no reset yet: the next one defines its zero."""
 
 
 @kernel()
@@ -150,3 +155,8 @@ def sum_pose_error(
         d[1] += sign * dx
         d[2] += sign * dy
         d[3] += sign * dz
+
+
+def wrapped(angle: float) -> float:
+    """Return an angle within ±π."""
+    return float((angle + np.pi) % (2.0 * np.pi) - np.pi)

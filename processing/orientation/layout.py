@@ -19,6 +19,12 @@ WARM: Final = MISFIT_ERROR + 1
 """Errors of what warming up adds to the biases of head and trunk sensor (6), rad/s."""
 N_PAIR: Final = WARM + 6
 """Error states of two sensors."""
+FIELD_ERROR: Final = N_PAIR
+"""Index of the error in the heading that the magnetic field always shows, rad; only where both
+sensors have a magnetometer."""
+PLACE_ERROR: Final = FIELD_ERROR + 1
+"""The same of what it shows at this place."""
+N_WITH_FIELD: Final = PLACE_ERROR + 1
 
 BATCH: Final = 21
 """Most scalar measurements of a window: for each of two sensors motion 3, rest 3, field 1, and 7 of

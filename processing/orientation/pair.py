@@ -15,6 +15,7 @@ from processing._jit import kernel
 from processing.derived import derived
 from processing.errors import InputError, StateError
 from processing.orientation import tuning
+from processing.orientation.agreement import take_look, with_field
 from processing.orientation.consistency import (
     BLOCK_WINDOWS,
     N_EVIDENCE,
@@ -24,30 +25,19 @@ from processing.orientation.consistency import (
     gather,
 )
 from processing.orientation.field import (
-    ALWAYS,
-    EVERY_ROWS,
-    FIELD_ERROR,
     FIELD_WINDOWS,
-    HERE,
-    KNOWN,
     N_FIELD,
-    N_WITH_FIELD,
-    PLACE_ERROR,
     FieldParams,
     close_look,
-    expect_same,
     gather_field,
-    judge,
-    place_variance,
-    wear_off,
-    wrapped,
 )
 from processing.orientation.grade import MOST, walk_factor
 from processing.orientation.heading import (
+    HEADING_KNOWN_RAD,
     heading_sigma,
     reset_heading,
     sum_pose_error,
-    turn_heading,
+    wrapped,
 )
 from processing.orientation.joint import N_JOINT
 from processing.orientation.layout import (
@@ -57,12 +47,10 @@ from processing.orientation.layout import (
     LEAD,
     N_PAIR,
     N_STATE,
+    N_WITH_FIELD,
     N_WORK,
     REFERENCE,
     STARTED,
-    W_DX,
-    W_G,
-    W_H,
     Q,
 )
 from processing.orientation.params import PairParams, constants, initial_state, initial_variances
@@ -71,8 +59,6 @@ from processing.orientation.window import LOG_PLACE, LOG_TURN, log_attitude, run
 from processing.types import BoolArray, FloatArray, HeadingReset, PairBlock, PairOrientation
 
 STATE_VERSION = 8
-HEADING_KNOWN_RAD = 1.5
-"""A relative heading less certain than this has met no reset yet: the next one defines its zero."""
 SMOOTHED_WINDOWS = 40 * BLOCK_WINDOWS
 """Windows recorded at a time while smoothing; bounds memory, changes no result."""
 
@@ -302,7 +288,7 @@ def _advance(
     valid = (work.valid[0][rows], work.valid[1][rows])
     mag = None if work.mag is None else (work.mag[0][rows], work.mag[1][rows])
     if mag is not None:
-        P = _with_field(P)
+        P = with_field(P)
     q, sigma = np.empty((2, stop - k, 4)), np.empty(stop - k)
     scratch, turns = np.zeros((N_WORK, P.shape[0])), np.empty(2)
     k0, posing = k, False
@@ -345,7 +331,8 @@ def _advance(
                 gather_field(field, *mag, *valid, q, begin - k0, border - k0, k0)
                 if border % look == 0:
                     if not posing:
-                        share = _look(work, x, P, field, trusted(), scratch, turns, record)
+                        share = take_look(work.field, work.window, work.dt, x, P, field, trusted(),
+                                          scratch, turns, record)  # fmt: skip
                         if share > 0.0:
                             turned(border, share)
                     close_look(field)
@@ -405,65 +392,6 @@ def _advance(
     filter_until(k, stop)
     new = PairState(stop, state.rate_hz, x, P, pose_start, pose, evidence, walk, joint, field)
     return new, q, sigma
-
-
-def _with_field(P: FloatArray) -> FloatArray:
-    """Return the covariance with room for what the field shows wrongly all the time."""
-    if P.shape[0] == N_WITH_FIELD:
-        return P
-    wider = np.zeros((N_WITH_FIELD, N_WITH_FIELD))
-    wider[:N_PAIR, :N_PAIR] = P
-    return wider
-
-
-def _look(
-    work: _Work,
-    x: FloatArray,
-    P: FloatArray,
-    field: FloatArray,
-    trusted: float,
-    scratch: FloatArray,
-    turns: FloatArray,
-    record: Recording,
-) -> float:
-    """Take in what a look at the field says of relative heading; return the share that wears off.
-
-    Nothing is believed before a reference pose has given heading a zero. What is known of the field
-    is known by itself, as a pose is: its variances are divided by the factor on the filter's.
-    """
-    params = work.field
-    look_s = FIELD_WINDOWS * work.window * work.dt
-    seen = judge(params, field, look_s, FIELD_WINDOWS * work.window / EVERY_ROWS)
-    if seen is None or not heading_sigma(P) < HEADING_KNOWN_RAD:
-        return 0.0
-    turns[:] = 0.0
-    H = scratch[W_H : W_H + 1]
-    values = np.empty((1, 2))
-    variance = math.radians(params.look_sigma_deg) ** 2 + params.iron_looks * seen.doubt_rad2
-    variance /= trusted
-    of_place = place_variance(params, field) / trusted
-    if field[KNOWN] == 0.0:
-        expect_same(seen, 0.0, variance, H, values)
-        field[KNOWN], field[ALWAYS] = 1.0, -values[0, 0]
-        P[FIELD_ERROR, FIELD_ERROR] = math.radians(params.always_sigma_deg) ** 2 / trusted
-        P[PLACE_ERROR, PLACE_ERROR] = of_place
-    else:
-        wear_off(field, P, seen.share, of_place)
-        if record.log.shape[0] > 0:
-            # gains of the window's own measurements are those before
-            rows = slice(record.marks[record.used[1] - 1], record.used[0])
-            record.tape[rows, P.shape[0] + PLACE_ERROR] *= 1.0 - seen.share
-    walk = math.radians(params.always_walk_deg) ** 2 * look_s / 3600.0
-    P[FIELD_ERROR, FIELD_ERROR] += walk / trusted
-    expect_same(seen, field[ALWAYS] + field[HERE], variance, H, values)
-    expected = float(H[0] @ P @ H[0]) + variance
-    if values[0, 0] ** 2 <= params.most_sigmas**2 * expected * trusted:
-        dx, G = scratch[W_DX], scratch[W_G : W_G + 1]
-        turn_heading(x, P, H, values, dx, G, turns, record.tape, record.used)
-        field[ALWAYS] += dx[FIELD_ERROR]
-        field[HERE] += dx[PLACE_ERROR]
-    H[:] = 0.0
-    return seen.share
 
 
 def known_as(sigma: FloatArray, weight: float) -> None:

@@ -10,27 +10,25 @@ from processing import grid, quaternion, session
 from processing.angles import cervical_angles
 from processing.grid import GridParams
 from processing.orientation import PairParams, smooth, start, step
+from processing.orientation.agreement import expect_same
 from processing.orientation.field import (
     APART,
     EVERY_ROWS,
-    FIELD_ERROR,
     IRON,
     KNOWN,
     N_FIELD,
     N_SUMS,
-    N_WITH_FIELD,
-    PLACE_ERROR,
     STEEP,
     SUMS,
     FieldParams,
     Look,
     close_look,
-    expect_same,
     gather_field,
     judge,
     wear_back,
     wear_off,
 )
+from processing.orientation.layout import FIELD_ERROR, N_WITH_FIELD, PLACE_ERROR
 from processing.orientation.pair import state_from_dict, state_to_dict
 from processing.pipeline import PipelineParams
 from processing.rows import join_orientations, pair_rows
