@@ -36,7 +36,7 @@ test: install-dev influxd ## linters, type checks, import contracts and every te
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "realtime and browser" -q $(ARGS) $(NONE_IS_FINE)
 
 test-fast: install-dev ## what a change is tried with every minute
-	@$(BIN)/python -m pytest -m "not slow and not browser and not influx and not ble" -q $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" -q tests/unit $(ARGS)
 
 soak: install-dev influxd ## the long forms of the proofs in docs/reliability.md (about half an hour)
 	@$(BIN)/python -m pytest --soak -v $(ARGS)

@@ -161,6 +161,7 @@ def test_first_reset_sets_relative_heading_and_its_sigma() -> None:
     assert out.heading_sigma_deg[1000] == pytest.approx(2.0, abs=0.2)
 
 
+@pytest.mark.slow
 def test_two_resets_teach_the_relative_vertical_bias() -> None:
     # these poses are exact, the first one too
     params = PairParams(reference_sigma_deg=0.5)
@@ -176,6 +177,7 @@ def test_two_resets_teach_the_relative_vertical_bias() -> None:
     assert np.square(drift[2]).mean() < 0.5 * np.square(drift[1]).mean()
 
 
+@pytest.mark.slow
 def test_true_error_lies_within_sigma() -> None:
     inside_1, inside_2 = [], []
     for seed in range(6):
@@ -332,6 +334,7 @@ def _torticollis(hours: float) -> float:
     return left
 
 
+@pytest.mark.slow
 def test_a_constant_torticollis_survives_eight_hours() -> None:
     assert _torticollis(8.0) == pytest.approx(-40.0, abs=4.0)
 

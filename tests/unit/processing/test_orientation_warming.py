@@ -52,6 +52,7 @@ def test_all_windows_together_warm_up_once() -> None:
     assert total == pytest.approx(1.0, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_poor_sensor_that_warms_up_turns_less() -> None:
     spec = PatientSpec(reset_every_s=0.0, head_sensor=SENSOR_B, trunk_sensor=SENSOR_B)
     params = PipelineParams()

@@ -16,6 +16,8 @@ from api.runtime import Runtime
 from storage.access import account_named
 from tests.unit.api.access.conftest import ORIGIN, client_of, cookie_for, set_up
 
+pytestmark = pytest.mark.slow
+
 Operation = schemathesis.APIOperation[Any, Any, Any, Any]
 SCHEMA = schemathesis.openapi.from_dict(describe_api())
 OPERATIONS: list[Operation] = sorted(

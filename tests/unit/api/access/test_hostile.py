@@ -14,6 +14,8 @@ from api.http.app import describe_api
 from api.runtime import Runtime
 from tests.unit.api.access.conftest import BASE, LogIn, client_of, runtime_on
 
+pytestmark = pytest.mark.slow
+
 IDS = (
     "..",
     "../../etc/passwd",

@@ -33,6 +33,8 @@ from storage.exercise_plan import PlannedExercise, plan_at, save_plan
 from storage.notes import ExerciseSession, save_exercise
 from storage.record.lock import WriterLock
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[4]
 
 

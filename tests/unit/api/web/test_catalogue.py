@@ -24,6 +24,8 @@ from tests.unit.api.access.conftest import LogIn, MakeToken, clinic, log_in, tok
 from tests.unit.api.clinic.conftest import client, made, runtime
 from tests.unit.api.clinic.test_report import written
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["client", "clinic", "log_in", "made", "runtime", "token"]
 
 TEMPLATES = Path(texts.__file__).parent / "templates"

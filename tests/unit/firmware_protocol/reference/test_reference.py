@@ -19,6 +19,8 @@ from tests.unit.firmware_protocol.reference.twin import (
     compile_c,
 )
 
+pytestmark = pytest.mark.slow
+
 BASE = Feature.BACKFILL | Feature.TIME_SYNC
 HOST = REFERENCE / "host" / "nt_host.c"
 
