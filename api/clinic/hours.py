@@ -58,6 +58,12 @@ def hour_rows(runtime: Runtime, patient: Patient, days: Sequence[date]) -> tuple
     )
 
 
+def known_hours(rows: Sequence[HourRow]) -> range:
+    """Return the hours from the first to the last in which any day knows something."""
+    known = [each.hour for row in rows for each in row.hours if each.deviation_deg is not None]
+    return range(min(known), max(known) + 1) if known else range(24)
+
+
 def _hour(held: list[float] | None, hour: int) -> Hour:
     if held is None or held[1] < LEAST_S:
         return Hour(hour, None, 0)

@@ -14,7 +14,7 @@ from api.clinic.cycle_view import (
 )
 from api.clinic.done import Adherence, Judged, lately_exercised, lately_judged
 from api.clinic.figures import FIGURES, Figure
-from api.clinic.hours import HourRow, hour_rows
+from api.clinic.hours import HourRow, hour_rows, known_hours
 from api.clinic.injections import Injection, injections
 from api.clinic.patient_days import ClinicDay, clinic_days, neutral_changes, reach
 from api.clinic.periods import Comparison, Period, compare, default_periods
@@ -73,6 +73,11 @@ class PatientView:
         if self.since_last is None:
             return texts.text("clinic.injection.none")
         return texts.text("clinic.injection.since", weeks=weeks(self.since_last))
+
+    @property
+    def hours_known(self) -> range:
+        """Hours of the day that the heat map shows."""
+        return known_hours(self.hours)
 
     @property
     def neutral_words(self) -> str:

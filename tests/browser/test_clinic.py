@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import AXE, Watched
-from tests.browser.test_pages import axe_violations
+from tests.browser.test_pages import axe_violations, cut_tables
 from tests.support.clinic_folder import ZONE
 from tests.support.clinic_server import clinic_server, fill_clinic
 
@@ -56,6 +56,7 @@ def test_no_page_scrolls_sideways(watched: Watched, clinic: str, path: str) -> N
         for summary in watched.page.locator("details > summary").all():
             summary.click()
         assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert cut_tables(watched.page) == []
     assert watched.errors == []
     assert watched.outside == []
 

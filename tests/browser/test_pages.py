@@ -45,6 +45,26 @@ def axe_violations(page: Page) -> list[str]:
     return found
 
 
+def cut_tables(page: Page) -> list[str]:
+    """Tables of which a part is out of sight; the hours of a day by its days stay one grid."""
+    page.eval_on_selector_all("main details", "all => all.forEach(e => { e.open = true; })")
+    found: list[str] = page.eval_on_selector_all(
+        "main .scroll:not(:has(table.hours)), main pre",
+        "all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText.slice(0, 80))",
+    )
+    return found
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/account", "/exercises"])
+def test_a_phone_shows_whole_tables(browser: Browser, demo: Demo, path: str) -> None:
+    context = browser.new_context(viewport={"width": 320, "height": 800})
+    page = context.new_page()
+    page.goto(demo.url.rstrip("/") + path)
+    found = cut_tables(page)
+    context.close()
+    assert found == []
+
+
 @pytest.mark.parametrize("width", [320, 3840])
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_scrolls_sideways(browser: Browser, demo: Demo, path: str, width: int) -> None:
