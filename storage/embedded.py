@@ -264,8 +264,12 @@ class EmbeddedStore:
             return
         numbers: list[tuple[Any, ...]] = []
         texts: list[tuple[int, str, dict[str, Any]]] = []
+        sets: dict[tuple[str, ...], int] = {}
         for row in rows:
             values, words = split_fields(row)
+            names = tuple(values)
+            if names not in sets:
+                sets[names] = self._fieldset(names)
             data = [float("nan") if v is None else v for v in values.values()]
             numbers.append(
                 (
@@ -273,7 +277,7 @@ class EmbeddedStore:
                     patient,
                     algo,
                     int(row.t_ns),
-                    self._fieldset(tuple(values)),
+                    sets[names],
                     struct.pack(f"<{len(data)}d", *data),
                 )
             )

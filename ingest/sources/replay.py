@@ -210,7 +210,9 @@ def _cut(index: IntArray, data: Samples, facts: _Facts, period_us: float) -> _Ba
     a, b = np.searchsorted(facts.first, index[[0, -1]], side="right")
     known = facts.first[a:b]
     if index[-1] - index[0] == index.size - 1:  # no gap, as nearly always
-        starts = np.unique(np.append(0, known - index[0]))
+        starts = known - index[0]
+        if not starts.size or starts[0] != 0:
+            starts = np.append(0, starts)
     else:
         new = np.ones(index.size, dtype=np.bool_)
         new[1:] = index[1:] != index[:-1] + 1
