@@ -4,6 +4,7 @@ The live collector and the replay of a record build blocks by the same `Timeline
 facts (index, device time, arrival, counts), so both give the same numbers.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,12 @@ from processing.counts import Counts, block_of_counts
 from processing.types import FloatArray, ImuBlock, IntArray
 
 Samples = NDArray[np.int16] | NDArray[np.int32] | NDArray[np.float32]
+
+READ_EVERY_NS = 30_000_000_000
+"""Bias follows temperature within minutes; more often would only cut samples into small blocks."""
+SMOOTHED_NS = 45_000_000_000
+"""Memory of the smoothed temperature. Short: half a kelvin comes as a step of bias; long: bias runs
+ahead of it."""
 
 ARRIVAL_CLOCK = clock.ClockParams(settle_s=5.0, discontinuity_s=5.0, late_s=5.0, first_drift=0.05)
 """For sensors without a clock: their sample count at the nominal rate stands in for device time,
@@ -47,12 +54,22 @@ class UnitCalibration:
     acc_offset_ms2: FloatArray = field(default_factory=lambda: np.zeros(3))
     gyr_matrix: FloatArray = field(default_factory=lambda: np.eye(3))
     gyr_offset_rads: FloatArray = field(default_factory=lambda: np.zeros(3))
+    gyr_slope_rads_k: FloatArray | None = None
+    """How its bias follows temperature, rad/s per kelvin; None where that was not learnt."""
+    at_degc: float = 0.0
+    """Temperature at which nothing is taken out for it."""
 
     @classmethod
     def from_record(cls, values: Mapping[str, Any]) -> "UnitCalibration | None":
         """Return the calibration of a stream's description; None where it has none."""
         names = ("acc_matrix", "acc_offset_ms2", "gyr_matrix", "gyr_offset_rads")
-        given = {name: np.array(values[name], dtype=np.float64) for name in names if name in values}
+        given: dict[str, Any] = {
+            name: np.array(values[name], dtype=np.float64) for name in names if name in values
+        }
+        line = values.get("temperature")
+        if line:
+            given["gyr_slope_rads_k"] = np.array(line["slope_rads_k"], dtype=np.float64)
+            given["at_degc"] = float(line["at_degc"])
         return cls(**given) if given else None
 
 
@@ -110,7 +127,9 @@ def layout_of(
     )
 
 
-def si_block(layout: Layout, t_ns: NDArray[np.int64], samples: Samples) -> ImuBlock:
+def si_block(
+    layout: Layout, t_ns: NDArray[np.int64], samples: Samples, degc: float | None = None
+) -> ImuBlock:
     """Return the samples in SI units; a saturated or non-finite one is there, but not valid.
 
     Parameters
@@ -119,6 +138,8 @@ def si_block(layout: Layout, t_ns: NDArray[np.int64], samples: Samples) -> ImuBl
         UTC, strictly increasing.
     samples : (n, c)
         Stored numbers.
+    degc : float, optional
+        The sensor's temperature, where it is known.
     """
     mag = _field(layout, samples)
     columns = _columns(layout)
@@ -142,7 +163,7 @@ def si_block(layout: Layout, t_ns: NDArray[np.int64], samples: Samples) -> ImuBl
         )
         if mag is not None:
             block = replace(block, mag=mag)
-    return corrected(block, unit)
+    return corrected(block, unit, degc)
 
 
 def _field(layout: Layout, samples: Samples) -> FloatArray | None:
@@ -156,14 +177,17 @@ def _field(layout: Layout, samples: Samples) -> FloatArray | None:
     return field
 
 
-def corrected(block: ImuBlock, unit: UnitCalibration | None) -> ImuBlock:
-    """Return a block without the errors that are known of its unit."""
+def corrected(block: ImuBlock, unit: UnitCalibration | None, degc: float | None = None) -> ImuBlock:
+    """Return a block without the errors that are known of its unit, at a temperature if known."""
     if unit is None:
         return block
+    offset = unit.gyr_offset_rads
+    if unit.gyr_slope_rads_k is not None and degc is not None:
+        offset = offset + unit.gyr_slope_rads_k * (degc - unit.at_degc)
     return replace(
         block,
         acc=(block.acc - unit.acc_offset_ms2) @ unit.acc_matrix.T,
-        gyr=(block.gyr - unit.gyr_offset_rads) @ unit.gyr_matrix.T,
+        gyr=(block.gyr - offset) @ unit.gyr_matrix.T,
     )
 
 
@@ -198,10 +222,41 @@ class Piece:
     block: ImuBlock
     new_axis: bool
     """Time before and after its start do not belong together; it may even be earlier."""
+    degc: float | None = None
+    """The sensor's temperature; None where it reports none."""
+
+
+class Thermometer:
+    """A sensor's temperature, smoothed: it is reported in steps of half a kelvin.
+
+    Of what a boot of the sensor reports one value is taken in `READ_EVERY_NS`, so that a live
+    sensor and its replay take the same.
+    """
+
+    def __init__(self) -> None:
+        self._boot: int | None = None
+        self._taken_ns = 0
+        self._degc = 0.0
+
+    def takes(self, boot: int, host_ns: int) -> bool:
+        """Whether a report that arrived then is taken."""
+        return boot != self._boot or host_ns - self._taken_ns >= READ_EVERY_NS
+
+    def read(self, boot: int, host_ns: int, degc: float) -> None:
+        """Take a report."""
+        if not self.takes(boot, host_ns):
+            return
+        keep = math.exp(-(host_ns - self._taken_ns) / SMOOTHED_NS) if boot == self._boot else 0.0
+        self._degc = keep * self._degc + (1.0 - keep) * degc
+        self._boot, self._taken_ns = boot, host_ns
+
+    def of(self, boot: int) -> float | None:
+        """Return the temperature by now; None before the boot's first report."""
+        return self._degc if boot == self._boot else None
 
 
 class Timeline:
-    """Clock and units of one stream through all boots of its sensor.
+    """Clock, thermometer and units of one stream through all boots of its sensor.
 
     Parameters
     ----------
@@ -225,6 +280,7 @@ class Timeline:
         self._boot: int | None = None
         self._clock: clock.ClockState | None = None
         self._last_ns = after_ns
+        self.thermometer = Thermometer()
 
     @property
     def last_t_ns(self) -> int | None:
@@ -266,7 +322,8 @@ class Timeline:
         # stamps of early packets may jitter by more than their distance
         order = np.arange(timed.t_ns.size)
         t_ns = np.maximum.accumulate(timed.t_ns - order) + order
-        return si_block(self.layout, t_ns, np.concatenate([run.samples for run in runs]))
+        samples = np.concatenate([run.samples for run in runs])
+        return si_block(self.layout, t_ns, samples, self.thermometer.of(boot))
 
     def place(self, boot: int, runs: Sequence[Run]) -> list[Piece]:
         """Return the samples of runs, in order of index, as blocks."""
@@ -279,15 +336,17 @@ class Timeline:
         timed = self._place(boot, anchors)
         if not samples.shape[0]:
             return []
+        degc = self.thermometer.of(boot)
         if not np.count_nonzero(timed.breaks):
-            return [Piece(si_block(self.layout, timed.t_ns, samples), new_axis=False)]
+            block = si_block(self.layout, timed.t_ns, samples, degc)
+            return [Piece(block, new_axis=False, degc=degc)]
         ends = np.cumsum(anchors.n_samples)
         starts = [0, *(int(ends[i - 1]) for i in np.flatnonzero(timed.breaks) if i > 0)]
         pieces = []
         for a, b in zip(starts, [*starts[1:], int(ends[-1])], strict=True):
             if b > a:
-                block = si_block(self.layout, timed.t_ns[a:b], samples[a:b])
-                pieces.append(Piece(block, a > 0 or bool(timed.breaks[0])))
+                block = si_block(self.layout, timed.t_ns[a:b], samples[a:b], degc)
+                pieces.append(Piece(block, a > 0 or bool(timed.breaks[0]), degc))
         return pieces
 
     def _place(self, boot: int, anchors: clock.Anchors) -> clock.Timed:

@@ -6,19 +6,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from ingest.account import SampleAccount, SampleCounts
 from ingest.assemble import (
     ARRIVAL_CLOCK,
     Layout,
     Piece,
+    Thermometer,
     Timeline,
     UnitCalibration,
+    arrival_ns,
     corrected,
     layout_of,
     live_anchors,
     round_trip,
 )
-from ingest.drivers.driver import SensorEvent, SensorPacket, StreamStarted, TimeSyncReport
+from ingest.drivers.driver import (
+    SensorEvent,
+    SensorPacket,
+    StatusReport,
+    StreamStarted,
+    TimeSyncReport,
+)
 from ingest.drivers.driver import StreamInfo as DriverStream
 from ingest.live import Role
 from ingest.priors import unit_params
@@ -68,6 +78,7 @@ class Intake:
         # as measured: the unit's calibration in force may change, back to where a session begins
         self._kept: deque[Piece] = deque()
         self._earlier: tuple[str, Timeline] | None = None
+        self._thermometers: dict[str, Thermometer] = {}
 
     @property
     def rate_hz(self) -> float | None:
@@ -96,6 +107,7 @@ class Intake:
             Index ranges [a, b) that came, by boot.
         """
         self._earlier = device_id, timeline
+        self._thermometers[device_id] = timeline.thermometer
         self._device_id = device_id
         self._account = SampleAccount()
         self._account.know(held)
@@ -108,10 +120,12 @@ class Intake:
                 self._begin(event)
             elif isinstance(event, TimeSyncReport) and self._timeline is not None:
                 self._timeline.observe(event.boot, round_trip(event, self._offset_ns))
+            elif isinstance(event, StatusReport):
+                self._status(event)
             elif isinstance(event, SensorPacket):
                 added.extend(self._packet(event))
         self._keep(added)
-        return [replace(piece, block=corrected(piece.block, self._unit)) for piece in added]
+        return [_corrected(piece, self._unit) for piece in added]
 
     def newest_calibration(self) -> Calibration:
         """Return the unit's newest calibration, whether in force or not."""
@@ -130,9 +144,7 @@ class Intake:
     def since(self, since_ns: int, calibration: Calibration | None = None) -> list[Piece]:
         """Return what is in memory from a time on, by the calibration in force or another one."""
         unit = self._unit if calibration is None else UnitCalibration.from_record(calibration)
-        return [
-            replace(piece, block=corrected(piece.block, unit)) for piece in self._since(since_ns)
-        ]
+        return [_corrected(piece, unit) for piece in self._since(since_ns)]
 
     def _since(self, since_ns: int) -> list[Piece]:
         cut = []
@@ -150,7 +162,7 @@ class Intake:
                     valid=block.valid[first:],
                     mag=None if block.mag is None else block.mag[first:],
                 )
-                cut.append(Piece(rest, new_axis=False))
+                cut.append(Piece(rest, new_axis=False, degc=piece.degc))
         return cut
 
     def _begin(self, event: StreamStarted) -> None:
@@ -186,6 +198,7 @@ class Intake:
             after_ns = None if self._timeline is None else self._timeline.last_t_ns
             self._description = stream
             self._timeline = self._taken_over(layout) or Timeline(layout, params, after_ns=after_ns)
+            self._timeline.thermometer = self._thermometer(self._device_id)
 
     def _taken_over(self, layout: Layout) -> Timeline | None:
         """Return the clock of the same sensor at an earlier start, once."""
@@ -195,6 +208,16 @@ class Intake:
         timeline = earlier[1]
         timeline.layout = layout
         return timeline
+
+    def _status(self, report: StatusReport) -> None:
+        if report.temperature_degc is not None:
+            host_ns = arrival_ns(report.host_mono_ns, self._offset_ns)
+            degc = float(np.float32(report.temperature_degc))  # as the record keeps it
+            self._thermometer(report.device_id).read(report.boot, host_ns, degc)
+
+    def _thermometer(self, device_id: str) -> Thermometer:
+        """Return a unit's thermometer: it is read before the first stream of its boot begins."""
+        return self._thermometers.setdefault(device_id, Thermometer())
 
     def _packet(self, packet: SensorPacket) -> list[Piece]:
         if (
@@ -218,6 +241,10 @@ class Intake:
             self._kept.popleft()
 
 
+def _corrected(piece: Piece, unit: UnitCalibration | None) -> Piece:
+    return replace(piece, block=corrected(piece.block, unit, piece.degc))
+
+
 def _arrival(event: SensorEvent) -> tuple[int, bool]:
-    """Order of events as a later replay sees them: arrival in µs, round trips after packets."""
-    return event.host_mono_ns // 1000, isinstance(event, TimeSyncReport)
+    """Order of events as a later replay sees them: by µs of arrival, what acts on packets after."""
+    return event.host_mono_ns // 1000, isinstance(event, TimeSyncReport | StatusReport)

@@ -31,6 +31,11 @@ import click
     show_default=True,
     help="Also simulated patients with magnetometers in clean and disturbed fields, so many hours.",
 )
+@click.option(
+    "--temperature",
+    is_flag=True,
+    help="Also simulated patients who go out into the cold, with and without a temperature line.",
+)
 @click.option("--report", type=click.Path(path_type=Path), help="Write a self-contained HTML page.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def command(
@@ -40,14 +45,16 @@ def command(
     patients: int,
     hours: float,
     magnetic: float,
+    temperature: bool,
     report: Path | None,
     as_json: bool,
 ) -> None:
     """Measure accuracy: BROAD's trials against optics, simulated patients against their truth."""
-    if broad is None and not simulated and not hours > 0.0 and not magnetic > 0.0:
+    asked = (broad is not None, simulated, hours > 0.0, magnetic > 0.0, temperature)
+    if not any(asked):
         raise click.UsageError(
-            "Say what to validate on: --broad FOLDER, --simulated, --hours N, --magnetic N, or "
-            "several of them."
+            "Say what to validate on: --broad FOLDER, --simulated, --hours N, --magnetic N, "
+            "--temperature, or several of them."
         )
     result: dict[str, Any] = {}
     if broad is not None:
@@ -58,6 +65,8 @@ def command(
         result["day"] = _day(hours, quiet=as_json)
     if magnetic > 0.0:
         result["magnetic"] = _magnetic(patients, magnetic, quiet=as_json)
+    if temperature:
+        result["temperature"] = _temperature(patients, quiet=as_json)
     if report is not None:
         from api.validation.report import write_report
 
@@ -150,4 +159,13 @@ def _magnetic(patients: int, hours: float, *, quiet: bool) -> list[dict[str, Any
     found = validate_magnetic(patients, hours)
     if not quiet:
         print_fields(found, click.echo)
+    return found
+
+
+def _temperature(patients: int, *, quiet: bool) -> list[dict[str, Any]]:
+    from api.validation.temperature import print_temperature, validate_temperature
+
+    found = validate_temperature(patients)
+    if not quiet:
+        print_temperature(found, click.echo)
     return found

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import logging
+import time
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -9,6 +11,7 @@ from zoneinfo import ZoneInfo
 from api.days import close_days, summarise_stored_day
 from api.runtime import Runtime
 from api.thresholds import is_asked_for, pipeline_params, thresholds_of
+from api.units import learn_lines
 from ingest.day_provenance import day_of_ns, day_provenance
 from ingest.errors import ReprocessError
 from ingest.live import TodayCounters
@@ -22,7 +25,11 @@ from storage.errors import WriterLockedError
 from storage.record import lock_holder
 from storage.results import ResultStore
 
+_log = logging.getLogger("api.hub.recording")
+
 CLOSE_EVERY_S = 600.0
+LEARN_FIRST_S = 3600.0
+LEARN_EVERY_S = 86_400.0
 DAYS_BACK = 2
 """Days before today that are closed at a start."""
 
@@ -98,6 +105,18 @@ async def keep_days(runtime: Runtime, patient: Patient, params: PipelineParams) 
         for back in range(1, DAYS_BACK + 1):
             await asyncio.to_thread(_note_day, runtime, patient, algo, today - timedelta(days=back))
         await asyncio.sleep(CLOSE_EVERY_S)
+
+
+async def learn_temperature(runtime: Runtime, patient: Patient) -> None:
+    """Learn once a day how the bias of the patient's sensors follows their temperature."""
+    await asyncio.sleep(LEARN_FIRST_S)
+    while True:
+        units = await asyncio.to_thread(
+            learn_lines, runtime.record, runtime.catalog, patient.id, now_ns=time.time_ns()
+        )
+        if units:
+            _log.info("learnt how the bias of %s follows temperature", ", ".join(units))
+        await asyncio.sleep(LEARN_EVERY_S)
 
 
 def _note_day(runtime: Runtime, patient: Patient, algo: str, day: date) -> None:

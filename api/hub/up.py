@@ -24,6 +24,7 @@ from api.hub.pairing import first_patient
 from api.hub.recording import (
     begin_with_thresholds,
     keep_days,
+    learn_temperature,
     params_in_force,
     refuse_second_collector,
     register_algorithm,
@@ -391,6 +392,7 @@ async def _collect(
     )
     beside = [
         asyncio.create_task(keep_days(runtime, patient, collector.spec.params)),
+        asyncio.create_task(learn_temperature(runtime, patient)),
         asyncio.create_task(late.run(collector)),
         asyncio.create_task(_until_withdrawn(runtime, patient, collector, withdrawn)),
         asyncio.create_task(watch.run()),

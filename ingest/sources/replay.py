@@ -18,12 +18,14 @@ from ingest.assemble import (
     Layout,
     Piece,
     Run,
+    Thermometer,
     Timeline,
     UnitCalibration,
     layout_of,
 )
 from ingest.live import Role
 from ingest.record_rows import EVENT_CLOCK_STEPPED
+from ingest.temperature_lines import temperatures_of_boot
 from processing import clock
 from processing.types import BoolArray, ImuBlock, IntArray
 from storage.record import Chunk, RecordReader, Stream, StreamInfo
@@ -43,7 +45,9 @@ class _Facts:
     device_us: IntArray
     host_ns: IntArray
     live: BoolArray
-    trips: tuple[clock.RoundTrip, ...]
+    told: tuple[tuple[int, clock.RoundTrip | float], ...]
+    """What acts on packets that come after it, by arrival: time-sync exchanges, and temperatures
+    where the unit's bias is known to follow them."""
     stepped: IntArray
     """Device times of packets at which the clock was stepped."""
     end_index: int | None
@@ -110,6 +114,7 @@ def blocks(
                 yield cut
         after_ns = timeline.last_t_ns
         if on_reached is not None and after_ns is not None:
+            _read_on(reader, stream.info, timeline, as_of_ns)
             on_reached(stream.info, timeline)
 
 
@@ -120,7 +125,7 @@ _LATEST_NS = 3_600_000_000_000
 def _boot(
     reader: RecordReader, stream: Stream, timeline: Timeline, facts: _Facts
 ) -> Iterator[Piece]:
-    trips = deque(facts.trips)
+    told = deque(facts.told)
     boot = stream.info.boot
     early: list[Run] = []
     started = False
@@ -133,9 +138,9 @@ def _boot(
             if begin == end:
                 continue
         while begin < end:
-            due = end  # first packet that came after the next exchange
-            if trips:
-                late = anchors.live & (anchors.host_ns > trips[0].host_received_ns)
+            due = end  # first packet that came after what is told next
+            if told:
+                late = anchors.live & (anchors.host_ns > told[0][0])
                 due = begin + int(late[begin:].argmax()) if late[begin:].any() else end
             if not started and due > begin:
                 started = True
@@ -147,10 +152,17 @@ def _boot(
                 yield from timeline.place_rows(boot, _some(anchors, begin, due), part)
                 begin = due
             if due < end:
-                timeline.observe(boot, trips.popleft())
+                _tell(timeline, boot, *told.popleft())
     if started:  # they act on the packets of a collector that goes on from here
-        for trip in trips:
-            timeline.observe(boot, trip)
+        for host_ns, what in told:
+            _tell(timeline, boot, host_ns, what)
+
+
+def _tell(timeline: Timeline, boot: int, host_ns: int, what: clock.RoundTrip | float) -> None:
+    if isinstance(what, float):
+        timeline.thermometer.read(boot, host_ns, what)
+    else:
+        timeline.observe(boot, what)
 
 
 def _facts(
@@ -166,13 +178,20 @@ def _facts(
             np.int64
         )
     live = clock.in_order(host_ns)
-    trips = _trips(reader, stream.info)
+    told: list[tuple[int, clock.RoundTrip | float]] = [
+        (trip.host_received_ns, trip) for trip in _trips(reader, stream.info)
+    ]
+    if layout.calibration is not None and layout.calibration.gyr_slope_rads_k is not None:
+        told += _temperatures(reader, stream.info)
+        told.sort(key=lambda happening: happening[0])
     end_index: int | None = None
     if as_of_ns is not None:
         later = np.flatnonzero(live & (host_ns >= as_of_ns))
         end_index = int(index[later[0]]) if later.size else None
-        trips = tuple(trip for trip in trips if trip.host_received_ns < as_of_ns)
-    return _Facts(index, device_us, host_ns, live, trips, _stepped(reader, stream.info), end_index)
+        told = [happening for happening in told if happening[0] < as_of_ns]
+    return _Facts(
+        index, device_us, host_ns, live, tuple(told), _stepped(reader, stream.info), end_index
+    )
 
 
 _Batch = tuple[clock.Anchors, Samples]
@@ -275,6 +294,26 @@ def _trips(reader: RecordReader, info: StreamInfo) -> tuple[clock.RoundTrip, ...
                 for t2, host_ns, (turnaround_us, round_us) in rows
             ]
     return tuple(sorted(found, key=lambda trip: trip.host_received_ns))
+
+
+def _temperatures(reader: RecordReader, info: StreamInfo) -> list[tuple[int, float]]:
+    """Return the temperatures that a boot's thermometer takes."""
+    thermometer = Thermometer()
+    taken = []
+    for host_ns, degc in temperatures_of_boot(reader, _device(info), info.boot):
+        if thermometer.takes(info.boot, host_ns):
+            thermometer.read(info.boot, host_ns, degc)
+            taken.append((host_ns, degc))
+    return taken
+
+
+def _read_on(
+    reader: RecordReader, info: StreamInfo, timeline: Timeline, as_of_ns: int | None
+) -> None:
+    """Bring the thermometer to where it was live: a line for it may come into force later."""
+    for host_ns, degc in temperatures_of_boot(reader, _device(info), info.boot):
+        if as_of_ns is None or host_ns < as_of_ns:
+            timeline.thermometer.read(info.boot, host_ns, degc)
 
 
 def _stepped(reader: RecordReader, info: StreamInfo) -> IntArray:
