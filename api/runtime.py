@@ -56,6 +56,8 @@ class Runtime:
     """Pairs sensors before recording begins; None where they are paired."""
     pair_again: asyncio.Event | None = None
     """Set to end recording so that other sensors can be paired; None where nothing is recorded."""
+    anew: asyncio.Event | None = None
+    """Set to record another person in the place of one who was deleted; None where nobody was."""
     history: HistoryProgress = field(default_factory=HistoryProgress)
     port: int = 0
     """Port that is served on, as bound."""

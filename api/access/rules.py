@@ -148,6 +148,8 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("POST", "/setup/answer", "write:annotations", "recorded", "refused"),
     _rule("POST", "/setup/cancel", "write:annotations", "recorded", "refused"),
     _rule("POST", "/setup/snooze", "write:annotations", "recorded", "refused"),
+    # nobody is recorded then; the route judges who may begin
+    _rule("POST", "/setup/anew", "account"),
     _rule("GET", "/week", "read:summary", "shown", "refused"),
     _rule("GET", "/mine", "consent", "shown", "refused"),
     _rule("GET", "/mine/looked", "consent", "shown", "refused"),

@@ -23,7 +23,9 @@ from api.exercises.player import Player
 from api.forwarding import rework
 from api.guided.guide import Guide
 from api.http.server import address, bind, serving, stop_on_signals
+from api.hub.collecting import performed_by
 from api.hub.compiling import COMPILING, compile_first
+from api.hub.consent import CONSENT_EVERY_S, refuse_withdrawn
 from api.hub.recording import (
     begin_with_thresholds,
     episode_counts,
@@ -35,7 +37,6 @@ from api.hub.recording import (
     today_so_far,
     until,
 )
-from api.hub.up import CONSENT_EVERY_S, performed_by, refuse_withdrawn
 from api.runtime import HistoryProgress, Runtime
 from api.settings import Settings
 from api.terminal import Progress

@@ -5,18 +5,22 @@ specification: neutral pose, nodding, head shaking, bowing the trunk.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from api.alignments import alignment_body
 from api.guided.references import KEY
+from api.hub.compiling import COMPILING
+from api.runtime import Runtime
 from ingest.calibrating import MARGIN_S
 from ingest.reprocess_wear import wear_detail
 from ingest.service import Collector
+from processing.errors import AlignmentError
 from processing.session import Plan
 from processing.types import Alignment, Span
-from storage.catalog import Catalog, StoredAlignment
+from storage.catalog import Catalog, Patient, StoredAlignment
 
 Sleep = Callable[[float], Awaitable[None]]
 Say = Callable[[str], None]
@@ -25,6 +29,8 @@ READY_S = 4.0
 """Time to read a prompt and get ready."""
 SETTLE_S = 3.0
 """Time after the last movement until its samples have surely arrived."""
+PREPARING_S = 3.0
+"""Samples have given angles by then, unless the kernels are being compiled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +147,32 @@ def verdict(alignment: Alignment) -> str:
         "low": "The calibration is of low quality; please repeat it.",
     }[alignment.quality]
     return "\n- ".join([words, *alignment.warnings])
+
+
+async def calibrate_in_terminal(
+    runtime: Runtime, patient: Patient, collector: Collector, say: Callable[[str], None]
+) -> None:
+    """Wait for the sensors, guide through the calibration and keep it."""
+    assert runtime.hub is not None
+    say("Calibration: waiting for the sensors.")
+    told = False
+    sending_since_s: float | None = None
+    with runtime.hub.subscribe() as frames:
+        async for frame in frames:
+            if frame.sample_utc_ns is not None and not frame.stale:
+                break
+            if frame.head.samples and sending_since_s is None:
+                sending_since_s = time.monotonic()
+            # samples without angles: the computation is not ready
+            waited_s = 0.0 if sending_since_s is None else time.monotonic() - sending_since_s
+            if frame.sample_utc_ns is None and waited_s > PREPARING_S and not told:
+                told = True
+                say(f"The sensors send, and all of it is recorded. {COMPILING}.")
+    try:
+        done = await guide(collector, say)
+    except AlignmentError as error:
+        say(f"The calibration did not work: {error} Start again with `necktrace up --calibrate`.")
+        return
+    alignment = done.plan.setup.alignment
+    keep_calibration(runtime.catalog, patient.id, alignment, done.spans, done.detail)
+    say(verdict(alignment))

@@ -111,6 +111,7 @@ def render(
             status=status,
             demo=runtime.mode == "demo"
             or any(each.id == DEMO or is_simulated(each) for each in runtime.catalog.patients()),
+            can_begin=runtime.mode == "up" and not runtime.catalog.patients(),
             catalogue_json=Markup(texts.catalogue_json()),  # noqa: S704  our file, "<" escaped
             **values,
         )

@@ -2,20 +2,24 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from api.access.principals import current
 from api.guided.guide import Guide
 from api.guided.pairing import PairingDesk
 from api.guided.steps import CALIBRATION, Pose, Task
 from api.http.problems import problem
+from api.hub.pairing import first_patient as home_patient
 from api.runtime import Runtime, RuntimeDep
 from api.web import texts
 from api.web.pages import first_patient, render
 from ingest.discovery import FoundSensor
 from ingest.errors import IngestError
+from storage.access import add_grant
 
 router = APIRouter(default_response_class=HTMLResponse)
 
@@ -142,10 +146,39 @@ async def replace(runtime: RuntimeDep) -> RedirectResponse:
     if runtime.pair_again is None:
         raise problem("not-live", _NOT_HERE)
     runtime.pair_again.set()
-    until_s = time.monotonic() + _ENDING_S
-    while runtime.desk is None and time.monotonic() < until_s:  # noqa: ASYNC110  once in a year
-        await asyncio.sleep(0.05)
+    await _until(lambda: runtime.desk is not None)
     return RedirectResponse("/setup", 303)
+
+
+@router.post("/setup/anew")
+async def anew(runtime: RuntimeDep) -> RedirectResponse:
+    """Record another person where the one before was deleted; who logs in may see them."""
+    asking = current()
+    if runtime.mode != "up":
+        raise problem("not-live", _NOT_HERE)
+    if asking.account is not None and asking.account.role != "patient":
+        raise problem("not-allowed", texts.text("setup.anew.who"))
+    await _until(lambda: runtime.anew is not None or bool(runtime.catalog.patients()))
+    if runtime.catalog.patients():
+        raise problem("conflict", texts.text("setup.anew.somebody"))
+    if runtime.anew is None:
+        raise problem("not-live", _NOT_HERE)
+    patient = home_patient(runtime.catalog, runtime.settings.zone_name)
+    if asking.account is not None:
+        add_grant(
+            runtime.catalog, asking.account, patient.id, identified=True, expires_ns=None,
+            actor=asking.name,
+        )  # fmt: skip
+    runtime.anew.set()
+    await _until(lambda: runtime.desk is not None)
+    return RedirectResponse("/setup", 303)
+
+
+async def _until(wanted: Callable[[], bool]) -> None:
+    """Give the recording time to take in what happened."""
+    until_s = time.monotonic() + _ENDING_S
+    while not wanted() and time.monotonic() < until_s:  # noqa: ASYNC110  once in a year
+        await asyncio.sleep(0.05)
 
 
 def _told(reason: str) -> RedirectResponse:

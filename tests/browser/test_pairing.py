@@ -1,6 +1,7 @@
 """The first run with sensors from a shop: heard, told apart by a nod, recorded, in Chromium."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -8,18 +9,19 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import AXE, Watched
-from tests.browser.test_pages import axe_violations
+from tests.browser.test_pages import axe_violations, cut_tables
 from tests.support.bluez.bus import EmulatedBluez, available, private_bus
 
 pytestmark = [pytest.mark.browser, pytest.mark.ble, pytest.mark.slow]
-HEAD, TRUNK, LAMP = (f"C0:00:00:00:00:0{n}" for n in (1, 2, 9))
+HEAD, TRUNK, NEW, LAMP = (f"C0:00:00:00:00:0{n}" for n in (1, 2, 3, 9))
 
 
 @pytest.fixture
@@ -33,9 +35,11 @@ def bluez(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedB
             [
                 {"kind": "polar", "address": TRUNK},
                 {"kind": "capture2go", "address": HEAD},
+                {"kind": "movella_dot", "address": NEW},
                 {"kind": "stranger", "address": LAMP, "name": "Lamp"},
             ]
         )
+        daemon.faults(NEW, hidden=True)
         yield daemon
         daemon.kill()
 
@@ -108,5 +112,71 @@ def test_a_nod_tells_which_sensor_is_on_the_head(
     expect(chips.nth(1)).to_contain_text("Polar")
     page.get_by_role("button", name="Go on with these sensors").click()
     expect(page.locator("[data-guide]")).to_be_visible(timeout=120_000)
+    assert [error for error in watched.errors if "409" not in error] == []
+    assert watched.outside == []
+
+
+def streams(up: str) -> set[str]:
+    """Makes of the sensors that were recorded on the head."""
+    with urllib.request.urlopen(up + "api/v1/patients/p1/streams", timeout=10) as answer:
+        items = json.loads(answer.read())["items"]
+    return {each["device_id"].split("-")[0] for each in items if each["role"] == "head"}
+
+
+def pair_by_hand(page: Page, address: str, where: str) -> None:
+    sensor = page.locator(".found li").filter(has_text=address)
+    sensor.get_by_role("button", name=f"is worn on the {where}").click()
+
+
+def looks_right(page: Page) -> None:
+    """Nothing inaccessible, and whole on the narrowest phone."""
+    assert not AXE.is_file() or axe_violations(page) == []
+    wide = page.viewport_size
+    assert wide is not None
+    page.set_viewport_size({"width": 320, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert cut_tables(page) == []
+    page.set_viewport_size(wide)
+
+
+def test_another_sensor_takes_the_place_of_a_broken_one(
+    watched: Watched, bluez: EmulatedBluez, up: str
+) -> None:
+    page = watched.page
+    page.goto(up + "setup")
+    for address, where in ((HEAD, "head"), (TRUNK, "trunk")):
+        page.get_by_role("button", name="Look for sensors").click()
+        pair_by_hand(page, address, where)
+        expect(page.locator(".paired .chip.good")).to_have_count(1 if where == "head" else 2)
+    page.get_by_role("button", name="Go on with these sensors").click()
+    expect(page.locator("[data-guide]")).to_be_visible(timeout=120_000)
+    until = time.monotonic() + 60
+    while not streams(up):
+        assert time.monotonic() < until, "the head was not recorded"
+        page.wait_for_timeout(250)
+    before = streams(up)
+
+    # it broke: the owner brings another one
+    bluez.faults(HEAD, hidden=True)
+    bluez.command("lose_link", address=HEAD)
+    bluez.faults(NEW, hidden=False)
+    page.get_by_text("Another sensor", exact=True).click()
+    looks_right(page)
+    page.get_by_role("button", name="End recording and pair").click()
+    chips = page.locator(".paired li")
+    expect(chips.nth(0)).to_contain_text("Capture2Go", timeout=60_000)
+    page.get_by_role("button", name="Look for sensors").click()
+    pair_by_hand(page, NEW, "head")
+    expect(chips.nth(0)).to_contain_text("Movella", timeout=40_000)
+    expect(chips.nth(1)).to_contain_text("Polar")
+    looks_right(page)
+    page.get_by_role("button", name="Go on with these sensors").click()
+    expect(page.locator("[data-guide]")).to_be_visible(timeout=120_000)
+    until = time.monotonic() + 60
+    while streams(up) == before:
+        assert time.monotonic() < until, "the new sensor was not recorded"
+        page.wait_for_timeout(250)
+    assert before < streams(up), "what the broken one recorded stays"
+    looks_right(page)
     assert [error for error in watched.errors if "409" not in error] == []
     assert watched.outside == []

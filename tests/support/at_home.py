@@ -124,7 +124,7 @@ async def at_home(
     clock = ScaledClock(speed)
     offset_ns = steady_offset_ns(clock)
     running = partial(Collector, monotonic_ns=clock, utc_offset_ns=offset_ns)
-    monkeypatch.setattr("api.hub.up.Collector", running)
+    monkeypatch.setattr("api.hub.collecting.Collector", running)
     monkeypatch.setattr("api.hub.up.Guide", partial(Guide, sleep=sleep))
     monkeypatch.setattr("api.guided.pairing.SCAN_S", 1.0)
     daemon.command("speed", factor=speed)

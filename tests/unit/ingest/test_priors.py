@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.hub.up import worn_units
+from api.hub.worn import worn_units
 from firmware_protocol.devices import descriptions
 from firmware_protocol.devices.descriptions import DESCRIPTIONS
 from ingest.day_provenance import day_provenance

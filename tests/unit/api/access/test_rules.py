@@ -182,6 +182,7 @@ WHO = {
     "POST /setup/simulate": "PCDA",
     "POST /setup/begin": "PCDA",
     "POST /setup/replace": "PCDA",
+    "POST /setup/anew": "+",
     "POST /setup/guide": "PCDA",
     "POST /setup/redo": "PCDA",
     "POST /setup/answer": "PCDA",

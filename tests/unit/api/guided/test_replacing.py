@@ -11,7 +11,7 @@ from api.alignments import alignment_body, alignment_of, latest_alignment
 from api.guided.pairing import keep_paired
 from api.guided.references import KEY, stored_references
 from api.hub.resumption import session_so_far
-from api.hub.up import worn_units
+from api.hub.worn import worn_units
 from ingest.priors import unit_params
 from ingest.reprocess_wear import wear_detail, wears
 from processing.pipeline import PipelineParams, Setup

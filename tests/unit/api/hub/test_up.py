@@ -16,7 +16,8 @@ from api.errors import ApiError
 from api.guided.pairing import keep_paired
 from api.hub.calibration import READY_S, SETTLE_S, STEPS, guide, keep_calibration, verdict
 from api.hub.pairing import first_patient
-from api.hub.up import has_angles_of_trunk, paired_wishes, run_up, units_to_calibrate
+from api.hub.up import run_up
+from api.hub.worn import has_angles_of_trunk, paired_wishes, units_to_calibrate
 from api.settings import load_settings
 from ingest.errors import UnknownSensorError
 from ingest.sources.simulated import SimulatedTransport

@@ -3,9 +3,11 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -24,6 +26,7 @@ from storage.access import add_account, add_grant
 from storage.catalog import Catalog, Device, Patient
 from storage.consent import record_consent
 from storage.credentials import add_token
+from storage.erasure import tombstone_of
 from tests.unit.api.conftest import fill
 
 URL = "/api/v1/patients/p1/consent"
@@ -84,30 +87,75 @@ async def until_said(said: list[str], word: str, task: "asyncio.Task[None]") -> 
         await asyncio.sleep(0.05)
 
 
-async def test_a_recording_ends_and_none_begins(tmp_path: Path) -> None:
+def compiled_pair(catalog: Catalog) -> VirtualBody:
+    """A person with both sensors paired."""
     # Else the compiler outlives the test in its thread, where it changes warnings for all.
     compile_chain(PipelineParams(), Setup(mounted_as(PICTURED, PICTURED, "rough")))
     body = VirtualBody(BodySpec(seed=5))
-    with Catalog(tmp_path) as catalog:
-        catalog.save_patient(Patient("p1", "Sam", "UTC"))
-        for role in ("head", "trunk"):
-            device = f"v1-{body.worn[role].sensor.model.device_id.hex()}"
-            catalog.save_device(Device(device, "p1", role))
-        settings = load_settings(data_dir=tmp_path, port=0)
-        said: list[str] = []
+    catalog.save_patient(Patient("p1", "Sam", "UTC"))
+    for role in ("head", "trunk"):
+        device = f"v1-{body.worn[role].sensor.model.device_id.hex()}"
+        catalog.save_device(Device(device, "p1", role))
+    return body
 
-        def up() -> "asyncio.Task[None]":
-            transport = SimulatedTransport(body)
-            return asyncio.create_task(
-                run_up(settings, transport, said.append, calibrate=False, browser=False)
-            )
 
-        task = up()
+@asynccontextmanager
+async def recording(
+    folder: Path, body: VirtualBody
+) -> AsyncIterator[tuple[list[str], "asyncio.Task[None]"]]:
+    """`necktrace up` until Ctrl-C, and what it says."""
+    said: list[str] = []
+    settings = load_settings(data_dir=folder, port=0)
+    up = run_up(settings, SimulatedTransport(body), said.append, calibrate=False, browser=False)
+    task = asyncio.create_task(up)
+    try:
         await until_said(said, "Recording.", task)
-        record_consent(catalog, "p1", "processing", given=False, version="1", author="owner")
-        await until_said(said, "withdrawn", task)
-        assert not task.done(), "the pages stay open"
-        os.kill(os.getpid(), signal.SIGTERM)
+        yield said, task
+    finally:
+        if not task.done():
+            os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(task, 30)
+
+
+async def test_a_recording_ends_goes_on_and_none_begins(tmp_path: Path) -> None:
+    with Catalog(tmp_path) as catalog:
+        body = compiled_pair(catalog)
+        async with recording(tmp_path, body) as (said, task):
+            record_consent(catalog, "p1", "processing", given=False, version="1", author="owner")
+            await until_said(said, "withdrawn", task)
+            assert not task.done(), "the pages stay open"
+            said.clear()
+            record_consent(catalog, "p1", "processing", given=True, version="1", author="owner")
+            await until_said(said, "Recording.", task)
+            said.clear()
+            record_consent(catalog, "p1", "processing", given=False, version="1", author="owner")
+            await until_said(said, "withdrawn", task)
         with pytest.raises(ApiError, match="withdrew"):
-            await up()
+            async with recording(tmp_path, body):
+                pass
+
+
+def parquet_files(folder: Path) -> list[Path]:
+    return list(folder.rglob("*.parquet"))
+
+
+async def test_after_a_deletion_another_person_begins_without_a_restart(tmp_path: Path) -> None:
+    with Catalog(tmp_path) as catalog:
+        body = compiled_pair(catalog)
+        async with recording(tmp_path, body) as (said, task):
+            page = next(line for line in said if "http://" in line).split()[-1]
+            async with httpx.AsyncClient(base_url=page, timeout=30) as client:
+                assert (await client.post("/setup/anew")).status_code == 409
+                gone = await client.delete("/api/v1/patients/p1", params={"confirm": "p1"})
+                assert gone.json()["tombstone"] == tombstone_of("p1")
+                await until_said(said, "To begin anew", task)
+                assert catalog.patients() == []
+                assert (await client.get("/api/v1/live")).status_code == 409
+                shown = await client.get("/", headers={"accept": "text/html"})
+                assert "/setup/anew" in shown.text
+                begun = await client.post("/setup/anew")
+                assert begun.headers["location"] == "/setup"
+                setup = await client.get("/setup", headers={"accept": "text/html"})
+                assert "/setup/scan" in setup.text, "nothing is known of the sensors"
+                assert [each.label for each in catalog.patients()] == [""]
+        assert parquet_files(tmp_path) == []
