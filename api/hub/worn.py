@@ -71,7 +71,7 @@ def units_to_calibrate(catalog: Catalog, patient: Patient, now_ns: int) -> list[
     for device in catalog.devices(patient=patient.id):
         made = device.model == VIRTUAL
         if device.role in ROLES and not made and is_due(device.calibration, now_ns=now_ns):
-            when = "was never calibrated" if not device.calibration else "is due again"
+            when = "was never calibrated" if "at_ns" not in device.calibration else "is due again"
             found.append(
                 f"The unit on the {device.role} {when}: `necktrace calibrate device {device.id}` "
                 "(see its help) makes its angles better."
