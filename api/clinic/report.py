@@ -230,7 +230,7 @@ def _lately(pdf: Page, view: PatientView) -> None:
     pdf.set_xy(left, top)
     for name, said in (
         (t("clinic.exercises"), [view.exercised.words, *_exercises(view)]),
-        (t("episodes.title"), [view.judged.words, t("episode.note")]),
+        (t("episodes.title"), [view.judged.words, t("clinic.episodes.note")]),
     ):
         pdf.say(name, 8.5, bold=True, wide=rest)
         for line in said:

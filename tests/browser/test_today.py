@@ -100,8 +100,39 @@ def test_a_known_pose_is_asked_for_when_turning_is_no_longer_told_well(
     frame |= {"heading_sigma_deg": 3.1, "heading_quality": "good"}
     guide["reset_due"] = False
     expect(prompt).to_be_hidden()
-    expect(page.locator("[data-part=trust]")).to_contain_text("good (±3.1°)")
+    expect(page.locator("[data-part=trust]")).to_contain_text("known well (±3.1°)")
     expect(page.locator("[data-part=angle-rotation] .words")).not_to_have_text("Not known")
+
+
+def test_the_pose_that_is_asked_for_is_held_and_taken_in(watched: Watched, demo: Demo) -> None:
+    """Heading was lost: the prompt's button leads through the pose, on the recording itself."""
+    page = watched.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(demo.url)
+    live = page.locator("[data-live]")
+    expect(live).to_have_attribute("data-stale", "false", timeout=10_000)
+    # the demonstration calibrates by itself; until then no pose is known
+    frame = latest_frame(demo) | {"heading_sigma_deg": 34.0, "heading_quality": "poor"}
+    guide = {"reset_due": True, "poses": ["neutral_pose"]}
+    body = "".join(
+        f"event: {name}\ndata: {json.dumps(data)}\n\n"
+        for name, data in (("guide", guide), ("frame", frame))
+    )
+    page.route(
+        "**/api/v1/live",
+        lambda route: route.fulfill(content_type="text/event-stream", body="retry: 50\n\n" + body),
+    )
+    page.reload()
+    prompt = page.locator("[data-part=reset]")
+    expect(prompt).to_contain_text("no longer measured well (±34°)")
+    page.unroute("**/api/v1/live")
+    prompt.get_by_role("button", name="With a mirror or a helper").click()
+    card = page.locator("[data-guide]")
+    expect(card).to_have_attribute("data-state", "done", timeout=60_000)
+    expect(card.locator("[data-part=verdict-words]")).to_have_text(
+        "Done. Turning is measured well again."
+    )
+    assert watched.errors == []
 
 
 def test_history_progress_shows_while_the_page_is_up(watched: Watched, demo: Demo) -> None:

@@ -2,10 +2,20 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from api.guided.due import EVERY_S, LOST_SIGMA_DEG, SIGMA_DEG, last_pose_ns, reset_due
+from api.guided.due import (
+    EVERY_S,
+    LOST_SIGMA_DEG,
+    SIGMA_DEG,
+    SNOOZE_S,
+    last_pose_ns,
+    reset_due,
+)
+from api.guided.guide import Guide
 from ingest.live import LiveFrame, SensorLive
 from storage.catalog import Catalog, Patient
 
@@ -67,3 +77,29 @@ def test_a_lost_heading_is_asked_for_at_once() -> None:
     assert due(lost, last_s=5.0)
     assert not due(lost, last_s=5.0, snoozed_s=60.0)
     assert not due(WORN, last_s=5.0)
+
+
+def asks(guide: Guide) -> bool:
+    return guide.view.reset_due
+
+
+def test_the_guide_asks_after_a_loss_and_keeps_quiet_when_told(tmp_path: Path) -> None:
+    """As the page sees it: a pose a minute ago, then samples lost, then "not now"."""
+    shown = SimpleNamespace(latest=WORN)
+    collector: Any = SimpleNamespace(now_utc_ns=lambda: NOW_NS, hub=shown)
+    with Catalog(tmp_path) as catalog:
+        catalog.save_patient(Patient("p1", "", "UTC"))
+        start_ns = NOW_NS - 60_000_000_000
+        catalog.add_span("p1", "midline_pose", start_ns, start_ns + 5_000_000_000)
+        guide = Guide(collector, catalog, "p1")
+        assert not asks(guide), "one was held a minute ago"
+        shown.latest = replace(WORN, heading_sigma_deg=LOST_SIGMA_DEG + 1.0)
+        assert asks(guide)
+        shown.latest = replace(shown.latest, heading_sigma_deg=LOST_SIGMA_DEG)
+        assert not asks(guide), "uncertain, not lost"
+        shown.latest = replace(WORN, heading_sigma_deg=LOST_SIGMA_DEG + 1.0)
+        guide.snooze()
+        assert not asks(guide)
+        assert not asks(Guide(collector, catalog, "p1")), "nor after a restart"
+        collector.now_utc_ns = lambda: NOW_NS + round(SNOOZE_S * 1e9) + 1
+        assert asks(guide), "it was for half an hour"
