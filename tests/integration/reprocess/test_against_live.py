@@ -8,16 +8,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from api.alignments import alignment_body
 from api.demo.live import HOLD_NS
 from api.hub.calibration import keep_calibration
 from api.hub.resumption import session_so_far
+from firmware_protocol.definition import MAG_MISSING, Feature
+from firmware_protocol.device.model import SensorModel
+from firmware_protocol.device.sensor import VirtualSensor
 from ingest.calibrating import MARGIN_S
+from ingest.live import Role
 from ingest.poses import PoseReset
 from ingest.reprocess_wear import pose_detail, wear_detail
+from ingest.sources import virtual_body
 from ingest.sources.virtual_body import BodySpec
 from processing.alignment.references import sensor_rotation
+from processing.orientation.field import SUMS, judge
 from processing.pipeline import PipelineParams
 from processing.types import Span
 from storage.catalog import Catalog, Patient, StoredAlignment
@@ -64,6 +71,7 @@ UNIT: dict[str, Any] = {
     "gyr_matrix": np.eye(3).tolist(),
     "gyr_offset_rads": [0.01, -0.015, 0.005],
     "gyr_offset_sigma_rads": [1e-4, 1e-4, 1e-4],
+    "temperature": {"slope_rads_k": [4e-4, -2e-4, 1e-4], "at_degc": 22.0},
 }
 
 
@@ -84,6 +92,51 @@ async def test_what_is_known_of_a_unit_corrects_both_alike(
     with RecordReader(tmp_path) as reader:
         kept = [stream.info.calibration for stream in reader.streams(kind="imu")]
     assert kept == [UNIT, UNIT]
+
+
+async def test_a_magnetometer_on_both_counts_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.horizon.HORIZON_S", 60.0)
+    model, push = virtual_body._model, VirtualSensor.push_samples
+
+    def with_magnetometer(role: Role, spec: BodySpec) -> SensorModel:
+        made = model(role, spec)
+        return dataclasses.replace(made, features=made.features | Feature.MAG)
+
+    def push_with_field(
+        self: VirtualSensor,
+        counts: NDArray[np.int16],
+        device_us: NDArray[np.uint64],
+        *,
+        flags: int = 0,
+    ) -> None:
+        field = np.tile(np.array([133, 67, -267], dtype=np.int16), (counts.shape[0], 1))
+        field[::3] = MAG_MISSING
+        push(self, np.hstack((counts, field)), device_us, flags=flags)
+
+    monkeypatch.setattr(virtual_body, "_model", with_magnetometer)
+    monkeypatch.setattr(VirtualSensor, "push_samples", push_with_field)
+    looked: list[float] = []
+
+    def looking(*arguments: Any) -> Any:
+        looked.append(float(arguments[1][SUMS]))
+        return judge(*arguments)
+
+    monkeypatch.setattr("processing.orientation.agreement.judge", looking)
+    begin_wear(tmp_path)
+    store = EmbeddedStore(tmp_path)
+    async with collecting(tmp_path, speed=4.0, store=store) as rig:
+        await rig.until_taken(3600)
+    store.close()
+    live_looks, looked[:] = looked[:], []
+    report = await asyncio.to_thread(again, tmp_path)
+    live, made = results(tmp_path, ALGO), results(tmp_path, report["version"])
+    assert len(live["t_ns"]) >= 20
+    for kind in ("t_ns", "angles", "full_rate", "minutes"):
+        assert made[kind] == live[kind], kind
+    assert live_looks and max(live_looks) > 100.0
+    assert looked[: len(live_looks)] == live_looks
 
 
 async def test_a_new_calibration_of_a_unit_counts_from_that_of_the_posture_on(
