@@ -15,7 +15,6 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -23,9 +22,7 @@ from ingest.approach import Approach
 from ingest.candidates import SensorWish
 from ingest.drivers.driver import (
     Driver,
-    SensorEvent,
     SensorIdentity,
-    SensorPacket,
     StreamStarted,
 )
 from ingest.drivers.inbox import Inbox, MonotonicNs
@@ -40,19 +37,14 @@ from ingest.errors import (
 from ingest.fetch import fetch_missing
 from ingest.interrupt import Interrupt, StopRequestedError
 from ingest.ledger import SampleLedger
-from ingest.link_counters import LinkCounters
 from ingest.link_failures import Outcome, outcome_of
-from ingest.link_state import LinkEvent, LinkLimits, LinkReason, LinkState
+from ingest.link_intake import Emit, LinkIntake
+from ingest.link_state import LinkLimits, LinkReason, LinkState
 from ingest.link_voice import LinkVoice
 from ingest.radio import Radio
-from ingest.seldom import SeldomLog
 from ingest.transport import AdapterState, Connection
 
 _log = logging.getLogger("ingest.link")
-
-LinkOutput = SensorEvent | LinkEvent
-Emit = Callable[[Sequence[LinkOutput]], None]
-"""Receives everything a link has to say, in order; called in the event loop, must not block."""
 
 _ADAPTER_REASONS = {
     AdapterState.POWERED_OFF: LinkReason.ADAPTER_OFF,
@@ -98,9 +90,7 @@ class SensorLink:
         self.role = role
         self.wish = wish
         self.identity: SensorIdentity | None = None
-        self.counters = LinkCounters()
         self._radio = radio
-        self._emit = emit
         self._ledger = ledger
         self._limits = limits or LinkLimits()
         self._now = monotonic_ns
@@ -110,6 +100,15 @@ class SensorLink:
         self._retry = asyncio.Event()
         self._voice = LinkVoice(role, lambda event: emit([event]), monotonic_ns)
         self._voice.device_id = wish.device_id
+        self._intake = LinkIntake(
+            role,
+            emit,
+            ledger=ledger,
+            voice=self._voice,
+            monotonic_ns=monotonic_ns,
+            report_s=self._limits.report_s,
+        )
+        self.counters = self._intake.counters
         self._approach = Approach(
             radio,
             registry,
@@ -120,9 +119,6 @@ class SensorLink:
         )
         self._inbox: Inbox | None = None
         self._fetching: StreamStarted | None = None
-        self._overflowed = 0
-        self._seldom = SeldomLog(_log, monotonic_ns)
-        self._reported_ns = monotonic_ns()
 
     @property
     def state(self) -> LinkState:
@@ -211,7 +207,7 @@ class SensorLink:
         self._voice.enter(LinkState.IDENTIFYING, LinkReason.CONNECTED)
         inbox = Inbox(monotonic_ns=self._now)
         self._inbox = inbox
-        self._overflowed = 0
+        self._intake.begin()
         driver = entry.make(connection, inbox, self._now)
         identify_s = limits.pairing_s if entry.may_pair else limits.identify_s
         identity = await self._interrupt.unless(driver.identify(), timeout_s=identify_s, lost=lost)
@@ -247,7 +243,7 @@ class SensorLink:
             ),
         )
         self._voice.device_id = identity.device_id
-        self._deliver([started])
+        self._intake.deliver([started])
         self._voice.enter(LinkState.STREAMING, LinkReason.STARTED)
         fetching = None
         if self._ledger is not None and started.identity.has_backfill:
@@ -257,8 +253,8 @@ class SensorLink:
                     driver,
                     self._ledger,
                     started,
-                    drain=partial(self._drain, driver, inbox),
-                    deliver=self._deliver,
+                    drain=partial(self._intake.drain, driver, inbox),
+                    deliver=self._intake.deliver,
                     now=self._now,
                     limits=limits,
                 )
@@ -273,9 +269,9 @@ class SensorLink:
                     task.cancel()
                     with contextlib.suppress(asyncio.CancelledError, Exception):
                         await task
-            self._drain(driver, inbox)
+            self._intake.drain(driver, inbox)
             if not self._interrupt.requested:
-                self._deliver(driver.flush())
+                self._intake.deliver(driver.flush())
         await self._finish(driver, inbox)
 
     async def _stream(self, driver: Driver, inbox: Inbox, lost: asyncio.Event) -> None:
@@ -300,10 +296,10 @@ class SensorLink:
                 )
                 trust_from = now - int((patience_s - 2 * limits.watchdog_tick_s) * 1e9)
             last_turn = now
-            self._drain(driver, inbox)
+            self._intake.drain(driver, inbox)
             if self._voice.failures and (now - began) / 1e9 > limits.backoff_reset_s:
                 self._voice.failures = 0
-            self._report_when_due(driver, inbox)
+            self._intake.report_when_due(driver, inbox, self.wish.device_id)
             if lost.is_set():
                 raise LinkLostError("The link was lost.", address=self.wish.address)
             silence_s = (now - max(inbox.last_data_ns or began, trust_from)) / 1e9
@@ -320,7 +316,9 @@ class SensorLink:
             try:
                 await driver.tend()
             except IngestError as error:
-                self._seldom.warn("tend_failed", f"{self.role}: {error}", self._voice.context())
+                self._intake.seldom.warn(
+                    "tend_failed", f"{self.role}: {error}", self._voice.context()
+                )
 
     async def _finish(self, driver: Driver, inbox: Inbox) -> None:
         """End the stream on purpose; what the sensor still sent is kept."""
@@ -332,34 +330,8 @@ class SensorLink:
             _log.warning(
                 "%s: stopping: %s", self.role, error, extra=self._voice.context(raw=str(error))
             )
-        self._drain(driver, inbox)
-        self._deliver(driver.flush())
-
-    def _drain(self, driver: Driver, inbox: Inbox) -> None:
-        waiting = inbox.drain()
-        if not waiting:
-            return
-        if inbox.overflow > self._overflowed:
-            self._overflowed = inbox.overflow
-            self._seldom.warn(
-                "inbox_overflow",
-                f"{self.role}: this computer was busy for more than a minute; "
-                f"{inbox.overflow} packets were dropped and must come from the sensor's memory",
-                self._voice.context(),
-            )
-        self.counters.note_lags(waiting, self._now())
-        self._deliver(driver.decode(waiting))
-
-    def _deliver(self, events: Sequence[SensorEvent]) -> None:
-        """Count, enter in the ledger, hand on."""
-        if not events:
-            return
-        self.counters.note(events)
-        if self._ledger is not None:
-            for event in events:
-                if isinstance(event, SensorPacket):
-                    self._ledger.add(event.device_id, event.boot, event.first_index, event.n)
-        self._emit(events)
+        self._intake.drain(driver, inbox)
+        self._intake.deliver(driver.flush())
 
     async def _after_failure(self, error: Exception, outcome: Outcome) -> None:
         """Say what happened, then wait: for a person, for the adapter, or for a while."""
@@ -390,17 +362,3 @@ class SensorLink:
         steps = self._limits.backoff_s
         step_s = steps[min(self._voice.failures, len(steps)) - 1]
         return step_s * (1 + self._limits.backoff_jitter * (2 * self._rng.random() - 1))
-
-    def _report_when_due(self, driver: Driver, inbox: Inbox) -> None:
-        if (self._now() - self._reported_ns) / 1e9 < self._limits.report_s:
-            return
-        self._reported_ns = self._now()
-        counts = driver.counters
-        self.counters.malformed = counts.get("malformed", 0)
-        self.counters.report(
-            self.role,
-            self.wish.device_id,
-            overflow=inbox.overflow,
-            high_water=inbox.take_high_water(),
-            **{f"driver_{name}": value for name, value in counts.items()},
-        )

@@ -14,7 +14,8 @@ from ingest.drivers.driver import SensorPacket, StreamStarted
 from ingest.drivers.inbox import MonotonicNs
 from ingest.drivers.registry import Registry
 from ingest.errors import NodUnclearError, SilentLinkError
-from ingest.link import LinkOutput, SensorLink
+from ingest.link import SensorLink
+from ingest.link_intake import LinkOutput
 from ingest.link_state import LinkEvent, LinkLimits
 from ingest.pairing import PairedSensor
 from ingest.radio import Radio

@@ -33,7 +33,8 @@ from ingest.frames import LinkView, build_frame
 from ingest.held import ledger_of
 from ingest.host_clock import host_clock_ns, steady_offset_ns
 from ingest.ledger import SampleLedger
-from ingest.link import LinkOutput, SensorLink
+from ingest.link import SensorLink
+from ingest.link_intake import LinkOutput
 from ingest.link_state import LinkEvent
 from ingest.live import LiveHub, Role
 from ingest.live_angles import LiveAngles

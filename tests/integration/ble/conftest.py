@@ -21,7 +21,8 @@ from ingest.drivers.registry import DriverEntry, DriverFactory, Registry
 from ingest.drivers.v1 import V1, V1Driver
 from ingest.drivers.v1_control import ControlLimits
 from ingest.ledger import SampleLedger
-from ingest.link import LinkOutput, SensorLink
+from ingest.link import SensorLink
+from ingest.link_intake import LinkOutput
 from ingest.link_state import LinkEvent, LinkLimits, LinkState
 from ingest.radio import Radio
 from ingest.sources.ble import BleTransport

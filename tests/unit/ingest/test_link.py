@@ -20,7 +20,8 @@ from ingest.errors import (
     ScanFailedError,
 )
 from ingest.ledger import SampleLedger
-from ingest.link import LinkOutput, SensorLink
+from ingest.link import SensorLink
+from ingest.link_intake import LinkOutput
 from ingest.link_state import LinkEvent, LinkLimits, LinkState
 from ingest.radio import Radio
 from ingest.transport import AdapterState, AdapterStatus
