@@ -105,13 +105,5 @@ def worked_out(
     for role, intake in intakes.items():
         intake.adopt(newest[role])
     period_ns = params.grid.period_ns
-    resets = tuple(
-        PoseReset(
-            pair.t0_ns + reset.k_start * period_ns,
-            pair.t0_ns + (reset.k_end - 1) * period_ns,
-            reset.q_th_ref,
-            reset.sigma_deg,
-        )
-        for reset in plan.resets
-    )
+    resets = tuple(PoseReset.of(reset, pair.t0_ns, period_ns) for reset in plan.resets)
     return WorkedOut(plan, resets, since_ns)

@@ -18,6 +18,21 @@ class PoseReset:
     q_th_ref: FloatArray
     """(4,) head sensor to trunk sensor rotation that the pose stands for."""
     sigma_deg: float
+    own_value: bool = False
+    """As in `HeadingReset`, as the next one."""
+    shared_sigma_deg: float | None = None
+
+    @classmethod
+    def of(cls, reset: HeadingReset, t0_ns: int, period_ns: int) -> "PoseReset":
+        """Return a reset in rows of a grid that began at a time as one in UTC."""
+        return cls(
+            t0_ns + reset.k_start * period_ns,
+            t0_ns + (reset.k_end - 1) * period_ns,
+            reset.q_th_ref,
+            reset.sigma_deg,
+            reset.own_value,
+            reset.shared_sigma_deg,
+        )
 
 
 class ToldPoses:
@@ -66,6 +81,8 @@ class ToldPoses:
                 k_end=(reset.end_ns - t0_ns) // self._period_ns + 1,
                 q_th_ref=reset.q_th_ref,
                 sigma_deg=reset.sigma_deg,
+                own_value=reset.own_value,
+                shared_sigma_deg=reset.shared_sigma_deg,
             )
             for reset in self._resets
             if reset.start_ns >= t0_ns

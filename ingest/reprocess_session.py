@@ -244,16 +244,7 @@ def _first_resets(
     )
     if t0_ns is None:
         return []
-    period = params.grid.period_ns
-    return [
-        PoseReset(
-            t0_ns + reset.k_start * period,
-            t0_ns + (reset.k_end - 1) * period,
-            reset.q_th_ref,
-            reset.sigma_deg,
-        )
-        for reset in first
-    ]
+    return [PoseReset.of(reset, t0_ns, params.grid.period_ns) for reset in first]
 
 
 class _Collector:

@@ -74,7 +74,11 @@ def wear_detail(
 
 def pose_detail(reset: PoseReset) -> dict[str, Any]:
     """Return what to keep in `Catalog.add_span(detail=...)` of a pose held during a session."""
-    return {"q_th_ref": [float(value) for value in reset.q_th_ref]}
+    return {
+        "q_th_ref": [float(value) for value in reset.q_th_ref],
+        "own_value": reset.own_value,
+        "shared_sigma_deg": reset.shared_sigma_deg,
+    }
 
 
 def wears(
@@ -142,7 +146,7 @@ def _wear(
         # older programs knew nothing of the units, and went by the parameters alone
         saved = {"head_sensor": None, "trunk_sensor": None, **session.detail["setup"]}
         setup: Setup = state.decode(saved)
-        first: tuple[HeadingReset, ...] = state.decode(session.detail["resets"])
+        first: tuple[HeadingReset, ...] = state.decode(_completed(session.detail["resets"]))
         after_ns = int(session.detail["until_ns"])  # earlier poses are among its own resets
     else:
         held = {stored.id: stored for stored in catalog.alignments(session.patient)}
@@ -163,6 +167,17 @@ def _wear(
     return Wear(since_ns, until_ns, setup, first, later, to_order)
 
 
+def _completed(resets: Any) -> Any:
+    """Return saved resets with what older programs did not know of a pose."""
+    if isinstance(resets, list):
+        return [_completed(item) for item in resets]
+    if not isinstance(resets, dict):
+        return resets
+    if "q_th_ref" in resets:
+        return {"own_value": False, "shared_sigma_deg": None, **resets}
+    return {name: _completed(value) for name, value in resets.items()}
+
+
 def _reset(span: SpanEvent, alignment: Alignment) -> PoseReset | None:
     """Return a stored pose as a reset; None for movements, and for M and D of unknown rotation."""
     if "q_th_ref" in span.detail:
@@ -172,7 +187,14 @@ def _reset(span: SpanEvent, alignment: Alignment) -> PoseReset | None:
     else:
         return None
     sigma_deg = DEFAULT_SIGMA_DEG if span.sigma_deg is None else span.sigma_deg
-    return PoseReset(span.start_ns, span.end_ns, q_th_ref, sigma_deg)
+    return PoseReset(
+        span.start_ns,
+        span.end_ns,
+        q_th_ref,
+        sigma_deg,
+        own_value=bool(span.detail.get("own_value", False)),
+        shared_sigma_deg=span.detail.get("shared_sigma_deg"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

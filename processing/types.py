@@ -139,6 +139,12 @@ class HeadingReset:
     """(4,) head sensor to trunk sensor rotation that the reference pose stands for."""
     sigma_deg: float
     """Standard deviation of the measurement, degrees (NUMBERS.md: N 2-3°, M and D ≥ 3°)."""
+    own_value: bool = False
+    """What the pose stands for was measured by itself, as that of M was, and is not the zero that
+    the first pose defined: its repetitions share an error of their own."""
+    shared_sigma_deg: float | None = None
+    """Standard deviation of the error that all repetitions of the pose share, degrees, told with
+    the first of them; 0: this pose shares none; None: what the filter assumes."""
 
 
 @dataclass(frozen=True, slots=True)

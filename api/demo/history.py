@@ -34,7 +34,7 @@ from ingest.processor import Processor
 from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.sources.virtual_body import ROLES, Role, device_id
 from processing import grid, session, synthesis
-from processing.alignment import StoredReference, sensor_rotation
+from processing.alignment import StoredReference, sensor_rotation, sharing
 from processing.pipeline import PipelineParams
 from processing.synthesis import SensorTruth
 from processing.types import Span
@@ -255,14 +255,7 @@ class _Chain:
         self._processor.exclude(session.movements_of(spans))
         period = params.grid.period_ns
         for reset in plan.resets:
-            self._processor.add_reset(
-                PoseReset(
-                    pair.t0_ns + reset.k_start * period,
-                    pair.t0_ns + (reset.k_end - 1) * period,
-                    reset.q_th_ref,
-                    reset.sigma_deg,
-                )
-            )
+            self._processor.add_reset(PoseReset.of(reset, pair.t0_ns, period))
         self._alignment = plan.setup.alignment
         self._known = stored or StoredReference(
             self._alignment.n_id, plan.references.rotations, plan.references.sigma_deg
@@ -281,6 +274,7 @@ class _Chain:
                     span.end_ns,
                     sensor_rotation(self._alignment, self._known.rotations[span.kind]),
                     self._known.sigma_deg.get(span.kind, ALONE_SIGMA_DEG),
+                    *sharing(span.kind, self._known.rotations),
                 )
                 self._processor.add_reset(reset)
                 self._catalog.add_span(

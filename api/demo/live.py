@@ -24,7 +24,7 @@ from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.service import Collector
 from ingest.sources.simulated import RadioSpec, SimulatedTransport
 from ingest.sources.virtual_body import VirtualBody
-from processing.alignment import StoredReference, sensor_rotation
+from processing.alignment import StoredReference, sensor_rotation, sharing
 from processing.alignment.references import POSES
 from processing.errors import AlignmentError
 from processing.pipeline import PipelineParams, Setup
@@ -142,11 +142,14 @@ class LiveDemo:
         self._announced.add(span.start_ns)
         if span.end_ns < now_ns:
             return  # it was held when M and D were learnt
+        own_value, shared_sigma_deg = sharing(span.kind, self._known())
         reset = PoseReset(
             start_ns=span.start_ns,
             end_ns=span.end_ns,
             q_th_ref=sensor_rotation(self.alignment, known),
             sigma_deg=RESET_SIGMA_DEG,
+            own_value=own_value,
+            shared_sigma_deg=shared_sigma_deg,
         )
         if not await self.collector.add_reset(reset):
             return

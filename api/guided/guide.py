@@ -20,7 +20,7 @@ from ingest.calibrating import MARGIN_S
 from ingest.poses import PoseReset
 from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.service import Collector
-from processing.alignment import StepCheck, StoredReference, sensor_rotation
+from processing.alignment import StepCheck, StoredReference, sensor_rotation, sharing
 from processing.errors import AlignmentError
 from processing.types import Span
 from storage.catalog import Catalog
@@ -288,6 +288,7 @@ class Guide:
         assert self._stored is not None
         for last_try in (False, True):
             start_ns = self._collector.now_utc_ns() + round(READY_S["reset"] * 1e9)
+            own_value, shared_sigma_deg = sharing(step.kind, self._stored.rotations)
             reset = PoseReset(
                 start_ns=start_ns,
                 end_ns=start_ns + round(step.seconds * 1e9),
@@ -298,6 +299,8 @@ class Guide:
                     ASSISTED_SIGMA_DEG if step.kind == "neutral_pose" else ALONE_SIGMA_DEG,
                     self._stored.sigma_deg.get(step.kind, 0.0),
                 ),
+                own_value=own_value,
+                shared_sigma_deg=shared_sigma_deg,
             )
             # announced before it begins: rows that are processed already would not count
             taken = await self._collector.add_reset(reset)

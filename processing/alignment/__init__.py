@@ -8,6 +8,7 @@ from processing.alignment.references import (
     heading_resets,
     reference_poses,
     sensor_rotation,
+    sharing,
     slip_warnings,
 )
 from processing.alignment.steps import StepCheck, StepProblem, check_step
@@ -27,5 +28,6 @@ __all__ = [
     "parse_mounting",
     "reference_poses",
     "sensor_rotation",
+    "sharing",
     "slip_warnings",
 ]

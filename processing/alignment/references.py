@@ -3,10 +3,13 @@
 A person with torticollis left alone holds M or D, never N. What M and D are is measured right
 after the calibration, while heading is fresh, from repetitions; a later pose then tells the filter
 "the rotation of the two sensors is that one", with the scatter of the repetitions.
+
+The repetitions that said so go to the filter too, as poses whose value nobody knows: what heading
+had drifted by then is in that value, and once it is known better both are right.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -31,6 +34,12 @@ DEFAULT_SIGMA_DEG: Final[Mapping[str, float]] = {
 }
 """Standard deviation of a later pose where neither the recording nor repetitions say it; for M
 and D also the least."""
+REPEATED_SIGMA_DEG: Final = 2.0
+"""Least standard deviation of a repetition about the others of its minute: that of one examiner's.
+That M varies more over days (`DEFAULT_SIGMA_DEG`) is no error of what it was then."""
+UNKNOWN_SIGMA_DEG: Final = 20.0
+"""Standard deviation of what a pose stands for before its repetitions say it: wide enough that they
+alone do."""
 SLIP_DEG: Final = 10.0
 """A held pose whose gravity differs by more says that a sensor slipped. Smaller cries wolf at the
 scatter of a pose taken up anew (3°, and 9° between days), larger lets a slip pass."""
@@ -47,9 +56,12 @@ class ReferencePoses:
     direction: FloatArray | None
     """(3,) unit direction of dystonia, D - N in (flexion, lateral, rotation); None if unknown."""
     learnt_until_ns: int
-    """Rows of M and D before this defined their value and are no resets."""
+    """Rows of M and D before this defined their value; they say nothing of where N is."""
     defining_ns: int | None
     """Start of the neutral pose that defines N, None where N was stored."""
+    repeated_sigma_deg: Mapping[str, float] = field(default_factory=dict)
+    """Standard deviation of the repetitions that said what M and D are; by kind, none where that
+    was stored."""
 
 
 def reference_poses(
@@ -80,6 +92,7 @@ def reference_poses(
     until_ns = _learning_ends(ordered)
     rotations: dict[str, FloatArray] = {"neutral_pose": found.neutral_q}
     sigma: dict[str, float] = {"neutral_pose": DEFAULT_SIGMA_DEG["neutral_pose"]}
+    repeated: dict[str, float] = {}
     if stored is not None:
         for kind in ("midline_pose", "dystonic_pose"):
             if kind in stored:
@@ -99,14 +112,29 @@ def reference_poses(
         ]
         if taken:
             rotations[kind] = quaternion.mean(np.array(taken))
-            sigma[kind] = max(DEFAULT_SIGMA_DEG[kind], _rotation_sd(taken, found))
+            repeated[kind] = max(REPEATED_SIGMA_DEG, _rotation_sd(taken, found))
+            sigma[kind] = max(DEFAULT_SIGMA_DEG[kind], repeated[kind])
     return ReferencePoses(
         rotations=rotations,
         sigma_deg=sigma,
         direction=_direction(rotations),
         learnt_until_ns=until_ns if stored is None else 0,
         defining_ns=anchor.start_ns if anchor is not None and stored is None else None,
+        repeated_sigma_deg=repeated,
     )
+
+
+def sharing(kind: str, known: Container[str]) -> tuple[bool, float | None]:
+    """Return `own_value` and `shared_sigma_deg` of a later `HeadingReset` at a pose.
+
+    There is one state for the error of a pose with a value of its own, and who is alone is asked
+    for M. It is M's where M is among the `known` poses, else D's; a D beside M shares nothing.
+    """
+    if kind == "neutral_pose":
+        return False, None
+    if kind == "midline_pose" or "midline_pose" not in known:
+        return True, None
+    return False, 0.0
 
 
 def heading_resets(
@@ -151,7 +179,9 @@ def heading_resets(
     for span in ordered:
         if span.kind not in references.rotations:
             continue
-        if span.kind != "neutral_pose" and span.end_ns <= references.learnt_until_ns:
+        own_value, shared = sharing(span.kind, references.rotations)
+        learning = span.kind != "neutral_pose" and span.end_ns <= references.learnt_until_ns
+        if learning and not (own_value and span.kind in references.repeated_sigma_deg):
             continue
         k_start = round((span.start_ns - t0_ns) * 1e-9 * rate_hz)
         k_end = round((span.end_ns - t0_ns) * 1e-9 * rate_hz)
@@ -164,12 +194,16 @@ def heading_resets(
         )
         if span.start_ns == references.defining_ns:
             sigma = DEFINING_SIGMA_DEG
+        if learning:
+            sigma, shared = references.repeated_sigma_deg[span.kind], UNKNOWN_SIGMA_DEG
         resets.append(
             HeadingReset(
                 k_start=k_start,
                 k_end=k_end,
                 q_th_ref=sensor_rotation(found, references.rotations[span.kind]),
                 sigma_deg=float(sigma),
+                own_value=own_value,
+                shared_sigma_deg=shared,
             )
         )
     return resets

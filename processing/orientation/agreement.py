@@ -44,10 +44,13 @@ from processing.types import FloatArray
 
 def with_field(P: FloatArray) -> FloatArray:
     """Return the covariance with room for what the field shows wrongly all the time."""
-    if P.shape[0] == N_WITH_FIELD:
+    n = P.shape[0]
+    if n >= N_WITH_FIELD:
         return P
-    wider = np.zeros((N_WITH_FIELD, N_WITH_FIELD))
-    wider[:N_PAIR, :N_PAIR] = P
+    kept = np.arange(n)
+    kept[N_PAIR:] += N_WITH_FIELD - N_PAIR  # the error that poses share stays the last one
+    wider = np.zeros((n + 2, n + 2))
+    wider[np.ix_(kept, kept)] = P
     return wider
 
 

@@ -27,6 +27,7 @@ from processing.orientation.layout import (
     WARMING,
     Q,
 )
+from processing.orientation.repetition import own_error
 from processing.types import FloatArray
 
 
@@ -57,6 +58,9 @@ def apply_correction(s: FloatArray, dx: FloatArray, r: int) -> None:
 def correct_common(x: FloatArray, dx: FloatArray) -> None:
     """Move the corrections of what both sensors share into their running states."""
     x[0, COMMON] += dx[REFERENCE]
+    own = own_error(dx.shape[0])
+    if own >= 0:
+        x[1, COMMON] += dx[own]
     x[0, MISFIT] += dx[MISFIT_ERROR]
     for j in range(3):
         x[0, ARM + j] += dx[ARMS + j]

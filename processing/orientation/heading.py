@@ -9,11 +9,9 @@ from processing.orientation.correction import apply_correction, correct_common
 from processing.orientation.covariance import take_in, transpose
 from processing.orientation.layout import (
     BI,
-    COMMON,
     N_ERROR,
     PO,
     POS,
-    REFERENCE,
     TH,
     VE,
     VEL,
@@ -22,6 +20,7 @@ from processing.orientation.layout import (
     W_H,
     Q,
 )
+from processing.orientation.repetition import common
 from processing.types import FloatArray, IntArray
 
 HEADING_KNOWN_RAD: Final = 1.5
@@ -53,7 +52,7 @@ def reset_heading(
     heading: float,
     variance: float,
     lag_s: float,
-    shares_reference: bool,
+    shared: int,
     work: FloatArray,
     turns: FloatArray,
     tape: FloatArray,
@@ -65,9 +64,9 @@ def reset_heading(
     error of the bias has since turned heading further, by what it measures about the vertical:
     without that a bias of 0.5 °/s that nobody has seen yet moves N for good.
 
-    The first pose defines the zero of heading. Later ones scatter, each by its own error, and all
-    differ from the first by the error with which that one was taken up: `shares_reference`. What is
-    known of that error so far is remembered: forgotten, it would count as heading pose after pose.
+    The first pose defines the zero of heading. `shared` is the index of the error that this pose
+    shares with its repetitions, -1 for none; see `repetition`. What is known of that error so far
+    is remembered: forgotten, it would count as heading pose after pose.
     """
     dx, H, G = work[W_DX], work[W_H : W_H + 1], work[W_G : W_G + 1]
     values = np.empty((1, 2))
@@ -78,11 +77,9 @@ def reset_heading(
         H[0, r + BI] = sign * lag_s * 2.0 * (a * c - w * b)
         H[0, r + BI + 1] = sign * lag_s * 2.0 * (b * c + w * a)
         H[0, r + BI + 2] = sign * lag_s * (1.0 - 2.0 * (a * a + b * b))
-    if shares_reference:
-        H[0, REFERENCE] = 1.0
-    values[0, 0] = -heading
-    if shares_reference:
-        values[0, 0] -= x[0, COMMON]
+    if shared >= 0:
+        H[0, shared] = 1.0
+    values[0, 0] = -heading - common(x, shared)
     values[0, 1] = variance
     turn_heading(x, P, H, values, dx, G, turns, tape, used)
 

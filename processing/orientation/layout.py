@@ -135,8 +135,8 @@ LAST_N: Final = 159
 BLOCK_L: Final = 160
 """ω × f of the block under way, summed."""
 COMMON: Final = 163
-"""How much further than the first reference pose all later ones are turned, rad; the head's vector
-holds it for both sensors."""
+"""How much further than the first reference pose all later ones are turned, rad, in the head's
+vector; in the trunk's the same of poses that have a value of their own, see `repetition`."""
 ARM: Final = 164
 """From the neck joint to the sensor, m."""
 MISFIT: Final = 167

@@ -6,7 +6,7 @@ stands for.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -49,16 +49,16 @@ from processing.orientation.layout import (
     N_STATE,
     N_WITH_FIELD,
     N_WORK,
-    REFERENCE,
     STARTED,
     Q,
 )
 from processing.orientation.params import PairParams, constants, initial_state, initial_variances
 from processing.orientation.recording import Recording, smooth_rows, swept
+from processing.orientation.repetition import own_error, shared_error, with_own_error
 from processing.orientation.window import LOG_PLACE, LOG_TURN, log_attitude, run
 from processing.types import BoolArray, FloatArray, HeadingReset, PairBlock, PairOrientation
 
-STATE_VERSION = 8
+STATE_VERSION = 9
 SMOOTHED_WINDOWS = 40 * BLOCK_WINDOWS
 """Windows recorded at a time while smoothing; bounds memory, changes no result."""
 
@@ -73,7 +73,8 @@ class PairState:
     x: FloatArray
     """(2, `N_STATE`) running state of head and trunk."""
     P: FloatArray
-    """(`N_PAIR`, `N_PAIR`) joint covariance; two more where both sensors see a magnetic field."""
+    """(`N_PAIR`, `N_PAIR`) joint covariance; two more where both sensors see a magnetic field, one
+    more where a pose has a value of its own."""
     pose_start: int
     """First grid index of the pose being held, -1 for none."""
     pose: FloatArray
@@ -159,8 +160,11 @@ def smooth(
     length = SMOOTHED_WINDOWS * work.window
     borders = [pair.k0, *range((pair.k0 // length + 1) * length, stop, length), stop]
     weight = 0.0
+    begin = start(params, pair.rate_hz)
+    if any(reset.own_value for reset in work.resets):
+        begin = replace(begin, P=with_own_error(begin.P))
     for _ in range(2):
-        states = [start(params, pair.rate_hz)]
+        states = [begin]
         parts: list[tuple[FloatArray, FloatArray]] = []
         for k, k_next in pairwise(borders):
             state, q, sigma = _advance(work, states[-1], k, k_next, _NOT_RECORDED, weight)
@@ -231,7 +235,7 @@ class _Work:
     n: int
     resets: list[HeadingReset]
     constants: FloatArray
-    reference_variance: float
+    reference_sigma_deg: float
     bias: FloatArray
     bias_variance: FloatArray
     window: int
@@ -262,13 +266,18 @@ class _Work:
             n=pair.head_gyr.shape[0],
             resets=ordered,
             constants=_constants(params),
-            reference_variance=math.radians(params.reference_sigma_deg) ** 2,
+            reference_sigma_deg=params.reference_sigma_deg,
             bias=bias,
             bias_variance=bias_variance,
             window=window,
             dt=1.0 / pair.rate_hz,
             field=params.magnetic,
         )
+
+    def shared_variance(self, reset: HeadingReset) -> float:
+        """Return the variance of the error that a pose shares with its repetitions, rad²."""
+        sigma = reset.shared_sigma_deg
+        return math.radians(self.reference_sigma_deg if sigma is None else sigma) ** 2
 
 
 def _advance(
@@ -298,12 +307,7 @@ def _advance(
     if not recording:
         # the innovations of one block at a time, for the evidence
         windows = min(segment, stop - k) // work.window + 1
-        record = Recording(
-            record.log,
-            record.marks,
-            np.empty((BATCH * windows, 2 * P.shape[0] + 2)),
-            np.zeros(2, dtype=np.int64),
-        )
+        record = _innovations(record, BATCH * windows, P.shape[0])
 
     def trusted() -> float:
         return weight or factor(evidence)
@@ -363,8 +367,13 @@ def _advance(
         k = max(k, reset.k_start)
         if pose_start != reset.k_start:
             pose_start, pose = reset.k_start, np.zeros(4)
-            if heading_sigma(P) < HEADING_KNOWN_RAD and P[REFERENCE, REFERENCE] == 0.0:
-                P[REFERENCE, REFERENCE] = work.reference_variance / trusted()
+            if reset.own_value and own_error(P.shape[0]) < 0:
+                P = with_own_error(P)
+                scratch = np.zeros((N_WORK, P.shape[0]))
+                record = _innovations(record, record.tape.shape[0], P.shape[0])
+            shared = shared_error(P.shape[0], own_value=reset.own_value)
+            if heading_sigma(P) < HEADING_KNOWN_RAD and P[shared, shared] == 0.0:
+                P[shared, shared] = work.shared_variance(reset) / trusted()
         posing = True
         while k < min(stop, acts):
             border = (k // work.window + 1) * work.window
@@ -381,7 +390,10 @@ def _advance(
             lag_s = (border - 0.5 * (first + last + 1)) * work.dt
             heading = wrapped(2.0 * np.arctan2(pose[3], pose[0]))
             variance = np.radians(reset.sigma_deg) ** 2 / (share * trusted())
-            reset_heading(x, P, heading, variance, lag_s, P[REFERENCE, REFERENCE] > 0.0, scratch,
+            shared = shared_error(P.shape[0], own_value=reset.own_value)
+            if not P[shared, shared] > 0.0 or reset.shared_sigma_deg == 0.0:
+                shared = -1
+            reset_heading(x, P, heading, variance, lag_s, shared, scratch,
                           turns, record.tape, record.used)  # fmt: skip
             pose = np.zeros(4)
             turned(k)
@@ -392,6 +404,13 @@ def _advance(
     filter_until(k, stop)
     new = PairState(stop, state.rate_hz, x, P, pose_start, pose, evidence, walk, joint, field)
     return new, q, sigma
+
+
+def _innovations(record: Recording, rows: int, n: int) -> Recording:
+    """Return a record with room for the innovations of one block, of `n` error states."""
+    return Recording(
+        record.log, record.marks, np.empty((rows, 2 * n + 2)), np.zeros(2, dtype=np.int64)
+    )
 
 
 def known_as(sigma: FloatArray, weight: float) -> None:
@@ -460,7 +479,7 @@ def state_from_dict(data: dict[str, object]) -> PairState:
     field = np.array(data["field"], dtype=np.float64)
     if (
         x.shape != (2, N_STATE)
-        or P.shape not in ((N_PAIR, N_PAIR), (N_WITH_FIELD, N_WITH_FIELD))
+        or P.shape not in [(n, n) for n in range(N_PAIR, N_WITH_FIELD + 2)]
         or pose.shape != (4,)
         or evidence.shape != (N_EVIDENCE,)
         or joint.shape != (N_JOINT,)

@@ -165,7 +165,8 @@ class PairParams:
     """Magnetic field, where both sensors measure it."""
     reference_sigma_deg: float = 2.0
     """Standard deviation of the heading error with which the first reference pose was taken up:
-    that of one examiner's repetitions. It limits what later poses say about absolute heading."""
+    that of one examiner's repetitions. It limits what later poses say about absolute heading. Also
+    of what M or D stand for where that was measured in an earlier session."""
     arm_sigma_m: float = 0.12
     """Standard deviation of the arms from the neck joint to both sensors, per axis, before anything
     moved: they begin at zero, since nobody says where a sensor sits."""

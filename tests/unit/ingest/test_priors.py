@@ -15,12 +15,14 @@ from firmware_protocol.devices.descriptions import DESCRIPTIONS
 from ingest.day_provenance import day_provenance
 from ingest.drivers.catalogue import SUPPORTED
 from ingest.open_record import open_record
+from ingest.poses import PoseReset
 from ingest.priors import DELAY_SIGMA_S, SensorPriors, priors_of, unit_params
-from ingest.reprocess_wear import wear_detail, wears
+from ingest.reprocess_wear import pose_detail, wear_detail, wears
 from processing import pipeline
 from processing.orientation import SensorParams
 from processing.orientation.layout import BI, BIAS, LE, LEAD, N_ERROR
 from processing.pipeline import PipelineParams
+from processing.types import HeadingReset
 from storage.catalog import Catalog, Device, Patient
 from storage.record import RecordReader
 from tests.support.collecting import plain_setup
@@ -145,6 +147,31 @@ def test_live_reprocessing_and_batch_take_the_same(tmp_path: Path) -> None:
     )
     assert found.setup.trunk_sensor is None
     assert open_record(tmp_path).units == live
+
+
+def test_poses_that_an_older_program_kept_are_read(tmp_path: Path) -> None:
+    q = np.array([1.0, 0.0, 0.0, 0.0])
+    kept = (HeadingReset(200, 700, q, 2.0), HeadingReset(900, 1200, q, 3.0, True, 20.0))
+    detail = json.loads(json.dumps(wear_detail(plain_setup(), kept, 0)))
+    old = detail["resets"]["__tuple__"][0]
+    del old["own_value"], old["shared_sigma_deg"]
+    with Catalog(tmp_path) as catalog, RecordReader(tmp_path) as reader:
+        catalog.save_patient(Patient("p1", "", "UTC"))
+        catalog.start_wear("p1", 0, detail=detail)
+        pose = PoseReset(10**9, 2 * 10**9, q, 3.0, True)
+        for made in (pose_detail(pose), {"q_th_ref": q.tolist()}):
+            catalog.add_span("p1", "midline_pose", 10**9, 2 * 10**9, sigma_deg=3.0, detail=made)
+        (found,) = wears(
+            catalog,
+            reader,
+            "p1",
+            alignment_of=lambda _: plain_setup().alignment,
+            uncalibrated=plain_setup().alignment,
+        )
+    first, second = found.first_resets
+    assert (first.own_value, first.shared_sigma_deg) == (False, None)
+    assert (second.own_value, second.shared_sigma_deg) == (True, 20.0)
+    assert [reset.own_value for reset in found.resets] == [True, False]
 
 
 def test_a_session_of_an_older_program_goes_by_the_parameters(tmp_path: Path) -> None:

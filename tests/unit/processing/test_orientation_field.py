@@ -319,6 +319,27 @@ def test_any_chunking_and_any_save_equal_one_batch_bit_for_bit() -> None:
     assert state.field[KNOWN] == 1.0 and state.field[STEEP] > 1.0
 
 
+def test_a_pose_with_a_value_of_its_own_before_the_field_changes_no_bit() -> None:
+    pair, hq, tq = person(60.0, poses=((100, 300), (400, 700), (3000, 3400)))
+    resets = [
+        held(hq, tq, 110, 299, 0.5),
+        replace(held(hq, tq, 410, 699, 2.0), own_value=True, shared_sigma_deg=20.0),
+        replace(held(hq, tq, 3010, 3399, 3.0), own_value=True),
+    ]
+    pair = gappy(pair, hq, tq)
+    assert pair.head_mag is not None
+    pair.head_mag[:900] = np.nan
+    end, whole = step(PairParams(), start(PairParams(), RATE), pair, resets)
+    early = replace(pair_rows(pair, 0, 900), head_mag=None, trunk_mag=None)
+    state, first = step(PairParams(), start(PairParams(), RATE), early, resets)
+    state, second = step(PairParams(), state, pair_rows(pair, 900, 6000), resets)
+    pieces = join_orientations([first, second])
+    assert np.array_equal(whole.q_es_head, pieces.q_es_head)
+    assert np.array_equal(whole.heading_sigma_deg, pieces.heading_sigma_deg)
+    assert np.array_equal(state.P, end.P)
+    assert state.P.shape[0] == N_WITH_FIELD + 1 and state.P[-1, -1] > 0.0
+
+
 def test_a_field_that_is_never_known_changes_no_bit() -> None:
     pair, hq, tq = person(60.0, poses=((500, 1000),))
     resets = [held(hq, tq, 510, 999, 0.5)]

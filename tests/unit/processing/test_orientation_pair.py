@@ -223,7 +223,7 @@ def test_a_heading_of_a_while_ago_corrects_bias_as_a_dense_filter_does() -> None
     expected = -gain * heading
     left = (P - np.outer(gain, h @ P))[BI : BI + 3, BI : BI + 3]
     reset_heading(
-        x, P, heading, variance, lag_s, True, np.zeros((N_WORK, N_PAIR)), np.empty(2),
+        x, P, heading, variance, lag_s, REFERENCE, np.zeros((N_WORK, N_PAIR)), np.empty(2),
         np.empty((0, 2 * N_PAIR + 2)), np.zeros(2, dtype=np.int64),
     )  # fmt: skip
     np.testing.assert_allclose(x[0, BIAS : BIAS + 3], expected[BI : BI + 3], atol=1e-12)
@@ -243,7 +243,7 @@ def test_what_all_later_poses_share_is_taken_for_heading_only_as_far_as_it_may_b
     turned_by, turns = 0.0, np.empty(2)
     for n in range(1, 13):
         reset_heading(
-            x, P, turned_by - off, pose_variance, 0.0, True, np.zeros((N_WORK, N_PAIR)), turns,
+            x, P, turned_by - off, pose_variance, 0.0, REFERENCE, np.zeros((N_WORK, N_PAIR)), turns,
             np.empty((0, 2 * N_PAIR + 2)), np.zeros(2, dtype=np.int64),
         )  # fmt: skip
         turned_by += turns[0]

@@ -19,6 +19,7 @@ def test_public_names_are_pinned() -> None:
         "parse_mounting",
         "reference_poses",
         "sensor_rotation",
+        "sharing",
         "slip_warnings",
     ]
     assert all(hasattr(alignment, name) for name in alignment.__all__)

@@ -11,8 +11,10 @@ from processing.alignment import (
     heading_resets,
     reference_poses,
     sensor_rotation,
+    sharing,
     slip_warnings,
 )
+from processing.alignment.references import UNKNOWN_SIGMA_DEG
 from processing.synthesis import SimulatedRecording
 from processing.types import Alignment, Span
 from tests.support.aligned_recording import pair_block, recording, true_orientation
@@ -55,9 +57,17 @@ def test_resets_say_what_the_pose_stands_for(made: SimulatedRecording) -> None:
     found = aligned(made)
     references = reference_poses(pair_block(made), true_orientation(made), found, made.spans)
     resets = heading_resets(found, made.spans, t0_ns=0, rate_hz=made.rate_hz, references=references)
-    # N first, then the midline pose ten minutes later; the learning rows are no measurements
-    assert [reset.sigma_deg for reset in resets] == [0.5, references.sigma_deg["midline_pose"]]
-    first, later = resets
+    # N first, M as it was learnt, then M ten minutes later; D beside M was no measurement
+    first, *learnt, later = resets
+    assert (first.sigma_deg, later.sigma_deg) == (0.5, references.sigma_deg["midline_pose"])
+    said = [s for s in made.spans if s.kind == "midline_pose"][:3]
+    rows = [round(s.start_ns * 1e-9 * made.rate_hz) for s in said]
+    assert [reset.k_start for reset in learnt] == rows
+    # their scatter is that of one minute, and nobody knew before what M is
+    assert {reset.sigma_deg for reset in learnt} == {references.repeated_sigma_deg["midline_pose"]}
+    assert all(reset.shared_sigma_deg == UNKNOWN_SIGMA_DEG for reset in learnt)
+    assert [reset.own_value for reset in resets] == [False, True, True, True, True]
+    assert first.shared_sigma_deg is None and later.shared_sigma_deg is None
     np.testing.assert_allclose(first.q_th_ref, sensor_rotation(found, found.neutral_q))
     true = true_orientation(made)
     held = slice(later.k_start, later.k_end)
@@ -66,6 +76,16 @@ def test_resets_say_what_the_pose_stands_for(made: SimulatedRecording) -> None:
     as_if_neutral = quaternion.angle_between(quaternion.mean(q_th), first.q_th_ref)
     assert np.degrees(off) < 9.0
     assert np.degrees(as_if_neutral) > 9.0
+
+
+def test_the_error_of_a_pose_is_remembered_for_n_and_for_one_pose_taken_up_alone() -> None:
+    assert sharing("neutral_pose", ("neutral_pose", "midline_pose")) == (False, None)
+    assert sharing("midline_pose", ("neutral_pose", "midline_pose", "dystonic_pose")) == (
+        True,
+        None,
+    )
+    assert sharing("dystonic_pose", ("neutral_pose", "dystonic_pose")) == (True, None)
+    assert sharing("dystonic_pose", ("midline_pose", "dystonic_pose")) == (False, 0.0)
 
 
 def test_resets_keep_declared_sigma_and_drop_the_unknown_and_the_overlapping() -> None:
