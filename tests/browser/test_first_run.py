@@ -35,9 +35,16 @@ def begin(page: Page, button: Locator) -> float:
     began_s = time.monotonic()
     button.click()
     expect(card).to_have_attribute("data-state", "running")
-    # what is asked for stands in view of a phone
-    expect(card.locator("[data-part=prompt]")).to_be_in_viewport()
+    # what is asked for stands in view of a phone, at the first step and whenever it changes
+    prompt = card.locator("[data-part=prompt]")
+    expect(prompt).to_be_in_viewport(ratio=1)
+    first = prompt.inner_text()
+    if card.locator("[data-part=steps] [data-step=todo]").count() > 0:
+        expect(prompt).not_to_have_text(first, timeout=60_000)
+        expect(prompt).to_be_in_viewport(ratio=1)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
     expect(card).to_have_attribute("data-state", "done", timeout=CALIBRATION_MS)
+    expect(card.locator("[data-part=verdict-words]")).to_be_in_viewport(ratio=1)
     return time.monotonic() - began_s
 
 
@@ -49,7 +56,7 @@ def worn_sessions(up: Demo) -> int:
 
 def test_from_an_empty_folder_to_an_empty_folder(watched: Watched, up: Demo) -> None:
     page = watched.page
-    page.set_viewport_size({"width": 390, "height": 844})
+    page.set_viewport_size({"width": 320, "height": 640})
     page.goto(up.url)
     expect(page).to_have_url(up.url + "setup")
     page.get_by_text("No sensors at hand?").click()

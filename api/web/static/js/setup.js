@@ -80,6 +80,8 @@ async function follow(root) {
     if (key === spoken) return;
     spoken = key;
     phaseSince = Date.now();
+    // on a small phone the list below would push what is asked for out of sight
+    if (busy) part("running").scrollIntoView({ block: "start" });
     if (busy && step.state === "ready") say(voice, text(`guide.ask.${step.kind}`));
     else if (busy) say(voice, phase);
     else if (view.state === "done" || view.state === "failed") say(voice, part("verdict-words").textContent || "");
@@ -120,7 +122,10 @@ async function follow(root) {
     }));
     part("redo").hidden = !view.can_redo;
     // offered where it helps, out of the way where all is well
-    if (fresh) /** @type {HTMLDetailsElement} */ (part("redo")).open = view.quality !== "good";
+    if (fresh) {
+      /** @type {HTMLDetailsElement} */ (part("redo")).open = view.quality !== "good";
+      part("verdict-words").scrollIntoView({ block: "center" });
+    }
   }
 
   bus.addEventListener("guide", (event) => {
@@ -129,6 +134,8 @@ async function follow(root) {
     root.dataset.state = view.state;
     part("running").hidden = !busy;
     part("start").hidden = busy;
+    const replace = root.querySelector('[data-part="replace"]');
+    if (replace !== null) replace.toggleAttribute("hidden", busy);
     part("answer").hidden = view.state !== "waiting";
     part("again-on").hidden = view.poses.length === 0;
     part("silent").hidden = view.sending;
