@@ -57,7 +57,7 @@ def _live(params: PipelineParams, setup: Setup) -> None:
     t_ns = head.t_ns
     first_ns, second_ns = (int(t_ns[0] + s * 1e9) for s in POSE_S)
     q_th_ref = np.array([1.0, 0.0, 0.0, 0.0])
-    processor.add_reset(PoseReset(first_ns, second_ns, q_th_ref, sigma_deg=3.0))
+    processor.add_reset(PoseReset(first_ns, second_ns, q_th_ref, sigma_deg=3.0, own_value=True))
     away = (t_ns >= t_ns[0] + AWAY_S[0] * 1e9) & (t_ns < t_ns[0] + AWAY_S[1] * 1e9)
     ends = [*range(0, len(t_ns), 104), len(t_ns)]
     for start, end in itertools.pairwise(ends):

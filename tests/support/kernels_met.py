@@ -52,7 +52,9 @@ def live_day() -> None:
             processor.restart(plan.setup, since_ns=now_ns)
         if second == RESET_S:
             q_th_ref = np.array([1.0, 0.0, 0.0, 0.0])
-            pose = PoseReset(now_ns + 3 * 10**9, now_ns + 9 * 10**9, q_th_ref, sigma_deg=3.0)
+            pose = PoseReset(
+                now_ns + 3 * 10**9, now_ns + 9 * 10**9, q_th_ref, sigma_deg=3.0, own_value=True
+            )
             assert processor.add_reset(pose)
         processor.add("head", [Piece(head.rows(start, end), new_axis=False)])
         if not AWAY_S[0] <= second < AWAY_S[1]:
