@@ -69,10 +69,17 @@ def build_frame(
     views: Mapping[Role, LinkView],
     facts: Mapping[Role, SensorFacts],
     alignment: Alignment,
+    slipped: str | None,
     worker: WorkerHealth,
     recorder: RecorderHealth,
 ) -> LiveFrame:
-    """Return the present as one frame; the hub gives it its number."""
+    """Return the present as one frame; the hub gives it its number.
+
+    Parameters
+    ----------
+    slipped : str or None
+        What to say of a sensor that slipped; the angles are then worth little.
+    """
     alignment = alignment if angles is None else angles.alignment
     sensors = {role: _sensor(views.get(role), facts[role], role, now_ns) for role in facts}
     frame = LiveFrame(
@@ -83,9 +90,9 @@ def build_frame(
         head=sensors["head"],
         trunk=sensors["trunk"],
         alignment_id=alignment.id,
-        alignment_quality=alignment.quality,
+        alignment_quality=alignment.quality if slipped is None else "low",
         processing_behind_s=worker.behind_s,
-        warnings=_warnings(alignment, worker, recorder),
+        warnings=(*([slipped] if slipped else []), *_warnings(alignment, worker, recorder)),
     )
     if angles is None:
         return frame

@@ -43,13 +43,14 @@ from ingest.processor import Processor
 from ingest.radio import Radio
 from ingest.recorder import Recorder, RecorderHealth
 from ingest.resume import Held
+from ingest.slip import Slip
 from ingest.transport import Transport
 from ingest.units_in_force import UnitsInForce
 from ingest.worker import ProcessingWorker, WorkerHealth
 from processing.alignment import StepCheck, StoredReference
 from processing.pipeline import Setup
 from processing.session import Plan
-from processing.types import Alignment, Span
+from processing.types import Alignment, FloatArray, Span
 from storage.record import RecordReader, RecordWriter
 from storage.results import ResultStore
 
@@ -130,6 +131,8 @@ class Collector:
         self._worker: ProcessingWorker | None = None
         self.running = asyncio.Event()
         """Set once links are being sought."""
+        self.slip: Slip | None = None
+        """A sensor that sits otherwise than at the calibration, as a reference pose showed."""
 
     def now_utc_ns(self) -> int:
         """Return the collector's steady UTC."""
@@ -201,9 +204,11 @@ class Collector:
         """Keep a stretch out of free living, best before it begins."""
         await asyncio.wrap_future(self._running_worker().exclude(start_ns, end_ns))
 
-    async def check_step(self, span: Span, enough: int) -> StepCheck:
-        """Judge one pose or movement of a calibration by itself; changes nothing."""
-        return await asyncio.wrap_future(self._running_worker().check_step(span, enough))
+    async def check_step(
+        self, span: Span, enough: int, rotation: FloatArray | None = None
+    ) -> StepCheck:
+        """Judge one pose or movement by itself; see `ProcessingWorker.check_step`."""
+        return await asyncio.wrap_future(self._running_worker().check_step(span, enough, rotation))
 
     async def run(self) -> None:
         """Collect until `stop`.
@@ -353,6 +358,12 @@ class Collector:
             self._publish()
             await asyncio.sleep(self.spec.frame_every_s)
 
+    def _slipped(self) -> str | None:
+        """Return what to say of a sensor that slipped; another calibration makes it good."""
+        if self.slip is None or self.slip.alignment_id != self._alignment.id:
+            return None
+        return self.slip.sentence(self.spec.zone)
+
     def _publish(self) -> None:
         if self._worker is None or self._recorder is None:
             return
@@ -366,6 +377,7 @@ class Collector:
                 views=self._views,
                 facts=self._worker.facts,
                 alignment=self._alignment,
+                slipped=self._slipped(),
                 worker=self._worker.health,
                 recorder=self._recorder.health,
             )

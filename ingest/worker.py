@@ -28,11 +28,11 @@ from ingest.reprocess_session import feed
 from ingest.result_queue import ResultQueue, first_line
 from ingest.resume import Held, Resume
 from ingest.units_in_force import UnitsInForce
-from processing.alignment import StepCheck, StoredReference, check_step
+from processing.alignment import Expected, StepCheck, StoredReference, check_step
 from processing.errors import AlignmentError
 from processing.pipeline import MIN_RATE_FOR_JERKS_HZ, PipelineParams, Setup
 from processing.session import Plan, movements_of
-from processing.types import Span
+from processing.types import FloatArray, Span
 from storage.record import RecordReader, StreamInfo
 from storage.results import ResultStore
 
@@ -174,9 +174,17 @@ class ProcessingWorker:
         """Keep a stretch out of free living, best before it begins."""
         return self._command(lambda: self._processor.exclude([(start_ns, end_ns)]))
 
-    def check_step(self, span: Span, enough: int) -> "Future[StepCheck]":
-        """Judge one pose or movement of a calibration by itself; changes nothing."""
-        return self._command(lambda: self._check_step(span, enough))
+    def check_step(
+        self, span: Span, enough: int, rotation: FloatArray | None = None
+    ) -> "Future[StepCheck]":
+        """Judge one pose or movement of a calibration by itself; changes nothing.
+
+        Parameters
+        ----------
+        rotation : (4,) float64, optional
+            `R_rel` that a reference pose taken up again stands for.
+        """
+        return self._command(lambda: self._check_step(span, enough, rotation))
 
     def stop(self, timeout_s: float | None = None) -> None:
         """Finish what was put, and the wear session with it; results wait for `flush`."""
@@ -316,13 +324,15 @@ class ProcessingWorker:
         for role, (device_id, timeline) in reached.items():
             self._intakes[role].go_on_with(device_id, timeline, held.get(device_id, {}))
 
-    def _check_step(self, span: Span, enough: int) -> StepCheck:
-        head_only = self._processor.setup.head_only
+    def _check_step(self, span: Span, enough: int, rotation: FloatArray | None) -> StepCheck:
+        setup = self._processor.setup
+        head_only = setup.head_only
         try:
             pair = pair_since(self._params, self._intakes, span.start_ns, head_only=head_only)
         except AlignmentError:
             return StepCheck("no_samples")
-        return check_step(pair, span, enough=enough, head_only=head_only)
+        expected = None if rotation is None else Expected(setup.alignment, rotation)
+        return check_step(pair, span, enough=enough, head_only=head_only, expected=expected)
 
     def _calibrate(self, spans: Sequence[Span], stored: StoredReference | None) -> Plan:
         found = worked_out(self._params, self._intakes, self._processor.setup, spans, stored)

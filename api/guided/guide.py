@@ -20,7 +20,9 @@ from ingest.calibrating import MARGIN_S
 from ingest.poses import PoseReset
 from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.service import Collector
+from ingest.slip import keep_slip, slip_in_force, slip_of
 from processing.alignment import StepCheck, StoredReference, sensor_rotation, sharing
+from processing.alignment.placement import Placement, steady
 from processing.errors import AlignmentError
 from processing.types import Span
 from storage.catalog import Catalog
@@ -86,6 +88,10 @@ class Guide:
         self._calibrations = CalibrationBook(catalog, patient)
         self._last_reset_ns = last_pose_ns(catalog, patient, collector.now_utc_ns())
         self._references = stored_references(catalog, patient)
+        # when the sensors were last known to sit right
+        self._right_ns = self._last_reset_ns or collector.now_utc_ns()
+        self._placements: list[Placement] = []
+        collector.slip = slip_in_force(catalog, patient, collector.alignment.id)
         self._snoozed_until_ns = int(catalog.setting(scope_of(patient), SNOOZE) or 0)
 
     @property
@@ -246,7 +252,10 @@ class Guide:
 
     async def _look(self, step: Step, start_ns: int, end_ns: int) -> StepCheck:
         span = Span(step.kind, start_ns, end_ns)
-        return await self._collector.check_step(span, max(1, step.least))
+        rotation = None
+        if self._view.task == "reset" and self._stored is not None:
+            rotation = self._stored.rotations[step.kind]
+        return await self._collector.check_step(span, max(1, step.least), rotation)
 
     async def _get_ready(self, index: int, step: Step) -> int:
         """Say what is coming and wait; return when it begins."""
@@ -274,7 +283,8 @@ class Guide:
         detail = wear_detail(plan.setup, plan.resets, since_ns, self._collector.now_utc_ns())
         self._calibrations.keep(plan, spans, detail, self._stored, assisted=self._assisted)
         self._references = stored_references(self._catalog, self._patient)
-        self._last_reset_ns = self._collector.now_utc_ns()
+        self._last_reset_ns = self._right_ns = self._collector.now_utc_ns()
+        self._placements = []
         found = plan.setup.alignment
         self._show(
             state="done",
@@ -284,8 +294,12 @@ class Guide:
         )
 
     async def _reset(self, step: Step) -> None:
-        """Ask for a reference pose; it counts only where it was held still."""
+        """Ask for a reference pose; it counts only where it was held still, and was that pose.
+
+        Held twice, and otherwise than at the calibration by the same sensor: that one slipped.
+        """
         assert self._stored is not None
+        otherwise: list[Placement] = []
         for last_try in (False, True):
             start_ns = self._collector.now_utc_ns() + round(READY_S["reset"] * 1e9)
             own_value, shared_sigma_deg = sharing(step.kind, self._stored.rotations)
@@ -308,14 +322,25 @@ class Guide:
             if taken:
                 check = await self._held(step, reset)
             if check.passed:
-                self._keep_reset(step, reset)
+                self._keep_reset(step, reset, check.placement)
                 return
             await self._collector.withdraw_reset(reset)
             self._mark(0, state="again", problem=check.problem)
+            if check.placement is not None:
+                otherwise.append(check.placement)
             if not last_try:
                 self._show(ends_utc_ms=self._in_ms(PROBLEM_S))
                 await self._sleep(PROBLEM_S)
+        if len(otherwise) == 2 and otherwise[0].point == otherwise[1].point:
+            self._note_slip(otherwise[1], reset.end_ns)
+            self._mark(0, problem=f"{otherwise[1].point}_slipped")
         self._show(state="failed", current=None, ends_utc_ms=None, redo=[step.kind])
+
+    def _note_slip(self, placement: Placement, at_ns: int) -> None:
+        slip = slip_of(placement, self._collector.alignment.id, at_ns)
+        keep_slip(self._catalog, self._patient, slip, self._right_ns)
+        self._collector.slip = slip
+        _log.warning("the %s sensor slipped by about %.0f degrees", slip.point, slip.off_deg)
 
     async def _held(self, step: Step, reset: PoseReset) -> StepCheck:
         """Watch a pose until it is over, or no longer one."""
@@ -338,7 +363,7 @@ class Guide:
                 return check
         return check
 
-    def _keep_reset(self, step: Step, reset: PoseReset) -> None:
+    def _keep_reset(self, step: Step, reset: PoseReset, placement: Placement | None) -> None:
         self._catalog.add_span(
             self._patient,
             step.kind,
@@ -348,6 +373,14 @@ class Guide:
             detail=pose_detail(reset),
         )
         self._last_reset_ns = reset.end_ns
+        if placement is not None:
+            self._placements.append(placement)
+        steadily = steady(self._placements)
+        if steadily is not None:
+            self._note_slip(steadily, reset.end_ns)
+        elif placement is not None:
+            self._right_ns = reset.end_ns
+            self._collector.slip = None
         self._mark(0, state="done", problem="")
         self._show(state="done", current=None, ends_utc_ms=None)
 

@@ -7,7 +7,7 @@ own device time.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from firmware_protocol.definition import FrameFlag, RateCode
 from firmware_protocol.device.model import SensorModel, SensorSettings
 from firmware_protocol.device.sensor import VirtualSensor
-from processing import synthesis
+from processing import quaternion, synthesis
 from processing.synthesis import PatientSpec
 from processing.types import Span
 from storage.catalog import Catalog
@@ -224,6 +224,18 @@ class VirtualBody:
         """Reset a sensor in the middle of everything."""
         self.advance(role)
         self.worn[role].reboot(self._now())
+
+    def slip(self, role: Role, rotation: NDArray[np.float64]) -> None:
+        """Turn a sensor where it is worn by a rotation (4,) of segment axes, from what is made on.
+
+        Parameters
+        ----------
+        role : {"head", "trunk"}
+        rotation : (4,) float64
+        """
+        worn = self._state.head if role == "head" else self._state.trunk
+        turned = quaternion.multiply(rotation, worn.q_segment_sensor)
+        setattr(self._state, role, replace(worn, q_segment_sensor=turned))
 
     def step_clock(self, role: Role, by_us: int) -> None:
         """Step a sensor's clock, flagged as the protocol wants it."""

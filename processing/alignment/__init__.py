@@ -11,9 +11,10 @@ from processing.alignment.references import (
     sharing,
     slip_warnings,
 )
-from processing.alignment.steps import StepCheck, StepProblem, check_step
+from processing.alignment.steps import Expected, StepCheck, StepProblem, check_step
 
 __all__ = [
+    "Expected",
     "Mounting",
     "ReferencePoses",
     "SensorMounting",

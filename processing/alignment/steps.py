@@ -17,12 +17,33 @@ from processing.alignment.estimate import (
 )
 from processing.alignment.movements import motion_deg, movement_axis
 from processing.alignment.neutral import held_in, span_rows, valid_rows
+from processing.alignment.placement import Lean, Placement, placement
 from processing.alignment.references import MOVEMENTS
-from processing.types import BoolArray, FloatArray, PairBlock, Span
+from processing.types import Alignment, BoolArray, FloatArray, PairBlock, Span
 
-StepProblem = Literal[
-    "", "no_samples", "moved", "nothing_moved", "too_small", "too_few", "crooked", "other_sensor"
-]
+StepProblem = (
+    Literal[
+        "",
+        "no_samples",
+        "moved",
+        "nothing_moved",
+        "too_small",
+        "too_few",
+        "crooked",
+        "other_sensor",
+    ]
+    | Lean
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a reference pose that is taken up again has to look like."""
+
+    alignment: Alignment
+    """In force."""
+    rotation: FloatArray
+    """(4,) `R_rel` that the pose stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +58,8 @@ class StepCheck:
     """Of a movement, the largest swing."""
     unrest_dps: float = 0.0
     """Of a pose, the angular rate of the sensor that moved more, RMS."""
+    placement: Placement | None = None
+    """Of a reference pose taken up again: where head and sensors are."""
 
     @property
     def passed(self) -> bool:
@@ -45,7 +68,12 @@ class StepCheck:
 
 
 def check_step(
-    pair: PairBlock, span: Span, *, enough: int = MIN_REPETITIONS, head_only: bool = False
+    pair: PairBlock,
+    span: Span,
+    *,
+    enough: int = MIN_REPETITIONS,
+    head_only: bool = False,
+    expected: Expected | None = None,
 ) -> StepCheck:
     """Judge a pose or a movement by its own samples.
 
@@ -59,20 +87,28 @@ def check_step(
         Repetitions that a movement needs: `MIN_REPETITIONS`, or 1 for a re-don.
     head_only : bool
         There is no trunk sensor.
+    expected : Expected, optional
+        What a pose has to look like besides being held; for both sensors.
     """
     if span.kind in MOVEMENTS:
         return _movement(pair, span, enough, head_only=head_only)
-    return _pose(pair, span, head_only=head_only)
+    return _pose(pair, span, expected, head_only=head_only)
 
 
-def _pose(pair: PairBlock, span: Span, *, head_only: bool) -> StepCheck:
+def _pose(pair: PairBlock, span: Span, expected: Expected | None, *, head_only: bool) -> StepCheck:
     held = held_in(pair, span, head_only=head_only)
     if held is None:
         return StepCheck("no_samples")
     rows = valid_rows(pair, head_only=head_only)[held.start : held.stop]
     sensors = [pair.head_gyr] if head_only else [pair.head_gyr, pair.trunk_gyr]
     unrest = max(_rms_dps(gyr[held.start : held.stop][rows]) for gyr in sensors)
-    return StepCheck("" if held.passed else "moved", unrest_dps=unrest)
+    if not held.passed:
+        return StepCheck("moved", unrest_dps=unrest)
+    if expected is None or head_only:
+        return StepCheck("", unrest_dps=unrest)
+    found = placement(pair, held, expected.alignment, expected.rotation)
+    problem: StepProblem = "" if found.as_calibrated else found.lean
+    return StepCheck(problem, unrest_dps=unrest, placement=found)
 
 
 def _movement(pair: PairBlock, span: Span, enough: int, *, head_only: bool) -> StepCheck:

@@ -4,7 +4,7 @@ A layer is a function (plan, rng, next_s) -> `Occurrence`. Layers know nothing o
 plan tells them which times are reserved for held poses and walking.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -157,6 +157,28 @@ def postponed(row: Row, from_s: float, by_s: float) -> Row:
     if start_s < from_s:
         return row
     return (row[motion.KIND], start_s + by_s, end_s + by_s, *row[motion.END + 1 :])
+
+
+_ASKED: Final = slice(motion.AMPLITUDE + 3, motion.AMPLITUDE + 10)
+"""Amplitudes of trunk, protocol and hold in a row."""
+
+
+def ended(rows: Sequence[Row], from_s: float, begin_s: float) -> list[Row]:
+    """Return the rows, those of trunk and protocol that have not begun by `from_s` as one, last.
+
+    It begins at `begin_s` and comes to where they would have ended: a pose is left and a bow is
+    straightened before the next request, not after it.
+    """
+
+    def is_asked(row: Row) -> bool:
+        return row[motion.START] >= from_s and any(row[_ASKED])
+
+    pending = [row for row in rows if is_asked(row)]
+    total = tuple(
+        sum(row[motion.AMPLITUDE + i] for row in pending) for i in range(motion.N_CHANNELS)
+    )
+    others = [row for row in rows if not is_asked(row)]
+    return [*others, step_row(begin_s, POSE_APPROACH_S, total)]
 
 
 def no_row_before(start_s: float) -> Occurrence:

@@ -168,8 +168,9 @@ def ask(
 ) -> None:
     """Have the person do what they are asked for, from `start_s` on; advances `state` in place.
 
-    They stop what they were about to do, take the pose or begin the movement by `start_s` (at the
-    earliest half a second after what has been made), and go on with their own afterwards.
+    They end what they were asked for before and sit up, stop what they were about to do, take the
+    pose or begin the movement by `start_s` (at the earliest half a second after what has been
+    made), and go on with their own afterwards.
 
     Parameters
     ----------
@@ -187,7 +188,9 @@ def ask(
     )
     now_s = state.elapsed_s
     later_s = made.next_s - now_s
-    state.rows = [schedule.postponed(row, now_s, later_s) for row in state.rows] + [*made.rows]
+    kept = schedule.ended(state.rows, now_s, begin_s)
+    state.rows = [schedule.postponed(row, now_s, later_s) for row in kept[:-1]]
+    state.rows += [kept[-1], *made.rows]
     state.labels = [
         replace(x, start_s=x.start_s + later_s, end_s=x.end_s + later_s, peak_s=x.peak_s + later_s)
         if x.start_s >= now_s

@@ -13,8 +13,10 @@ import pytest
 from api.alignments import alignment_of, latest_alignment
 from api.guided.guide import Guide
 from api.guided.references import stored_references
+from ingest.slip import SLIPPED, slip_in_force
 from ingest.sources.virtual_body import BodySpec
 from ingest.warm_up import compile_chain
+from processing import quaternion
 from processing.pipeline import PipelineParams
 from processing.synthesis import PatientSpec
 from storage.catalog import Catalog, Patient
@@ -24,7 +26,20 @@ pytestmark = pytest.mark.long
 
 SPEED = 4.0
 PERSON = BodySpec(
-    patient=replace(PatientSpec(), calibration=False, reset_every_s=0.0, trunk_move_every_s=0.0)
+    # whose neck rests: a pull or a glance in the middle of a pose would decide what is said
+    patient=replace(
+        PatientSpec(),
+        calibration=False,
+        reset_every_s=0.0,
+        trunk_move_every_s=0.0,
+        tremor=False,
+        tonic=False,
+        jerks_per_min=0.0,
+        turns_per_min=0.0,
+        glances_per_min=0.0,
+        drift_sd_deg=(1.0, 1.0, 1.0),
+        sway_deg=0.5,
+    )
 )
 
 
@@ -42,7 +57,7 @@ async def guided(folder: Path) -> AsyncIterator[tuple[Rig, Guide, Catalog, Simpl
                 if obeys.kinds is None or kind in obeys.kinds:
                     rig.body.ask(kind, start_ns - offset_ns, seconds, times=times)
                 elif obeys.instead is not None:
-                    # once: a second try begins ten seconds later, and must find it over
+                    # once: a second try begins ten seconds later and must find it over
                     rig.body.ask(obeys.instead, start_ns - offset_ns, seconds, times=1)
 
             async def sleep(seconds: float) -> None:
@@ -110,7 +125,7 @@ async def test_calibrate_put_on_again_and_reset(tmp_path: Path) -> None:
 
         # a reference pose alone: counts when held, leaves nothing behind when not
         spans = len(catalog.spans("p1"))
-        obeys.kinds, obeys.instead = (), "shake"
+        obeys.kinds, obeys.instead = (), "trunk_bow"
         assert guide.start("reset", pose="midline_pose") == ""
         await until(guide, lambda: guide.view.steps[0].state == "again")
         obeys.kinds = None
@@ -121,6 +136,28 @@ async def test_calibrate_put_on_again_and_reset(tmp_path: Path) -> None:
         assert held.kind == "midline_pose"
         assert "q_th_ref" in held.detail
         assert alignment_of(catalog.alignments("p1")[-1].body).id == worn.id
+
+        # a sensor that slips shows in the next pose, asked for twice; it is said until it is put
+        # on again, and kept
+        rig.body.slip("head", quaternion.from_rotation_vector(np.radians([0.0, 0.0, 45.0])))
+        assert guide.start("reset", pose="midline_pose") == ""
+        await until(guide, lambda: not guide.busy)
+        assert (guide.view.state, guide.view.steps[0].problem) == ("failed", "head_slipped")
+        frame = await rig.frame_where(lambda frame: frame.alignment_quality == "low")
+        assert "head sensor seems to sit" in frame.warnings[0]
+        (slipped,) = catalog.spans("p1", kind=SLIPPED)
+        assert slipped.start_ns == held.end_ns
+        assert 30.0 < slipped.detail["off_deg"] < 60.0
+        again_read = slip_in_force(catalog, "p1", worn.id)
+        assert again_read is not None
+        assert rig.collector.slip is not None
+        assert again_read.off_deg == pytest.approx(rig.collector.slip.off_deg, abs=0.06)
+        assert (again_read.point, again_read.noticed_ns) == ("head", slipped.end_ns)
+        assert guide.start("redon", pose="midline_pose") == ""
+        await until(guide, lambda: not guide.busy)
+        assert guide.view.state == "done", guide.view
+        frame = await rig.frame_where(lambda frame: frame.alignment_quality != "low")
+        assert not any("seems to sit" in warning for warning in frame.warnings)
 
 
 async def test_a_step_that_is_not_done_waits_for_the_person(tmp_path: Path) -> None:

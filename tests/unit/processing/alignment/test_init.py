@@ -5,6 +5,7 @@ from processing import alignment
 
 def test_public_names_are_pinned() -> None:
     assert alignment.__all__ == [
+        "Expected",
         "Mounting",
         "ReferencePoses",
         "SensorMounting",

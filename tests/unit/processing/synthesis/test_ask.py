@@ -60,3 +60,14 @@ def test_what_was_about_to_begin_waits() -> None:
         _, chunk = synthesis.step(state, 5.0, truth=True)
         lean.append(np.ptp(chunk.truth[:, 4:8], axis=0).max())
     assert lean[0] < 0.03 < lean[1]
+
+
+@pytest.mark.parametrize("again_s", [28.5, 30.0, 31.5])
+def test_asked_again_while_at_it_they_end_the_first_and_do_the_second(again_s: float) -> None:
+    state = synthesis.start(SPEC, 3)
+    synthesis.step(state, 20.0)
+    synthesis.ask(state, "dystonic_pose", 23.0, 5.0)
+    synthesis.step(state, again_s - 23.0)
+    synthesis.ask(state, "midline_pose", again_s + 1.5, 5.0)
+    synthesis.step(state, again_s + 1.5 - (20.0 + again_s - 23.0))
+    assert np.abs(shown(state, 5.0) - (2, 4, 15)).max() < 2.0
