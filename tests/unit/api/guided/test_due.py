@@ -86,7 +86,8 @@ def asks(guide: Guide) -> bool:
 def test_the_guide_asks_after_a_loss_and_keeps_quiet_when_told(tmp_path: Path) -> None:
     """As the page sees it: a pose a minute ago, then samples lost, then "not now"."""
     shown = SimpleNamespace(latest=WORN)
-    collector: Any = SimpleNamespace(now_utc_ns=lambda: NOW_NS, hub=shown)
+    alignment = SimpleNamespace(id="a1")
+    collector: Any = SimpleNamespace(now_utc_ns=lambda: NOW_NS, hub=shown, alignment=alignment)
     with Catalog(tmp_path) as catalog:
         catalog.save_patient(Patient("p1", "", "UTC"))
         start_ns = NOW_NS - 60_000_000_000
