@@ -4,8 +4,8 @@
 
 A demonstration with live simulated sensors gives the patient's pages, a made-up caseload the
 clinician's, and its report. Every page that a link leads to is pictured once per route, light and
-dark, on a phone and on a desk, so new pages need no line here. `--docs` writes the few that the
-documentation shows, small.
+dark, from a small phone to a wide screen, so new pages need no line here. `--docs` writes the few
+that the documentation shows, small.
 """
 
 import argparse
@@ -25,7 +25,12 @@ from api.access.rules import find_rule
 from tests.browser.conftest import FLAGS, ROOT, Demo, chromium, start_demo
 from tests.support.clinic_server import clinic_server, fill_clinic
 
-SIZES: dict[str, tuple[int, int]] = {"phone": (390, 844), "desk": (1280, 900)}
+SIZES: dict[str, tuple[int, int]] = {
+    "small": (320, 640),
+    "phone": (390, 844),
+    "desk": (1280, 900),
+    "wide": (2560, 1300),
+}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SETTLE_MS = 1200
 """Live values and charts arrive after the page."""
@@ -172,7 +177,7 @@ def main() -> None:
             browser.close()
     if wanted.docs is not None:
         shrink(wanted.out, wanted.docs)
-    print(f"{wanted.out}: {count} pages, light and dark, phone and desk, and the report.")
+    print(f"{wanted.out}: {count} pages, light and dark, 320 to 2560 px wide, and the report.")
 
 
 if __name__ == "__main__":
