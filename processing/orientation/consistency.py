@@ -8,8 +8,9 @@ the same factor, the estimates are the same and the covariance is wrong by that 
 mean square is then the estimate of: the variance of unit weight of adjustment theory (Mikhail 1976,
 ch. 9), here with a prior and a memory.
 
-Only variances that the filter assumes are scaled. A held pose is known by itself: its variance is
-divided by the factor before the filter sees it, so that it is right after scaling.
+Only variances that the filter assumes are scaled. A held pose is known by itself, and so is the
+gyroscope's white noise, which no sum of a minute shows beside motion: their variances are divided
+by the factor before the filter sees them, so that they are right after scaling.
 """
 
 from typing import Final

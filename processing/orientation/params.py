@@ -73,8 +73,9 @@ class FilterParams:
     """Length of a window. Small: more covariance work; large: acceleration averages out before it
     can be weighed. 1 s for a worn sensor, 0.25 s for one moved by hand (`single`)."""
     gyro_density_dps: float = 0.007
-    """Gyroscope white noise, °/s/√Hz. Matters only where nothing moves. Data sheets of consumer
-    sensors: 0.004 to 0.01."""
+    """Gyroscope white noise, °/s/√Hz over positive frequencies. Small: what leans have shown of the
+    bias about the vertical is believed too much, and sigma is too narrow where no pose comes.
+    Data sheets of consumer sensors: 0.004 to 0.01."""
     bias_walk_dps: float = 0.0007
     """Random walk of gyroscope bias beside warming up, °/s/√s. Small: a bias that wanders is not
     followed; large: what a reset taught is soon forgotten and sigma is too wide. Chosen on

@@ -10,12 +10,14 @@ from processing import quaternion
 from processing.errors import InputError, StateError
 from processing.orientation import (
     PairParams,
+    SensorParams,
     smooth,
     start,
     state_from_dict,
     state_to_dict,
     step,
 )
+from processing.orientation.consistency import COUNT, SQUARES
 from processing.orientation.heading import reset_heading
 from processing.orientation.layout import (
     BI,
@@ -28,6 +30,7 @@ from processing.orientation.layout import (
     TH,
     Q,
 )
+from processing.orientation.params import FilterParams
 from processing.types import FloatArray, HeadingReset, PairBlock, PairOrientation
 
 RATE = 100.0
@@ -251,6 +254,23 @@ def test_what_all_later_poses_share_is_taken_for_heading_only_as_far_as_it_may_b
         share = heading_variance / (heading_variance + first_variance + pose_variance / n)
         assert turned_by == pytest.approx(share * off, rel=1e-9)
     assert P[TH + 2, TH + 2] == pytest.approx((1.0 - share) * heading_variance, rel=1e-9)
+
+
+@pytest.mark.parametrize("believed", [1.0, 0.05])
+def test_white_noise_widens_sigma_whatever_the_innovations_say(believed: float) -> None:
+    pair, hq, tq = person(60.0, poses=((500, 1000),))
+    sensor = SensorParams(bias_sigma_dps=1e-6, gain_sigma=1e-9)
+    quiet = FilterParams(
+        bias_walk_dps=0.0, bias_share_dps=0.0, gyro_share=0.0, gyro_shake_dps=0.0, blow_deg=0.0
+    )
+    params = PairParams(sensor, sensor, quiet, warm_sigma_dps=0.0)
+    begin = start(params, RATE)
+    evidence = begin.evidence.copy()
+    evidence[[SQUARES, COUNT]] = believed * 1e9, 1e9
+    out = step(params, replace(begin, evidence=evidence), pair, [held(hq, tq, 500, 1000, 0.5)])[1]
+    grown = np.diff(np.square(out.heading_sigma_deg[[1999, 5999]]))[0]
+    # two sensors, each half the square of its density over positive frequencies
+    assert grown == pytest.approx(quiet.gyro_density_dps**2 * 40.0, rel=0.1)
 
 
 def test_smoothing_knows_the_heading_before_the_first_reset() -> None:
