@@ -1,5 +1,6 @@
 """`necktrace`: the command line. Commands are imported only when they run."""
 
+import errno
 import importlib
 import keyword
 import os
@@ -147,6 +148,8 @@ def main() -> NoReturn:
         if isinstance(error, OSError) and error.strerror is not None:
             # a full or unwritable disk is nobody's fault; writes do not name their file
             where = f"{error.filename}: " if error.filename is not None else ""
+            if error.errno == errno.ENOSPC:
+                _fail(f"{where}no space is left on the disk; free some and run this again.", 1)
             _fail(f"{where}{error.strerror}.", 1)
         _fail(
             f"this is a fault of necktrace, not yours ({type(error).__name__}: {error}). "

@@ -60,10 +60,22 @@ def command(
     chosen = form or _FORMATS.get(out.suffix.lower(), "parquet")
     with Progress(f"Writing {out}"):
         written = write_export(settings, what, chosen, out, patient, _time(start), _time(end))
+    for segment in written.missing:
+        click.echo(
+            f"Not in it: {segment.samples} samples of {segment.path}, which is damaged "
+            f"({segment.reason}). Restore it from a backup; `necktrace verify` names all.",
+            err=True,
+        )
     emit(
-        {"file": str(out), "bytes": written},
+        {
+            "file": str(out),
+            "bytes": written.size,
+            "damaged": [
+                {"path": s.path, "samples": s.samples, "reason": s.reason} for s in written.missing
+            ],
+        },
         as_json=as_json,
-        text=f"{out}: {written / 1e6:.1f} MB.",
+        text=f"{out}: {written.size / 1e6:.1f} MB.",
     )
 
 

@@ -1,5 +1,6 @@
 """Exports into files, for the command line."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -12,7 +13,20 @@ from api.settings import Settings
 from api.stores import open_results
 from ingest.live import Role
 from storage.catalog import Catalog
-from storage.record import RecordReader
+from storage.record import Damage, RecordReader
+
+RAW = ("head", "trunk", "bids", "everything")
+"""Exports that hold samples of the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an export has written."""
+
+    size: int
+    """Bytes."""
+    missing: tuple[Damage, ...]
+    """Damaged segments of the range, whose samples are not in it."""
 
 
 def write_export(
@@ -23,8 +37,8 @@ def write_export(
     patient_id: str | None,
     start: datetime | None,
     end: datetime | None,
-) -> int:
-    """Write an export and return its size in bytes; an interrupted one leaves no file.
+) -> Written:
+    """Write an export; an interrupted one leaves no file.
 
     Raises
     ------
@@ -57,6 +71,17 @@ def write_export(
                 raise DataFolderError(f"{out} cannot be written: {error.strerror}.") from error
             finally:
                 part.unlink(missing_ok=True)
+            missing: tuple[Damage, ...] = ()
+            if what in RAW:
+                t0_ns, t1_ns = (0, 2**62) if what == "everything" else (span.t0_ns, span.t1_ns)
+                missing = tuple(
+                    record.quarantined(
+                        patient=patient.id,
+                        role=cast("Role", what) if what in {"head", "trunk"} else None,
+                        t0_ns=t0_ns,
+                        t1_ns=t1_ns,
+                    )
+                )
         finally:
             store.close()
-    return out.stat().st_size
+    return Written(out.stat().st_size, missing)

@@ -89,6 +89,28 @@ class RecordReader:
         """Segments that this reader met and could not serve."""
         return tuple(self._damaged.values())
 
+    def quarantined(
+        self,
+        *,
+        patient: str,
+        role: Role | None = None,
+        t0_ns: int = 0,
+        t1_ns: int = 2**62,
+    ) -> list[Damage]:
+        """Return the segments of a person that were found damaged, with arrivals in [t0, t1).
+
+        Whoever found them, now or earlier: they are missing from what this reader serves.
+        """
+        wanted = {s.id for s in self.streams(patient=patient, role=role)}
+        with self._lock, folder_errors(self.folder):
+            rows = self._connection.execute(
+                "SELECT path, stream, i0, i1, samples, damaged FROM segment "
+                "WHERE damaged IS NOT NULL AND host1_ns >= ? AND host0_ns < ? "
+                "ORDER BY host0_ns, id",
+                (t0_ns, t1_ns),
+            ).fetchall()
+        return [Damage(*row) for row in rows if row[1] in wanted]
+
     def streams(
         self,
         *,
