@@ -213,7 +213,7 @@ def export_samples(
 def export_bids(
     source: Source, patient: Patient, span: Range, *, mask: Mask | None = None
 ) -> Export:
-    """Return a range of the record as a Motion-BIDS data set; it holds no dates.
+    """Return a range of the record as a Motion-BIDS data set; behind a mask it holds no dates.
 
     Where there are results, their angles stand beside the raw samples as a derivative.
     """
@@ -244,7 +244,12 @@ def export_bids(
     )
     shown = patient.id if mask is None else mask.pseudonym
     subject = BidsSubject(
-        shown, tuple(systems), span.t0_ns, spans, derived=_derived(source, patient, span, mask)
+        shown,
+        tuple(systems),
+        span.t0_ns // 1000 * 1000,  # what `scans.tsv` can say
+        spans,
+        derived=_derived(source, patient, span, mask),
+        dated=mask is None,
     )
     return Export(_name(patient, mask, "motion-bids.zip"), ZIP, bids_zip(subject))
 

@@ -9,6 +9,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,6 +53,8 @@ class BidsSubject:
     description: str = "Head and trunk inertial recording"
     derived: BidsDerived | None = None
     """Angles, as a derivative beside the raw samples."""
+    dated: bool = False
+    """Whether `scans.tsv` tells when it was recorded; not in what a researcher may see."""
 
 
 def write_bids(folder: Path, subject: BidsSubject) -> None:
@@ -109,6 +112,8 @@ def _files(subject: BidsSubject) -> Iterator[tuple[str, Iterable[bytes]]]:
     yield "participants.tsv", [f"participant_id\nsub-{label}\n".encode()]
     yield "participants.json", _json({"participant_id": {"Description": "Pseudonym"}})
     base = f"sub-{label}/motion/sub-{label}_task-{subject.task}"
+    if subject.dated:
+        yield f"sub-{label}/sub-{label}_scans.tsv", [_scans(subject, label).encode()]
     for system in subject.systems:
         stem = f"{base}_tracksys-{system.tracked_point}imu"
         yield f"{stem}_channels.tsv", [_channels(system).encode()]
@@ -138,6 +143,14 @@ _EVENTS_SIDECAR: Final = {
         "Units": "degree",
     },
 }
+
+
+def _scans(subject: BidsSubject, label: str) -> str:
+    whole_s, rest_ns = divmod(subject.t0_ns, 1_000_000_000)
+    began = f"{datetime.fromtimestamp(whole_s, UTC):%Y-%m-%dT%H:%M:%S}.{rest_ns // 1000:06d}Z"
+    stem = f"motion/sub-{label}_task-{subject.task}_tracksys-"
+    lines = [f"{stem}{each.tracked_point}imu_motion.tsv\t{began}" for each in subject.systems]
+    return "\n".join(["filename\tacq_time", *lines]) + "\n"
 
 
 def _json(content: Mapping[str, Any]) -> list[bytes]:

@@ -8,6 +8,7 @@ have different files.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,30 @@ def open_bids(folder: Path) -> ImportedRecording:
         rate_hz={point: file.rate_hz for file in files for point in file.sensors},
         read=lambda: _read(files, warnings),
         spans=_events(folder),
+        began_ns=_began_ns(folder, [file.path.name for file in files]),
         warnings=warnings,
     )
+
+
+def _began_ns(folder: Path, names: list[str]) -> int | None:
+    """Return the acq_time that `scans.tsv` gives all files, where it says which zone's it is."""
+    found = {
+        row["acq_time"]
+        for path in _raw(folder, "*_scans.tsv")
+        for row in read_rows(path)
+        if row.get("filename", "").rsplit("/", 1)[-1] in names and row.get("acq_time")
+    }
+    moments = set()
+    for text in found:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            return None  # the zone is unknown: a person has to say when it was
+        past = moment - datetime(1970, 1, 1, tzinfo=UTC)
+        moments.add((past.days * 86_400 + past.seconds) * 10**9 + past.microseconds * 1000)
+    return moments.pop() if len(moments) == 1 else None
 
 
 def _without_tracksys(name: str) -> str:

@@ -42,6 +42,8 @@ class ImportedRecording:
     """What is known of the unit at each tracked point, where anything is."""
     spans: tuple[Span, ...] = ()
     """Events that the recording declares (neutral_pose, nod, shake, trunk_bow, ...)."""
+    began_ns: int | None = None
+    """UTC that times counted from the beginning count from; None where nothing says it."""
     warnings: list[str] = field(default_factory=list)
     """What was mended while reading; grows during a pass."""
 

@@ -72,7 +72,8 @@ def record_recording(
     patient : str
         Known to the catalogue, or `entering` it.
     start_ns : int or None
-        When the recording began, UTC; for one whose times count from its beginning.
+        When the recording began, UTC; for one whose times count from its beginning and that does
+        not say it, or says it wrongly.
     entering : Patient or None
         Entered into the catalogue once the recording is found to be one.
 
@@ -90,6 +91,7 @@ def record_recording(
         raise ImportFormatError(f"{recording.name} holds no valid sample")
     first_ns = min(known.first_ns for known in found.values())
     dated = first_ns >= FIRST_DATE_NS
+    start_ns = recording.began_ns if start_ns is None else start_ns
     if not dated and start_ns is None:
         raise ImportFormatError(
             f"{recording.name} does not say when it was made: name its beginning with --start, "

@@ -15,7 +15,7 @@ from storage.embedded import EmbeddedStore
 from storage.exports import BidsSubject, BidsSystem, write_bids
 from tests.support.necktrace import run
 from tests.support.reprocessing import again
-from tests.support.worn_record import PATIENT
+from tests.support.worn_record import PATIENT, START_NS
 
 DAY = ["--from", "2026-09-21T00:00Z", "--to", "2026-09-22T00:00Z"]
 SUFFIX = {"csv": "csv", "parquet": "parquet", "arrow": "arrows"}
@@ -132,11 +132,16 @@ def test_a_data_set_comes_in_as_a_zip_however_it_was_packed(
     into = ["--data-dir", str(tmp_path / "new"), "--patient", "x"]
     began = ["--start", "2026-09-21T08:00Z"]
     ours = exported(command, data, tmp_path, "bids")
-    assert "--start" in command("import", str(ours), *into, fails=True)
-    with Catalog(tmp_path / "new") as catalog:
-        assert catalog.patients() == [], "what failed leaves nobody behind"
     with zipfile.ZipFile(ours) as archive:
         archive.extractall(tmp_path / "folder" / "set")
+    (scans,) = (tmp_path / "folder").rglob("*_scans.tsv")
+    dated = command("import", str(ours), "--data-dir", str(tmp_path / "dated"), "--patient", "x")
+    assert abs(dated["start_ns"] - START_NS) < 0.1e9, "our own export says when it was"
+    scans.unlink()
+    undated = str(tmp_path / "folder")
+    assert "--start" in command("import", undated, *into, fails=True)
+    with Catalog(tmp_path / "new") as catalog:
+        assert catalog.patients() == [], "what failed leaves nobody behind"
     first = command("import", str(ours), *into, *began)
     assert first["samples"] > 0
     # as other programs pack it: within a folder, beside a stranger's, with a suffix in capitals

@@ -163,7 +163,7 @@ def subject(*, with_mag: bool = False) -> tuple[BidsSubject, dict[str, ImuBlock]
     )  # fmt: skip
     made_of = {"algo": "1-00000000", "params_hash": "00000000", "alignment_ids": "a1 a2"}
     derived = BidsDerived([angles], 100.0, "1.2.3", made_of)
-    return BidsSubject("p-1_ä", systems, T0_NS, spans, derived=derived), blocks
+    return BidsSubject("p-1_ä", systems, T0_NS, spans, derived=derived, dated=True), blocks
 
 
 @pytest.mark.parametrize("with_mag", [False, True])
@@ -173,6 +173,7 @@ def test_motion_bids_comes_back_through_our_own_importer(tmp_path: Path, with_ma
     opened = open_bids(tmp_path / "bids")
     assert opened.points == ("head", "trunk")
     assert opened.rate_hz == {"head": 104.0, "trunk": 52.0}
+    assert opened.began_ns == T0_NS
     found: dict[str, list[ImuBlock]] = {"head": [], "trunk": []}
     for part in opened.read():
         for point, block in part.items():
@@ -191,6 +192,27 @@ def test_motion_bids_comes_back_through_our_own_importer(tmp_path: Path, with_ma
     ]
     with pytest.raises(StorageError, match="not empty"):
         write_bids(tmp_path / "bids", made)
+
+
+@pytest.mark.parametrize(
+    ("told", "began_ns"),
+    [
+        ("2026-03-01T09:00:00Z", 1_772_355_600_000_000_000),
+        ("2026-03-01T09:00:00.000001+01:00", 1_772_352_000_000_001_000),
+        ("2026-03-01T09:00:00", None),  # of which zone?
+        ("n/a", None),
+    ],
+)
+def test_when_a_data_set_was_recorded_is_read(
+    tmp_path: Path, told: str, began_ns: int | None
+) -> None:
+    made, _ = subject()
+    write_bids(tmp_path / "bids", made)
+    (scans,) = (tmp_path / "bids").rglob("*_scans.tsv")
+    head, *rows = scans.read_text().splitlines()
+    moved = [f"{row.split(chr(9))[0]}\t{told}" for row in rows]
+    scans.write_text("\n".join([head, *moved]))
+    assert open_bids(tmp_path / "bids").began_ns == began_ns
 
 
 def test_the_zip_holds_the_same_files(tmp_path: Path) -> None:
