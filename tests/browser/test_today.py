@@ -1,6 +1,7 @@
 """The Today page in a real browser: it lives, it is honest about staleness, it stays at home."""
 
 import json
+import re
 import signal
 import urllib.request
 from pathlib import Path
@@ -118,17 +119,26 @@ def test_the_pose_that_is_asked_for_is_held_and_taken_in(watched: Watched, demo:
         f"event: {name}\ndata: {json.dumps(data)}\n\n"
         for name, data in (("guide", guide), ("frame", frame))
     )
-    page.route(
-        "**/api/v1/live",
-        lambda route: route.fulfill(content_type="text/event-stream", body="retry: 50\n\n" + body),
-    )
-    page.reload()
-    prompt = page.locator("[data-part=reset]")
-    expect(prompt).to_contain_text("no longer measured well (±34°)")
-    page.unroute("**/api/v1/live")
-    prompt.get_by_role("button", name="With a mirror or a helper").click()
     card = page.locator("[data-guide]")
-    expect(card).to_have_attribute("data-state", "done", timeout=60_000)
+    for _ in range(3):  # whose neck jerks while the pose is held is asked for it again
+        page.route(
+            "**/api/v1/live",
+            lambda route: route.fulfill(
+                content_type="text/event-stream", body="retry: 50\n\n" + body
+            ),
+        )
+        page.goto(demo.url)
+        prompt = page.locator("[data-part=reset]")
+        expect(prompt).to_contain_text("no longer measured well (±34°)")
+        button = prompt.get_by_role("button", name="With a mirror or a helper")
+        expect(button).to_be_visible()
+        # at once: each of these frames draws the prompt again, and a true one takes it away
+        with page.expect_navigation():
+            button.evaluate("button => button.click()")
+        page.unroute("**/api/v1/live")
+        expect(card).to_have_attribute("data-state", re.compile("done|failed"), timeout=60_000)
+        if card.get_attribute("data-state") == "done":
+            break
     expect(card.locator("[data-part=verdict-words]")).to_have_text(
         "Done. Turning is measured well again."
     )
