@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 from processing.summary import DaySummary, MinuteSummary, summarise_day
 from storage.catalog import Patient
-from storage.results import MINUTE_NS, ResultBatch, ResultStore, restore
+from storage.result_rows import MINUTE_NS, ResultBatch, restore
+from storage.results import ResultStore
 
 MARGIN_NS = 3600 * 10**9
 """Minutes around the day that help to judge wear at its edges."""

@@ -12,7 +12,7 @@ from processing.errors import ProcessingError
 from processing.summary.types import DaySummary
 from processing.types import Episode
 from storage.catalog import Patient
-from storage.results import restore
+from storage.result_rows import restore
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from ingest.priors import declared_by, priors_of
 from processing.grid import GridParams
 from storage.record import RecordReader
 from storage.result_book import DayProvenance
-from storage.results import SECOND_NS
+from storage.result_rows import SECOND_NS
 
 
 def day_of_ns(day: date, zone: str) -> tuple[int, int]:

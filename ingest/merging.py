@@ -8,7 +8,7 @@ import numpy as np
 
 from processing.types import ImuBlock
 from storage.angle_grid import joined as joined_rows
-from storage.results import ResultBatch
+from storage.result_rows import ResultBatch
 
 
 def joined(blocks: Sequence[ImuBlock]) -> ImuBlock | None:

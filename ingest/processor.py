@@ -26,7 +26,7 @@ from processing.errors import InputError
 from processing.pipeline import PipelineOutput, PipelineParams, PipelineState, Setup
 from processing.types import ImuBlock
 from storage.angle_grid import SecondsState, full_rate_of, seconds_step
-from storage.results import ResultBatch
+from storage.result_rows import ResultBatch
 
 _log = logging.getLogger("ingest.processor")
 

@@ -32,7 +32,8 @@ from processing.pipeline import PipelineParams
 from storage.catalog import Patient
 from storage.record import RecordReader, lock_holder
 from storage.result_book import DayProvenance, ResultBook
-from storage.results import ResultBatch, ResultStore
+from storage.result_rows import ResultBatch
+from storage.results import ResultStore
 
 DRAIN_S = 600.0
 """How long results may take to reach a server before day summaries are made of them."""

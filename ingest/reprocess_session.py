@@ -24,7 +24,7 @@ from processing.pipeline import PipelineParams
 from processing.types import HeadingReset
 from storage.full_rate_files import EncodedHour, HourCollector
 from storage.record import RecordReader
-from storage.results import ResultBatch
+from storage.result_rows import ResultBatch
 
 SLICE_S = 300.0
 """Time fed at once. Longer saves calls and costs memory."""

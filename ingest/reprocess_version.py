@@ -10,7 +10,8 @@ from processing.pipeline import ALGORITHM_VERSION, PipelineParams
 from processing.summary import MinuteSummary
 from processing.summary.types import CELL_SPAN_NS, PLANES, PostureCell
 from storage.result_book import AlgorithmRow, ResultBook
-from storage.results import MINUTE_NS, SECOND_NS, ResultBatch, ResultStore, restore
+from storage.result_rows import MINUTE_NS, SECOND_NS, ResultBatch, restore
+from storage.results import ResultStore
 
 DAY_NS: Final = 24 * 60 * MINUTE_NS
 LONGEST_EPISODE_NS: Final = 4 * 60 * MINUTE_NS

@@ -4,7 +4,8 @@ import dataclasses
 import logging
 from collections import deque
 
-from storage.results import ResultBatch, ResultStore
+from storage.result_rows import ResultBatch
+from storage.results import ResultStore
 
 _log = logging.getLogger("ingest.processor")
 

@@ -19,7 +19,8 @@ from processing.types import IntArray
 from storage.errors import StorageError
 from storage.record import RecordReader
 from storage.result_book import AlgorithmRow
-from storage.results import SECOND_NS, ResultStore
+from storage.result_rows import SECOND_NS
+from storage.results import ResultStore
 
 SURE_S = 60.0
 """Added to the break after which a new stretch begins: arrival is not the time of a sample."""

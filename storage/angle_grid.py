@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.types import CervicalAngles, FloatArray
-from storage.results import ANGLE_FIELDS, SECOND_NS, AngleSeries, FullRate
+from storage.result_rows import ANGLE_FIELDS, SECOND_NS, AngleSeries, FullRate
 from storage.slots import slots_of
 from storage.whole_numbers import EMPTY, to_whole
 

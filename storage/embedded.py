@@ -20,15 +20,15 @@ from storage.errors import ResultStoreError
 from storage.full_rate import FullRateStore
 from storage.posture_cells import pack_cells, quarters_of, summed_cells, unpack_cells
 from storage.result_book import ResultBook
-from storage.results import (
+from storage.result_rows import (
     MINUTE_NS,
     SECOND_NS,
     AngleSeries,
-    Delivery,
     ResultBatch,
     StoredSummary,
     split_fields,
 )
+from storage.results import Delivery
 
 _TABLES: Final = {
     "angle_minute": "minute",

@@ -36,7 +36,7 @@ from storage.record.segments import (
     write_synced,
 )
 from storage.result_book import ResultBook
-from storage.results import FullRate
+from storage.result_rows import FullRate
 
 _log = logging.getLogger("storage.full_rate")
 

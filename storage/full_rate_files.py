@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from processing.types import FloatArray
-from storage.results import FullRate
+from storage.result_rows import FullRate
 from storage.whole_numbers import EMPTY, to_whole
 
 HOUR_NS = 3_600_000_000_000

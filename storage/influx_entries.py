@@ -27,7 +27,7 @@ from storage.influx_points import (
 from storage.line_protocol import prefix, row_to_line
 from storage.outbox import Entry
 from storage.posture_cells import cell_number
-from storage.results import ANGLE_FIELDS, AngleSeries, ResultBatch, split_fields
+from storage.result_rows import ANGLE_FIELDS, AngleSeries, ResultBatch, split_fields
 
 _PRESENT: Final = "present"
 """A field that every summary has, whatever else is missing."""

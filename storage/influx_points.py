@@ -12,7 +12,7 @@ from storage.angle_grid import hide_invalid
 from storage.influx import LIVE_BUCKET, RESULT_BUCKET
 from storage.line_protocol import columns_to_bodies, prefix, tag_value
 from storage.outbox import Entry
-from storage.results import ANGLE_FIELDS, SECOND_NS, AngleSeries
+from storage.result_rows import ANGLE_FIELDS, SECOND_NS, AngleSeries
 
 Measurement = Literal["head_angle", "head_minute", "head_day", "episode", "head_cell"]
 

@@ -37,13 +37,8 @@ from storage.line_protocol import tag_value
 from storage.outbox import BACKOFF_S, Entry, Sender, delivery, enqueue, wait_until_empty
 from storage.posture_cells import quarters_of, summed_cells
 from storage.result_book import ResultBook
-from storage.results import (
-    ANGLE_FIELDS,
-    AngleSeries,
-    Delivery,
-    ResultBatch,
-    StoredSummary,
-)
+from storage.result_rows import ANGLE_FIELDS, AngleSeries, ResultBatch, StoredSummary
+from storage.results import Delivery
 
 _LONGEST_NS: Final = 2**62
 

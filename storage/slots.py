@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from processing._jit import kernel
 from processing.types import BoolArray, FloatArray, IntArray
-from storage.results import ANGLE_FIELDS, FullRate
+from storage.result_rows import ANGLE_FIELDS, FullRate
 
 _WIDTH: Final = len(ANGLE_FIELDS)
 _SIGMA: Final = ANGLE_FIELDS.index("heading_sigma_deg")

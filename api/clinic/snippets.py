@@ -12,7 +12,7 @@ from api.web import texts
 from processing.types import Episode, FloatArray, IntArray
 from storage.angle_grid import joined
 from storage.catalog import Patient
-from storage.results import ANGLE_FIELDS
+from storage.result_rows import ANGLE_FIELDS
 from storage.slots import slots_of
 
 AROUND_NS: Final = 15_000_000_000

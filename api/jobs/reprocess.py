@@ -21,7 +21,8 @@ from storage.catalog import Catalog, Patient
 from storage.consent import is_withdrawn, withdrawn_patients
 from storage.making import making_results
 from storage.record import RecordReader
-from storage.results import ResultBatch, ResultStore
+from storage.result_rows import ResultBatch
+from storage.results import ResultStore
 
 SECOND_NS = 1_000_000_000
 

@@ -16,7 +16,7 @@ from ingest.live import LiveFrame
 from processing.summary.types import DaySummary, MinuteSummary
 from processing.types import CervicalAngles, Episode
 from storage.exports.sources import FULL_RATE_FIELDS, SAMPLE_FIELDS
-from storage.results import ANGLE_FIELDS
+from storage.result_rows import ANGLE_FIELDS
 
 UNITS = {
     "_deg": "degree",

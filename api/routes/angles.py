@@ -20,7 +20,7 @@ from api.web.texts import iso
 from processing.grid import GridParams
 from storage.angle_grid import joined
 from storage.catalog import Patient
-from storage.results import ANGLE_FIELDS
+from storage.result_rows import ANGLE_FIELDS
 from storage.slots import slots_of
 
 router = APIRouter(tags=["results"])

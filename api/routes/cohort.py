@@ -10,7 +10,7 @@ from api.runtime import Runtime, RuntimeDep
 from api.web.texts import iso
 from processing.summary.types import DaySummary
 from storage.catalog import Patient
-from storage.results import restore
+from storage.result_rows import restore
 
 router = APIRouter(tags=["cohort"])
 

@@ -15,7 +15,7 @@ from api.reference.dictionary import schema_model
 from api.routes.parameters import Cursor, PatientDep, RangeDep, VersionDep
 from api.runtime import RuntimeDep
 from processing.summary.types import DaySummary, MinuteSummary
-from storage.results import restore
+from storage.result_rows import restore
 
 router = APIRouter(tags=["results"])
 

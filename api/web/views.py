@@ -27,7 +27,7 @@ from processing.summary.types import DaySummary
 from processing.types import Episode
 from storage.catalog import Patient
 from storage.notes import Annotation, annotations
-from storage.results import AngleSeries
+from storage.result_rows import AngleSeries
 
 router = APIRouter(default_response_class=HTMLResponse)
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from storage.results import FullRate
+from storage.result_rows import FullRate
 
 FOLDER: Final = "derivatives/necktrace"
 _SYSTEM: Final = "neck"

@@ -20,7 +20,8 @@ from storage.exports.sources import (
 )
 from storage.record import RecordReader
 from storage.record.segments import stream_name
-from storage.results import SECOND_NS, ResultStore
+from storage.result_rows import SECOND_NS
+from storage.results import ResultStore
 
 _ALL_NS: Final = 2**62
 _DAY_NS: Final = 86_400 * SECOND_NS

@@ -14,7 +14,8 @@ from processing.summary.types import CELL_SPAN_NS, PLANES
 from processing.types import Episode, ImuBlock
 from storage.full_rate import FullRateStore
 from storage.record import Chunk, RecordReader
-from storage.results import ANGLE_FIELDS, SECOND_NS, ResultStore, StoredSummary
+from storage.result_rows import ANGLE_FIELDS, SECOND_NS, StoredSummary
+from storage.results import ResultStore
 
 Batches = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 

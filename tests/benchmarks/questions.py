@@ -11,7 +11,8 @@ import numpy as np
 from processing.summary.types import PLANES, PostureCell
 from storage.embedded import EmbeddedStore
 from storage.influx_store import InfluxStore
-from storage.results import ANGLE_FIELDS, SECOND_NS, AngleSeries, ResultBatch, ResultStore
+from storage.result_rows import ANGLE_FIELDS, SECOND_NS, AngleSeries, ResultBatch
+from storage.results import ResultStore
 from tests.support.influx import NoServerError, running_server
 
 QUARTER_NS = 900 * SECOND_NS

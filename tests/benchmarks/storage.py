@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from processing import synthesis
 from storage.line_protocol import columns_to_bodies, prefix
 from storage.record import Anchors, Channel, DirectWriter, RecordReader, StreamInfo, verify
-from storage.results import ANGLE_FIELDS, SECOND_NS
+from storage.result_rows import ANGLE_FIELDS, SECOND_NS
 
 SIMULATED_S = 1800.0
 DAY_S = 86_400.0

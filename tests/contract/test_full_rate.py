@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from storage.results import FullRate, ResultBatch, ResultStore
+from storage.result_rows import FullRate, ResultBatch
+from storage.results import ResultStore
 from tests.support.results import ALGO, T0_NS
 
 STEP_NS = 10_000_000

@@ -12,15 +12,15 @@ import pytest
 from processing.summary.types import PostureCell
 from storage.errors import ResultStoreError
 from storage.result_book import DayProvenance
-from storage.results import (
+from storage.result_rows import (
     ANGLE_FIELDS,
     MINUTE_NS,
     SECOND_NS,
     AngleSeries,
     ResultBatch,
-    ResultStore,
     restore,
 )
+from storage.results import ResultStore
 from tests.support.results import ALGO, T0_NS, coarse_oracle, episode, seconds
 
 HOUR_NS = 3600 * SECOND_NS

@@ -15,7 +15,7 @@ from storage.catalog import Catalog, Patient, StoredAlignment
 from storage.embedded import EmbeddedStore
 from storage.notes import Treatment, save_treatment
 from storage.record.direct import DirectWriter
-from storage.results import ANGLE_FIELDS, AngleSeries, ResultBatch
+from storage.result_rows import ANGLE_FIELDS, AngleSeries, ResultBatch
 
 ZONE = "Europe/Berlin"
 ALGO = "1-00000000"

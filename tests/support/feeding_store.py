@@ -8,7 +8,7 @@ import sys
 
 from storage.influx import InfluxSettings
 from storage.influx_store import InfluxStore
-from storage.results import ResultBatch
+from storage.result_rows import ResultBatch
 from tests.support.results import ALGO, episode, seconds
 
 

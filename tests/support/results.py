@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.types import Episode
-from storage.results import ANGLE_FIELDS, AXES, SECOND_NS, AngleSeries
+from storage.result_rows import ANGLE_FIELDS, AXES, SECOND_NS, AngleSeries
 
 T0_NS = 1_700_000_040 // 60 * 60 * SECOND_NS
 ALGO = "1-0123abcd"

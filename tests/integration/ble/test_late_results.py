@@ -15,7 +15,7 @@ from processing.pipeline import PipelineParams
 from storage.catalog import Catalog, Device, Patient, StoredAlignment
 from storage.due import is_due
 from storage.embedded import EmbeddedStore
-from storage.results import SECOND_NS, AngleSeries
+from storage.result_rows import SECOND_NS, AngleSeries
 from tests.integration.ble.conftest import HEAD, TRUNK, Bluez
 from tests.support.at_home import Home, at_home
 from tests.support.collecting import plain_setup

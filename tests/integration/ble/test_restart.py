@@ -15,7 +15,7 @@ from processing.pipeline import PipelineParams
 from storage.catalog import Catalog, Device, Patient
 from storage.embedded import EmbeddedStore
 from storage.record import RecordReader
-from storage.results import AngleSeries
+from storage.result_rows import AngleSeries
 from tests.integration.ble.conftest import HEAD, TRUNK, Bluez, v1
 from tests.integration.ble.test_cli import NECKTRACE, necktrace
 from tests.support.collecting import plain_setup

@@ -37,7 +37,7 @@ from storage.notes import (
     treatments,
 )
 from storage.record import RecordReader, verify
-from storage.results import restore
+from storage.result_rows import restore
 from tests.support.cuttable_link import CuttableLink, free_port
 from tests.support.worn_record import PATIENT, START_NS, wear_days
 

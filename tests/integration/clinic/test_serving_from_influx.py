@@ -25,7 +25,8 @@ from storage.influx import InfluxConnection, InfluxSettings
 from storage.influx_store import InfluxStore
 from storage.record.reader import RecordReader
 from storage.record.writer import RecordWriter
-from storage.results import MINUTE_NS, SECOND_NS, ResultBatch, ResultStore
+from storage.result_rows import MINUTE_NS, SECOND_NS, ResultBatch
+from storage.results import ResultStore
 from tests.support.influx import InfluxServer, NoServerError, drop_buckets, running_server
 from tests.support.results import ALGO, T0_NS, episode, seconds
 

@@ -19,7 +19,7 @@ from processing.errors import AlignmentError
 from processing.types import IntArray, Span
 from storage.embedded import EmbeddedStore
 from storage.record import RecordReader
-from storage.results import ResultBatch
+from storage.result_rows import ResultBatch
 from tests.support.collecting import Rig, collecting, plain_setup, recorded
 
 ROLES: tuple[Role, Role] = ("head", "trunk")

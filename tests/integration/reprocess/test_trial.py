@@ -25,7 +25,7 @@ from storage.catalog import Catalog
 from storage.credentials import add_token
 from storage.embedded import EmbeddedStore
 from storage.record.lock import WriterLock
-from storage.results import ResultBatch
+from storage.result_rows import ResultBatch
 from tests.support.reprocessing import again, results, versions
 from tests.support.results import seconds
 from tests.support.worn_record import PATIENT

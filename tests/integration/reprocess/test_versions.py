@@ -19,7 +19,7 @@ from processing.pipeline import PipelineParams
 from storage.catalog import Catalog
 from storage.embedded import EmbeddedStore
 from storage.errors import ResultStoreError
-from storage.results import ResultBatch
+from storage.result_rows import ResultBatch
 from tests.support.necktrace import run
 from tests.support.reprocessing import again, results, versions
 from tests.support.results import seconds

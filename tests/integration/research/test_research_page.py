@@ -20,7 +20,7 @@ from storage.catalog import Catalog, Device, Patient
 from storage.embedded import EmbeddedStore
 from storage.record.direct import DirectWriter
 from storage.record.types import Anchors, Channel, StreamInfo
-from storage.results import ANGLE_FIELDS, AngleSeries, ResultBatch
+from storage.result_rows import ANGLE_FIELDS, AngleSeries, ResultBatch
 from tests.unit.api.conftest import ALGO, T0_NS, filled
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "research.md"

@@ -21,7 +21,7 @@ from storage.errors import ServerRefusedError, ServerSetupError, ServerUnreachab
 from storage.influx import LIVE_BUCKET, RESULT_BUCKET, InfluxConnection, InfluxSettings
 from storage.influx_store import InfluxStore
 from storage.outbox import Entry, dead_letters, enqueue, requeue
-from storage.results import SECOND_NS, ResultBatch
+from storage.result_rows import SECOND_NS, ResultBatch
 from tests.support.fault_proxy import FaultProxy
 from tests.support.feeding_store import batch
 from tests.support.influx import InfluxServer, drop_buckets

@@ -33,7 +33,7 @@ from storage.exports import everything_zip
 from storage.influx_store import InfluxStore
 from storage.notes import add_annotation, annotation_history, annotations, edit_annotation
 from storage.record import Channel, Packet, RecordWriter, StreamInfo, verify
-from storage.results import FullRate, ResultBatch
+from storage.result_rows import FullRate, ResultBatch
 from storage.transfer import import_record
 from tests.support.influx import InfluxServer, drop_buckets
 from tests.support.necktrace import run

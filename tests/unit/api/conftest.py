@@ -21,7 +21,7 @@ from storage.embedded import EmbeddedStore
 from storage.record.direct import DirectWriter
 from storage.record.reader import RecordReader
 from storage.record.types import Anchors, Channel, StreamInfo
-from storage.results import ANGLE_FIELDS, AngleSeries, FullRate, ResultBatch
+from storage.result_rows import ANGLE_FIELDS, AngleSeries, FullRate, ResultBatch
 
 ZONE = "Europe/Berlin"
 T0 = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)

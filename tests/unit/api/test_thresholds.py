@@ -9,7 +9,7 @@ from processing.pipeline import PipelineParams
 from storage.catalog import Catalog, Patient
 from storage.embedded import EmbeddedStore
 from storage.exchange import scope_of
-from storage.results import ResultBatch
+from storage.result_rows import ResultBatch
 from tests.support.results import seconds
 
 

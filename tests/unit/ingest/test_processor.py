@@ -12,7 +12,7 @@ from ingest.processor import OVER_S, Processor
 from processing.pipeline import PipelineParams
 from processing.synthesis import PatientSpec, SimulatedRecording, simulate
 from processing.types import ImuBlock
-from storage.results import ResultBatch
+from storage.result_rows import ResultBatch
 from tests.support.collecting import IDENTITY, plain_setup
 
 T0_NS = 1_700_000_000_000_000_000

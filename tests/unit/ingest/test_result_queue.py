@@ -4,7 +4,7 @@ import numpy as np
 
 from ingest import result_queue
 from ingest.result_queue import ResultQueue
-from storage.results import FullRate, ResultBatch
+from storage.result_rows import FullRate, ResultBatch
 
 
 class Store:

@@ -12,7 +12,7 @@ from storage.angle_grid import (
     step_for,
     unpack_minutes,
 )
-from storage.results import ANGLE_FIELDS, SECOND_NS, AngleSeries, FullRate
+from storage.result_rows import ANGLE_FIELDS, SECOND_NS, AngleSeries, FullRate
 from tests.support.results import T0_NS, coarse_oracle, seconds
 
 RATE_HZ = 100.0

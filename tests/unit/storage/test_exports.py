@@ -29,7 +29,7 @@ from storage.exports import (
 from storage.exports.encode import FormatName
 from storage.importers.bids import open_bids
 from storage.record import RecordReader, RecordWriter
-from storage.results import FullRate, ResultBatch, StoredSummary
+from storage.result_rows import FullRate, ResultBatch, StoredSummary
 from tests.support.records import imu, packet, values
 from tests.support.results import ALGO, T0_NS, episode, seconds
 

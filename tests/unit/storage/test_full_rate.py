@@ -21,7 +21,7 @@ from storage.full_rate_files import (
     to_parquet,
     unpack,
 )
-from storage.results import FullRate, ResultBatch
+from storage.result_rows import FullRate, ResultBatch
 from tests.support.results import T0_NS
 
 STEP_NS = 10_000_000

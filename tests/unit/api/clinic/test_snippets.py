@@ -7,7 +7,7 @@ import numpy as np
 from api.clinic.snippets import snippet
 from api.queries import FOREVER_NS
 from api.runtime import Runtime
-from storage.results import FullRate, ResultBatch
+from storage.result_rows import FullRate, ResultBatch
 from tests.support.clinic_folder import ALGO
 
 

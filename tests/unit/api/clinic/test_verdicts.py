@@ -9,7 +9,7 @@ from api.queries import FOREVER_NS
 from api.runtime import Runtime
 from processing.types import Episode
 from storage.notes import annotation_history
-from storage.results import ResultBatch
+from storage.result_rows import ResultBatch
 from tests.support.clinic_folder import ALGO
 
 
