@@ -29,7 +29,7 @@ from processing.orientation.field import (
     wear_off,
 )
 from processing.orientation.layout import FIELD_ERROR, N_WITH_FIELD, PLACE_ERROR
-from processing.orientation.pair import state_from_dict, state_to_dict
+from processing.orientation.pair_state import state_from_dict, state_to_dict
 from processing.pipeline import PipelineParams
 from processing.rows import join_orientations, pair_rows
 from processing.session import Plan
