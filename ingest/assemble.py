@@ -4,28 +4,23 @@ The live collector and the replay of a record build blocks by the same `Timeline
 facts (index, device time, arrival, counts), so both give the same numbers.
 """
 
-import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.drivers.driver import SensorPacket, TimeSyncReport
+from ingest.thermometer import Thermometer
+from ingest.unit_errors import UnitCalibration, corrected
 from processing import clock
 from processing.counts import Counts, block_of_counts
 from processing.types import FloatArray, ImuBlock, IntArray
 
 Samples = NDArray[np.int16] | NDArray[np.int32] | NDArray[np.float32]
-
-READ_EVERY_NS = 30_000_000_000
-"""Bias follows temperature within minutes; more often would only cut samples into small blocks."""
-SMOOTHED_NS = 45_000_000_000
-"""Memory of the smoothed temperature. Short: half a kelvin comes as a step of bias; long: bias runs
-ahead of it."""
 
 ARRIVAL_CLOCK = clock.ClockParams(settle_s=5.0, discontinuity_s=5.0, late_s=5.0, first_drift=0.05)
 """For sensors without a clock: their sample count at the nominal rate stands in for device time,
@@ -44,33 +39,6 @@ class ChannelLike(Protocol):
     def scale(self) -> float:
         """SI value of one stored unit."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class UnitCalibration:
-    """What is known about one unit's errors: true = matrix (measured - offset)."""
-
-    acc_matrix: FloatArray = field(default_factory=lambda: np.eye(3))
-    acc_offset_ms2: FloatArray = field(default_factory=lambda: np.zeros(3))
-    gyr_matrix: FloatArray = field(default_factory=lambda: np.eye(3))
-    gyr_offset_rads: FloatArray = field(default_factory=lambda: np.zeros(3))
-    gyr_slope_rads_k: FloatArray | None = None
-    """How its bias follows temperature, rad/s per kelvin; None where that was not learnt."""
-    at_degc: float = 0.0
-    """Temperature at which nothing is taken out for it."""
-
-    @classmethod
-    def from_record(cls, values: Mapping[str, Any]) -> "UnitCalibration | None":
-        """Return the calibration of a stream's description; None where it has none."""
-        names = ("acc_matrix", "acc_offset_ms2", "gyr_matrix", "gyr_offset_rads")
-        given: dict[str, Any] = {
-            name: np.array(values[name], dtype=np.float64) for name in names if name in values
-        }
-        line = values.get("temperature")
-        if line:
-            given["gyr_slope_rads_k"] = np.array(line["slope_rads_k"], dtype=np.float64)
-            given["at_degc"] = float(line["at_degc"])
-        return cls(**given) if given else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,20 +145,6 @@ def _field(layout: Layout, samples: Samples) -> FloatArray | None:
     return field
 
 
-def corrected(block: ImuBlock, unit: UnitCalibration | None, degc: float | None = None) -> ImuBlock:
-    """Return a block without the errors that are known of its unit, at a temperature if known."""
-    if unit is None:
-        return block
-    offset = unit.gyr_offset_rads
-    if unit.gyr_slope_rads_k is not None and degc is not None:
-        offset = offset + unit.gyr_slope_rads_k * (degc - unit.at_degc)
-    return replace(
-        block,
-        acc=(block.acc - unit.acc_offset_ms2) @ unit.acc_matrix.T,
-        gyr=(block.gyr - offset) @ unit.gyr_matrix.T,
-    )
-
-
 @cache
 def _columns_of(acc: tuple[int, ...], gyr: tuple[int, ...]) -> IntArray:
     return np.array(acc + gyr, dtype=np.int64)
@@ -224,35 +178,6 @@ class Piece:
     """Time before and after its start do not belong together; it may even be earlier."""
     degc: float | None = None
     """The sensor's temperature; None where it reports none."""
-
-
-class Thermometer:
-    """A sensor's temperature, smoothed: it is reported in steps of half a kelvin.
-
-    Of what a boot of the sensor reports one value is taken in `READ_EVERY_NS`, so that a live
-    sensor and its replay take the same.
-    """
-
-    def __init__(self) -> None:
-        self._boot: int | None = None
-        self._taken_ns = 0
-        self._degc = 0.0
-
-    def takes(self, boot: int, host_ns: int) -> bool:
-        """Whether a report that arrived then is taken."""
-        return boot != self._boot or host_ns - self._taken_ns >= READ_EVERY_NS
-
-    def read(self, boot: int, host_ns: int, degc: float) -> None:
-        """Take a report."""
-        if not self.takes(boot, host_ns):
-            return
-        keep = math.exp(-(host_ns - self._taken_ns) / SMOOTHED_NS) if boot == self._boot else 0.0
-        self._degc = keep * self._degc + (1.0 - keep) * degc
-        self._boot, self._taken_ns = boot, host_ns
-
-    def of(self, boot: int) -> float | None:
-        """Return the temperature by now; None before the boot's first report."""
-        return self._degc if boot == self._boot else None
 
 
 class Timeline:

@@ -13,11 +13,8 @@ from ingest.assemble import (
     ARRIVAL_CLOCK,
     Layout,
     Piece,
-    Thermometer,
     Timeline,
-    UnitCalibration,
     arrival_ns,
-    corrected,
     layout_of,
     live_anchors,
     round_trip,
@@ -32,6 +29,8 @@ from ingest.drivers.driver import (
 from ingest.drivers.driver import StreamInfo as DriverStream
 from ingest.live import Role
 from ingest.priors import unit_params
+from ingest.thermometer import Thermometer
+from ingest.unit_errors import UnitCalibration, corrected
 from ingest.units_in_force import Calibration, UnitsInForce
 from processing.clock import ClockReport
 from processing.orientation import SensorParams

@@ -1,8 +1,8 @@
 """What is known of a unit's errors before it moves: from its model, then from its own calibration.
 
 The processing learns what is not known here; see `DeviceDescription.unknown`. Bias, offset and
-matrices that a unit's calibration found are taken out of its samples (`ingest.assemble`), so what
-is left for the filter is how well they are still known.
+matrices that a unit's calibration found are taken out of its samples (`ingest.unit_errors`), so
+what is left for the filter is how well they are still known.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from api.validation.simulated import SENSORS, calibration_end_s, on_grid, score_of_rows
-from ingest.assemble import READ_EVERY_NS, Thermometer
+from ingest.thermometer import READ_EVERY_NS, Thermometer
 from processing import session
 from processing.pipeline import PipelineParams
 from processing.session import Mode

@@ -13,19 +13,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.assemble import (
-    ARRIVAL_CLOCK,
-    Layout,
-    Piece,
-    Run,
-    Thermometer,
-    Timeline,
-    UnitCalibration,
-    layout_of,
-)
+from ingest.assemble import ARRIVAL_CLOCK, Layout, Piece, Run, Timeline, layout_of
 from ingest.live import Role
 from ingest.record_rows import EVENT_CLOCK_STEPPED
 from ingest.temperature_lines import temperatures_of_boot
+from ingest.thermometer import Thermometer
+from ingest.unit_errors import UnitCalibration
 from processing import clock
 from processing.types import BoolArray, ImuBlock, IntArray
 from storage.record import Chunk, RecordReader, Stream, StreamInfo

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.assemble import UnitCalibration
+from ingest.unit_errors import UnitCalibration
 from storage.catalog import Catalog, Device
 from storage.record.direct import DirectWriter
 from storage.record.types import Anchors, Channel, StreamInfo

@@ -11,7 +11,6 @@ from ingest.assemble import (
     Layout,
     Run,
     Timeline,
-    UnitCalibration,
     arrival_ns,
     device_time_us,
     layout_of,
@@ -21,6 +20,7 @@ from ingest.assemble import (
     si_block,
 )
 from ingest.drivers.driver import Further, PacketKind, SensorPacket, TimeSyncReport
+from ingest.unit_errors import UnitCalibration
 
 OFFSET_NS = 1_700_000_000_000_000_000
 G = 9.80665
@@ -121,14 +121,10 @@ def test_a_stream_without_gyroscope_has_no_layout() -> None:
     assert layout_of(IMU[:3], "int16", 100.0) is None
 
 
-def test_unit_calibration_is_matrix_times_measured_less_offset() -> None:
-    unit = UnitCalibration.from_record(
-        {"acc_matrix": [[2, 0, 0], [0, 1, 0], [0, 0, 1]], "acc_offset_ms2": [1, 0, G]}
-    )
-    assert unit is not None
+def test_a_unit_s_errors_are_taken_out_of_its_samples() -> None:
+    unit = UnitCalibration(acc_offset_ms2=np.array([0.0, 0.0, G]))
     block = si_block(layout(calibration=unit), np.arange(1), run_of(0, 1).samples)
-    assert np.allclose(block.acc, [[-2.0, 0.0, 0.0]])
-    assert UnitCalibration.from_record({}) is None
+    assert np.allclose(block.acc, 0.0)
 
 
 def test_blocks_join_without_gap_or_overlap() -> None:

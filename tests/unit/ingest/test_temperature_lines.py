@@ -11,7 +11,6 @@ from click.testing import CliRunner
 
 from api.commands.calibrate import command
 from api.units import learn_lines, save_calibration, save_line
-from ingest.assemble import READ_EVERY_NS, SMOOTHED_NS, Thermometer
 from ingest.drivers.driver import (
     Channel,
     PacketKind,
@@ -117,20 +116,6 @@ def test_a_unit_without_thermometer_or_samples_says_so(tmp_path: Path) -> None:
             learn_line(reader, UNIT, since_ns=0)
         with pytest.raises(IngestError, match="no samples of nobody"):
             learn_line(reader, "nobody", since_ns=0)
-
-
-def test_a_thermometer_takes_one_report_in_thirty_seconds_and_smooths_it() -> None:
-    thermometer = Thermometer()
-    assert thermometer.of(1) is None
-    thermometer.read(1, 10, 30.0)
-    thermometer.read(1, 10 + READ_EVERY_NS - 1, 99.0)
-    assert thermometer.of(1) == 30.0
-    thermometer.read(1, 10 + READ_EVERY_NS, 31.0)
-    keep = np.exp(-READ_EVERY_NS / SMOOTHED_NS)
-    assert thermometer.of(1) == pytest.approx(30.0 * keep + 31.0 * (1.0 - keep))
-    assert thermometer.of(2) is None
-    thermometer.read(2, 20 + READ_EVERY_NS, 25.0)
-    assert thermometer.of(2) == 25.0
 
 
 def test_live_and_replay_take_the_same_out_of_the_samples(tmp_path: Path, folder: Path) -> None:
