@@ -2,24 +2,26 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from processing.alignment.placement import Placement, Point
-from storage.catalog import Catalog, SpanEvent
+from processing.alignment.placement import Point
+from storage.catalog import Catalog
 
 SLIPPED = "sensor_slipped"
-"""Kind of the span in the catalogue, from the last time it sat right to when that was noticed."""
+"""Kind of the span in the catalogue, from the last time it sat right to the last pose that showed
+it to sit otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """What a reference pose taken up twice has shown."""
+    """What reference poses have shown."""
 
     point: Point
     off_deg: float
+    since_ns: int
+    """UTC; when the sensors were last known to sit right. It tells one slip from another."""
     noticed_ns: int
-    """UTC."""
+    """UTC; the first pose that showed it."""
     alignment_id: str
     """In force then; another calibration makes it good."""
 
@@ -33,32 +35,59 @@ class Slip:
         )
 
 
-def slip_of(placement: Placement, alignment_id: str, noticed_ns: int) -> Slip:
-    """Return the slip that a placement amounts to."""
-    return Slip(placement.point, placement.between_deg, noticed_ns, alignment_id)
+def keep_slip(catalog: Catalog, patient: str, slip: Slip, shown_ns: int) -> None:
+    """Write a slip down, in place of what was written down of it before.
 
-
-def keep_slip(catalog: Catalog, patient: str, slip: Slip, since_ns: int) -> None:
-    """Write a slip down, from the last time that the sensors are known to have sat right."""
-    detail: dict[str, Any] = {
-        "point": slip.point,
-        "off_deg": round(slip.off_deg, 1),
-        "alignment_id": slip.alignment_id,
-    }
+    Parameters
+    ----------
+    shown_ns : int
+        UTC; end of the newest pose that showed it.
+    """
+    before = catalog.spans(patient, slip.since_ns, slip.since_ns + 1, kind=SLIPPED)
     catalog.add_span(
-        patient, SLIPPED, min(since_ns, slip.noticed_ns), slip.noticed_ns, detail=detail
+        patient,
+        SLIPPED,
+        slip.since_ns,
+        shown_ns,
+        detail={
+            "point": slip.point,
+            "off_deg": round(slip.off_deg, 1),
+            "noticed_ns": slip.noticed_ns,
+            "alignment_id": slip.alignment_id,
+        },
     )
+    for span in before:
+        catalog.remove_span(span.id)
 
 
 def slip_in_force(catalog: Catalog, patient: str, alignment_id: str) -> Slip | None:
     """Return the slip that was noticed under a calibration and not made good since."""
-    newest: SpanEvent | None = None
-    for span in catalog.spans(patient):
-        if span.kind == SLIPPED and span.detail["alignment_id"] == alignment_id:
-            newest = span
-        elif newest is not None and span.kind.endswith("_pose") and span.start_ns > newest.end_ns:
-            newest = None  # held as at the calibration
-    if newest is None:
+    # an imported span says nothing of a calibration
+    slipped = [
+        span
+        for span in catalog.spans(patient, kind=SLIPPED)
+        if span.detail.get("alignment_id") == alignment_id
+    ]
+    if not slipped:
         return None
+    newest = slipped[-1]
+    later = catalog.spans(patient, newest.end_ns + 1)
+    if any(span.kind.endswith("_pose") for span in later):
+        return None  # held as at the calibration
     detail = newest.detail
-    return Slip(detail["point"], float(detail["off_deg"]), newest.end_ns, alignment_id)
+    return Slip(
+        point=detail["point"],
+        off_deg=float(detail["off_deg"]),
+        since_ns=newest.start_ns,
+        noticed_ns=int(detail["noticed_ns"]),
+        alignment_id=alignment_id,
+    )
+
+
+def last_right_ns(catalog: Catalog, patient: str, alignment_id: str) -> int | None:
+    """Return when the last pose under a calibration ended, its own included; None: never made."""
+    since = [each.valid_from_ns for each in catalog.alignments(patient) if each.id == alignment_id]
+    if not since:
+        return None
+    spans = catalog.spans(patient, since[0])
+    return max((s.end_ns for s in spans if s.kind.endswith("_pose")), default=since[0])

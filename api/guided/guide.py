@@ -14,15 +14,16 @@ from typing import Final
 from api.guided.due import SNOOZE_S, last_pose_ns, reset_due
 from api.guided.keeping import CalibrationBook
 from api.guided.references import stored_references
+from api.guided.sitting import Sitting
 from api.guided.steps import READY_S, Pose, Step, Task, steps_of
 from api.guided.view import GuideStepView, GuideView
 from ingest.calibrating import MARGIN_S
 from ingest.poses import PoseReset
 from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.service import Collector
-from ingest.slip import keep_slip, slip_in_force, slip_of
+from ingest.slip import last_right_ns
 from processing.alignment import StepCheck, StoredReference, sensor_rotation, sharing
-from processing.alignment.placement import Placement, steady
+from processing.alignment.placement import Placement
 from processing.errors import AlignmentError
 from processing.types import Span
 from storage.catalog import Catalog
@@ -88,10 +89,9 @@ class Guide:
         self._calibrations = CalibrationBook(catalog, patient)
         self._last_reset_ns = last_pose_ns(catalog, patient, collector.now_utc_ns())
         self._references = stored_references(catalog, patient)
-        # when the sensors were last known to sit right
-        self._right_ns = self._last_reset_ns or collector.now_utc_ns()
-        self._placements: list[Placement] = []
-        collector.slip = slip_in_force(catalog, patient, collector.alignment.id)
+        right_ns = last_right_ns(catalog, patient, collector.alignment.id)
+        right_ns = collector.now_utc_ns() if right_ns is None else right_ns
+        self._sitting = Sitting(collector, catalog, patient, right_ns)
         self._snoozed_until_ns = int(catalog.setting(scope_of(patient), SNOOZE) or 0)
 
     @property
@@ -283,8 +283,8 @@ class Guide:
         detail = wear_detail(plan.setup, plan.resets, since_ns, self._collector.now_utc_ns())
         self._calibrations.keep(plan, spans, detail, self._stored, assisted=self._assisted)
         self._references = stored_references(self._catalog, self._patient)
-        self._last_reset_ns = self._right_ns = self._collector.now_utc_ns()
-        self._placements = []
+        self._last_reset_ns = self._collector.now_utc_ns()
+        self._sitting.calibrated()
         found = plan.setup.alignment
         self._show(
             state="done",
@@ -294,10 +294,7 @@ class Guide:
         )
 
     async def _reset(self, step: Step) -> None:
-        """Ask for a reference pose; it counts only where it was held still, and was that pose.
-
-        Held twice, and otherwise than at the calibration by the same sensor: that one slipped.
-        """
+        """Ask for a reference pose; it counts only where it was held still, and was that pose."""
         assert self._stored is not None
         otherwise: list[Placement] = []
         for last_try in (False, True):
@@ -331,16 +328,10 @@ class Guide:
             if not last_try:
                 self._show(ends_utc_ms=self._in_ms(PROBLEM_S))
                 await self._sleep(PROBLEM_S)
-        if len(otherwise) == 2 and otherwise[0].point == otherwise[1].point:
-            self._note_slip(otherwise[1], reset.end_ns)
-            self._mark(0, problem=f"{otherwise[1].point}_slipped")
+        slipped = self._sitting.refused(otherwise, reset.end_ns)
+        if slipped is not None:
+            self._mark(0, problem=f"{slipped}_slipped")
         self._show(state="failed", current=None, ends_utc_ms=None, redo=[step.kind])
-
-    def _note_slip(self, placement: Placement, at_ns: int) -> None:
-        slip = slip_of(placement, self._collector.alignment.id, at_ns)
-        keep_slip(self._catalog, self._patient, slip, self._right_ns)
-        self._collector.slip = slip
-        _log.warning("the %s sensor slipped by about %.0f degrees", slip.point, slip.off_deg)
 
     async def _held(self, step: Step, reset: PoseReset) -> StepCheck:
         """Watch a pose until it is over, or no longer one."""
@@ -374,13 +365,7 @@ class Guide:
         )
         self._last_reset_ns = reset.end_ns
         if placement is not None:
-            self._placements.append(placement)
-        steadily = steady(self._placements)
-        if steadily is not None:
-            self._note_slip(steadily, reset.end_ns)
-        elif placement is not None:
-            self._right_ns = reset.end_ns
-            self._collector.slip = None
+            self._sitting.took(placement, reset.end_ns)
         self._mark(0, state="done", problem="")
         self._show(state="done", current=None, ends_utc_ms=None)
 
