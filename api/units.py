@@ -14,6 +14,13 @@ from storage.record import RecordReader
 
 RENEWED_AFTER_NS = 90 * 86_400_000_000_000
 """A line this old gives way to a new one, even if that is known less well."""
+LOOKED_BACK_NS = 26 * 3_600_000_000_000
+"""How far lines are sought back: it is done once a day, and some more."""
+
+
+def unit_calibration(catalog: Catalog, unit: str) -> Mapping[str, Any]:
+    """Return what is known of a unit's errors, empty where it was never calibrated."""
+    return _device(catalog, unit).calibration
 
 
 def save_calibration(catalog: Catalog, unit: str, calibration: Mapping[str, Any]) -> None:
@@ -45,7 +52,7 @@ def save_line(
 
 def line_of(catalog: Catalog, unit: str) -> Mapping[str, Any] | None:
     """Return the line over temperature that is kept of a unit."""
-    line: Mapping[str, Any] | None = _device(catalog, unit).calibration.get(KEY)
+    line: Mapping[str, Any] | None = unit_calibration(catalog, unit).get(KEY)
     return line
 
 
@@ -57,7 +64,7 @@ def learn_lines(reader: RecordReader, catalog: Catalog, patient: str, *, now_ns:
     learnt = []
     for device in catalog.devices(patient=patient):
         try:
-            _, line = learn_line(reader, device.id, since_ns=now_ns - DAY_NS)
+            _, line = learn_line(reader, device.id, since_ns=now_ns - LOOKED_BACK_NS)
         except IngestError:
             continue
         if (
@@ -67,10 +74,6 @@ def learn_lines(reader: RecordReader, catalog: Catalog, patient: str, *, now_ns:
         ):
             learnt.append(device.id)
     return learnt
-
-
-DAY_NS = 26 * 3_600_000_000_000
-"""What is looked at once a day, and some more."""
 
 
 def _device(catalog: Catalog, unit: str) -> Device:

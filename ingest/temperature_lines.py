@@ -52,7 +52,7 @@ def learn_line(
             f"the record holds no samples of {device_id} with a gyroscope from that time on",
             remedy="Look further back, or see `necktrace doctor` for the sensors of this folder.",
         )
-    times, degc = _temperatures(reader, device_id)
+    times, degc = _temperatures(reader, device_id, since_ns - _NEAR_NS)
     if times.size == 0:
         raise IngestError(
             f"{device_id} reports no temperature",
@@ -92,12 +92,11 @@ def temperatures_of_boot(
     return sorted(found)
 
 
-def _temperatures(reader: RecordReader, device_id: str) -> tuple[IntArray, FloatArray]:
-    rows = sorted(
-        itertools.chain.from_iterable(
-            _rows(reader, stream) for stream in reader.streams(device_id=device_id, kind="status")
-        )
-    )
+def _temperatures(
+    reader: RecordReader, device_id: str, since_ns: int
+) -> tuple[IntArray, FloatArray]:
+    streams = reader.streams(device_id=device_id, kind="status", t0_ns=since_ns)
+    rows = sorted(itertools.chain.from_iterable(_rows(reader, stream) for stream in streams))
     return (
         np.array([t for t, _ in rows], dtype=np.int64),
         np.array([value for _, value in rows], dtype=np.float64),

@@ -10,8 +10,9 @@ from api.guided.pairing import SEED, is_simulated
 from api.hub.late import LateSamples
 from api.hub.recording import params_in_force, today_so_far
 from api.hub.resumption import session_so_far
-from api.hub.worn import has_angles_of_trunk, paired_wishes, unit_calibration, worn_units
+from api.hub.worn import has_angles_of_trunk, paired_wishes, worn_units
 from api.runtime import Runtime
+from api.units import unit_calibration
 from ingest.collector_spec import CollectorSpec
 from ingest.service import Collector
 from ingest.sources.simulated import RadioSpec, SimulatedTransport

@@ -1,8 +1,5 @@
 """Which units a person wears, and what is known of each."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from api.errors import ApiError
 from api.guided.pairing import VIRTUAL
 from firmware_protocol.devices.descriptions import describe
@@ -77,8 +74,3 @@ def units_to_calibrate(catalog: Catalog, patient: Patient, now_ns: int) -> list[
                 "(see its help) makes its angles better."
             )
     return found
-
-
-def unit_calibration(catalog: Catalog, unit: str) -> Mapping[str, Any]:
-    """Return what `necktrace calibrate device` found for a unit, empty where it never ran."""
-    return next((d.calibration for d in catalog.devices() if d.id == unit), {})

@@ -109,6 +109,35 @@ def test_the_line_of_a_unit_that_cooled_down_on_a_table(folder: Path) -> None:
     assert late == (late[0], None) and late[0].degc.size == 0, "cold by then"
 
 
+def test_only_temperatures_of_the_time_asked_for_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    month_ns = 30 * 86_400 * 10**9
+    record(tmp_path, day(1), {})
+    with RecordWriter(tmp_path, background=False) as writer:
+        later = replace(STARTED, boot=2)
+        imu = writer.open_stream(record_stream("p1", "head", IMU, later, {}))
+        side = writer.open_stream(side_stream("p1", "head", UNIT, 2, "status"))
+        for event in day(1):
+            if isinstance(event, SensorPacket):
+                moved = replace(event, boot=2)
+                writer.append(imu, [imu_packet(moved, IMU, OFFSET_NS + month_ns)])
+            elif isinstance(event, StatusReport):
+                writer.append(side, [status_packet(event, OFFSET_NS + month_ns)])
+        writer.commit()
+    read: list[int] = []
+    samples = RecordReader.samples
+
+    def watched(self: RecordReader, stream_id: int, *args: Any, **options: Any) -> Any:
+        read.append(stream_id)
+        return samples(self, stream_id, *args, **options)
+
+    monkeypatch.setattr(RecordReader, "samples", watched)
+    with RecordReader(tmp_path) as reader:
+        learn_line(reader, UNIT, since_ns=OFFSET_NS + month_ns)
+    assert read == [side]
+
+
 def test_a_unit_without_thermometer_or_samples_says_so(tmp_path: Path) -> None:
     record(tmp_path, day(1, thermometer=False), {})
     with RecordReader(tmp_path) as reader:
