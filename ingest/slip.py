@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from processing.alignment.placement import Point
-from storage.catalog import Catalog
+from storage.catalog import Catalog, SpanEvent
 
 SLIPPED = "sensor_slipped"
 """Kind of the span in the catalogue, from the last time it sat right to the last pose that showed
@@ -71,9 +71,8 @@ def slip_in_force(catalog: Catalog, patient: str, alignment_id: str) -> Slip | N
     if not slipped:
         return None
     newest = slipped[-1]
-    later = catalog.spans(patient, newest.end_ns + 1)
-    if any(span.kind.endswith("_pose") for span in later):
-        return None  # held as at the calibration
+    if made_good_ns(catalog, newest) is not None:
+        return None
     detail = newest.detail
     return Slip(
         point=detail["point"],
@@ -82,6 +81,23 @@ def slip_in_force(catalog: Catalog, patient: str, alignment_id: str) -> Slip | N
         noticed_ns=int(detail["noticed_ns"]),
         alignment_id=alignment_id,
     )
+
+
+def made_good_ns(catalog: Catalog, slip: SpanEvent) -> int | None:
+    """Return when a pose was held as at the calibration again, or one calibrated by; None: not."""
+    pose = catalog.next_pose(slip.patient, slip.end_ns)
+    return None if pose is None else pose.start_ns
+
+
+def slips_within(
+    catalog: Catalog, patient: str, t0_ns: int, t1_ns: int
+) -> list[tuple[SpanEvent, int | None]]:
+    """Return the slips that make angles of [t0, t1) untrue, by start, with when they were over."""
+    found = [
+        (span, made_good_ns(catalog, span))
+        for span in catalog.spans(patient, t1_ns=t1_ns, kind=SLIPPED)
+    ]
+    return [(span, good_ns) for span, good_ns in found if good_ns is None or good_ns > t0_ns]
 
 
 def last_right_ns(catalog: Catalog, patient: str, alignment_id: str) -> int | None:

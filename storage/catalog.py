@@ -287,6 +287,18 @@ class Catalog:
         )
         return [SpanEvent(a, b, c, d, e, f, json.loads(g)) for a, b, c, d, e, f, g in rows]
 
+    def next_pose(self, patient: str, after_ns: int) -> SpanEvent | None:
+        """Return the first pose that begins after a time, held or of a calibration."""
+        rows = self.rows(
+            "SELECT id, patient, kind, start_ns, end_ns, sigma_deg, detail FROM span_event "
+            "WHERE patient = :patient AND start_ns > :after AND kind LIKE '%\\_pose' ESCAPE '\\' "
+            "ORDER BY start_ns, id LIMIT 1",
+            {"patient": patient, "after": after_ns},
+        )
+        return next(
+            (SpanEvent(a, b, c, d, e, f, json.loads(g)) for a, b, c, d, e, f, g in rows), None
+        )
+
     def remove_span(self, span_id: int) -> None:
         """Take a labelled stretch back."""
         self.change("DELETE FROM span_event WHERE id = :id", {"id": span_id})

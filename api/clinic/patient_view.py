@@ -19,10 +19,11 @@ from api.clinic.injections import Injection, injections
 from api.clinic.patient_days import ClinicDay, clinic_days, neutral_changes, reach
 from api.clinic.periods import Comparison, Period, compare, default_periods
 from api.clinic.reasons import FIGURE, Standing, since_last, standing
+from api.clinic.slips import Slips, slips
 from api.clinic.trend_view import trend_charts
 from api.clinic.trust import TrustShare, trust_share
 from api.clinic.words import weeks
-from api.queries import today_in
+from api.queries import day_range, today_in
 from api.runtime import Runtime
 from api.thresholds import Thresholds, thresholds_of
 from api.web import texts
@@ -66,6 +67,8 @@ class PatientView:
     trust: TrustShare
     """Of the last four weeks."""
     new_neutrals: tuple[date, ...]
+    slips: Slips
+    """Of the trends' range."""
 
     @property
     def since_words(self) -> str:
@@ -129,6 +132,7 @@ def patient_view(
         trend_first = max(trend_first, min(shown[0].day, today - timedelta(days=27)))
     span = Period(trend_first, today)
     cycle_days = [d for d in shown if found and found[-1].days and _within(d, found[-1])]
+    within = day_range(span.first, span.last, patient.zone)
     return PatientView(
         patient=patient,
         today=today,
@@ -152,6 +156,7 @@ def patient_view(
         judged=lately_judged(runtime, patient, today),
         trust=trust_share([d for d in shown if d.day > today - timedelta(days=28)]),
         new_neutrals=tuple(day for day in changes if day >= span.first),
+        slips=slips(runtime.catalog, patient, within.t0_ns, within.t1_ns),
     )
 
 

@@ -79,6 +79,9 @@ def _head(pdf: Page, view: PatientView, who: str) -> None:
     pdf.say(view.trust.words)
     if view.neutral_words:
         pdf.say(view.neutral_words)
+    if view.slips.rows:
+        rows = [*view.slips.rows, *([view.slips.more] if view.slips.more else [])]
+        pdf.say(f"{view.slips.words} {'; '.join(rows)}.")
 
 
 def _cycle(pdf: Page, view: PatientView) -> None:

@@ -13,9 +13,10 @@ from api.http.problems import problem
 from api.queries import FOREVER_NS, Range
 from api.reference.dictionary import column_doc
 from ingest.live import Role
+from ingest.slip import slips_within
 from ingest.sources.replay import blocks
 from processing.types import Span
-from storage.catalog import Catalog, Patient
+from storage.catalog import Catalog, Patient, SpanEvent
 from storage.exports import (
     FORMATS,
     BidsDerived,
@@ -240,7 +241,7 @@ def export_bids(
             )
     spans = tuple(
         Span(event.kind, event.start_ns, event.end_ns, event.sigma_deg)
-        for event in source.catalog.spans(patient.id, span.t0_ns, span.t1_ns)
+        for event in _events(source.catalog, patient, span)
     )
     shown = patient.id if mask is None else mask.pseudonym
     subject = BidsSubject(
@@ -252,6 +253,12 @@ def export_bids(
         dated=mask is None,
     )
     return Export(_name(patient, mask, "motion-bids.zip"), ZIP, bids_zip(subject))
+
+
+def _events(catalog: Catalog, patient: Patient, span: Range) -> list[SpanEvent]:
+    """Return what began in the range, and the slips before it that were not made good by then."""
+    slipped = slips_within(catalog, patient.id, span.t0_ns, span.t0_ns)
+    return [*(each for each, _ in slipped), *catalog.spans(patient.id, span.t0_ns, span.t1_ns)]
 
 
 def _derived(

@@ -136,7 +136,9 @@ _EVENTS_SIDECAR: Final = {
     "trial_type": {
         "LongName": "Label",
         "Description": "neutral_pose, midline_pose and dystonic_pose are poses held; nod, shake "
-        "and trunk_bow are movements asked for",
+        "and trunk_bow are movements asked for; sensor_slipped: a sensor no longer sat as at the "
+        "calibration, from the last time that it is known to have sat right to the last pose that "
+        "showed it; angles from its onset to the next pose after its end are not to be trusted",
     },
     "sigma_deg": {
         "Description": "Standard deviation of a held pose",

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from ingest.slip import Slip, keep_slip
 from processing.summary.types import DaySummary, MinuteSummary, PostureCell
 from processing.synthesis.spec import botulinum_factor
 from processing.types import Episode
@@ -54,6 +55,7 @@ def fill(
     poor_h: float = 0.5,
     minutes_days: int = 10,
     n_id_from: int | None = None,
+    slipped_ago: tuple[int, ...] = (),
 ) -> None:
     """Write `days` days that end with `last`; the deviation follows the toxin's course.
 
@@ -63,6 +65,8 @@ def fill(
         Injections, days before `last`; each begins the course anew.
     n_id_from : int, optional
         A new neutral is taken so many days before `last`.
+    slipped_ago : tuple of int
+        Days before `last` on which the head sensor slips at ten; the newest is not made good.
     """
     rng = np.random.default_rng(5)
     with DirectWriter(folder):
@@ -77,6 +81,13 @@ def fill(
             n_id = f"n-{name}"
             catalog.save_alignment(StoredAlignment(patient, f"{patient}{name}", n_id, at, {}))
             catalog.start_wear(patient, at, alignment_id=f"{patient}{name}")
+        for ago in sorted(slipped_ago, reverse=True):
+            at = midnight_ns(last - timedelta(days=ago)) + 10 * 3600 * 10**9
+            slip = Slip("head", 21.0, at, at + 600 * 10**9, f"{patient}a1")
+            keep_slip(catalog, patient, slip, slip.noticed_ns)
+            if ago != min(slipped_ago):
+                at += 3 * 3600 * 10**9
+                catalog.add_span(patient, "midline_pose", at, at + 5 * 10**9)
         for ago in injected_ago:
             at = midnight_ns(last - timedelta(days=ago)) + 12 * 3600 * 10**9
             body = {"product": "onabotulinumtoxinA", "units": 180, "muscles": "splenius left"}

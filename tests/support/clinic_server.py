@@ -17,7 +17,10 @@ def fill_clinic(folder: Path) -> date:
     """Write three patients: one wearing off, one of poor trust, one silent; return today."""
     today = datetime.now(ZoneInfo(ZONE)).date()
     fill(folder, today)
-    fill(folder, today, patient="p2", label="Robin", injected_ago=(40,), poor_h=5.0)
+    fill(
+        folder, today, patient="p2", label="Robin", injected_ago=(40,), poor_h=5.0,
+        slipped_ago=(9, 2),
+    )  # fmt: skip
     silent = date.fromordinal(today.toordinal() - 6)
     fill(folder, silent, patient="p3", label="Kim", days=30, injected_ago=(), minutes_days=0)
     return today

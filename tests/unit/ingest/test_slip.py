@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingest.slip import SLIPPED, Slip, keep_slip, last_right_ns, slip_in_force
+from ingest.slip import SLIPPED, Slip, keep_slip, last_right_ns, slip_in_force, slips_within
 from storage.catalog import Catalog, Patient, StoredAlignment
 
 MINUTE_NS = 60_000_000_000
@@ -57,6 +57,18 @@ def test_a_pose_held_since_or_another_calibration_makes_it_good(catalog: Catalog
     assert slip_in_force(catalog, "p1", "a2") is None
     pose(catalog, SLIP.noticed_ns + 2 * MINUTE_NS)
     assert slip_in_force(catalog, "p1", "a1") is None
+
+
+def test_a_slip_makes_angles_untrue_until_the_next_pose_after_it(catalog: Catalog) -> None:
+    keep_slip(catalog, "p1", SLIP, SLIP.noticed_ns)
+    (span,) = catalog.spans("p1")
+    good_ns = SLIP.noticed_ns + 60 * MINUTE_NS
+    assert slips_within(catalog, "p1", good_ns, good_ns + 1) == [(span, None)]
+    pose(catalog, good_ns)
+    assert slips_within(catalog, "p1", 0, NOON_NS) == []
+    assert slips_within(catalog, "p1", 0, NOON_NS + 1) == [(span, good_ns)]
+    assert slips_within(catalog, "p1", good_ns - 1, 2**62) == [(span, good_ns)]
+    assert slips_within(catalog, "p1", good_ns, 2**62) == []
 
 
 def test_an_imported_slip_belongs_to_no_calibration(catalog: Catalog) -> None:

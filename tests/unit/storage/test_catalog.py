@@ -94,6 +94,12 @@ def test_spans_are_found_by_time_and_kind(tmp_path: Path) -> None:
         assert (found.detail, found.sigma_deg) == ({"n": 5}, None)
         catalog.remove_span(nod)
         assert catalog.spans("p1", kind="nod") == []
+        later = catalog.add_span("p1", "midline_pose", 400, 500)
+        catalog.add_span("p1", "pose", 350, 351)
+        first, second = catalog.next_pose("p1", 99), catalog.next_pose("p1", 100)
+        assert first is not None and second is not None
+        assert (first.id, second.id) == (pose, later)
+        assert catalog.next_pose("p1", 400) is None
         with pytest.raises(CatalogError, match="before it starts"):
             catalog.add_span("p1", "x", 5, 4)
 

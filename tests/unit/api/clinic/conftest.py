@@ -25,7 +25,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, date]:
     fill(folder, today)
     fill(
         folder, today, patient="p2", label="Robin", injected_ago=(40,), poor_h=5.0, n_id_from=20,
-        minutes_days=0,
+        minutes_days=0, slipped_ago=(9, 2),
     )  # fmt: skip
     silent = date.fromordinal(today.toordinal() - 6)
     fill(folder, silent, patient="p3", label="Kim", days=30, injected_ago=(), minutes_days=0)

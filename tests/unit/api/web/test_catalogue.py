@@ -157,9 +157,10 @@ def test_every_page_is_read_in_the_made_up_language() -> None:
         assert file or any(pattern.match(path) for path in shown), rule.path
 
 
+@pytest.mark.parametrize("patient", ["p1", "p2"])
 @pytest.mark.usefixtures("bracketed")
-def test_the_report_takes_its_words_from_the_catalogue(runtime: Runtime) -> None:
-    view = patient_view(runtime, runtime.catalog.patient("p1"))
+def test_the_report_takes_its_words_from_the_catalogue(runtime: Runtime, patient: str) -> None:
+    view = patient_view(runtime, runtime.catalog.patient(patient))
     text = bare(written(report_pdf(view)).replace("\n", " "))
     assert re.findall(r"[^\W\d_]{2,}", text) == []
 
