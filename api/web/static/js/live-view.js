@@ -101,6 +101,9 @@ function showMessages() {
   if (!calibrated && frame.warnings.length === 0) messages.push(text("live.alignment.low"));
   const box = part("messages");
   box.hidden = messages.length === 0;
+  // what makes all angles wrong is read before them, also on a phone
+  const angles = /** @type {Element} */ (document.querySelector("[data-live] > .live"));
+  if ((box.nextElementSibling === angles) === calibrated) angles[calibrated ? "after" : "before"](box);
   const joined = messages.join("\n");
   if (box.dataset.shown !== joined) {
     box.dataset.shown = joined;
