@@ -109,10 +109,12 @@ def test_the_pose_that_is_asked_for_is_held_and_taken_in(watched: Watched, demo:
     """Heading was lost: the prompt's button leads through the pose, on the recording itself."""
     page = watched.page
     page.set_viewport_size({"width": 390, "height": 844})
+    # the demonstration calibrates by itself; until then no pose is known
+    page.goto(demo.url + "/setup")
+    expect(page.locator("[data-part=again-on]")).to_be_visible(timeout=150_000)
     page.goto(demo.url)
     live = page.locator("[data-live]")
     expect(live).to_have_attribute("data-stale", "false", timeout=10_000)
-    # the demonstration calibrates by itself; until then no pose is known
     frame = latest_frame(demo) | {"heading_sigma_deg": 34.0, "heading_quality": "poor"}
     guide = {"reset_due": True, "poses": ["neutral_pose"]}
     body = "".join(
