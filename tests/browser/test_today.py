@@ -110,7 +110,7 @@ def test_the_pose_that_is_asked_for_is_held_and_taken_in(watched: Watched, demo:
     page = watched.page
     page.set_viewport_size({"width": 390, "height": 844})
     # the demonstration calibrates by itself; until then no pose is known
-    page.goto(demo.url + "/setup")
+    page.goto(demo.url.rstrip("/") + "/setup")
     expect(page.locator("[data-part=again-on]")).to_be_visible(timeout=150_000)
     page.goto(demo.url)
     live = page.locator("[data-live]")
