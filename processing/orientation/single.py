@@ -24,6 +24,7 @@ from processing.orientation.params import (
     initial_variances,
 )
 from processing.orientation.recording import Recording, smooth_rows, swept
+from processing.orientation.truncation import first_known, restored
 from processing.orientation.window import run
 from processing.types import FloatArray
 
@@ -58,6 +59,8 @@ def estimate(
     Parameters
     ----------
     gyr : (n, 3) float64, rad/s
+        As the sensor gave it: counts that were cut off towards zero are found and restored
+        (`truncation`).
     acc : (n, 3) float64, m/s²
         Specific force, +g up at rest.
     mag : (n, 3) float64 or None
@@ -102,7 +105,18 @@ def estimate(
         coherence_s=HAND_COHERENCE_S,
         bias_walk_dps=HAND_BIAS_WALK_DPS,
     )
-    return filtered(gyr, acc, mag, sensor, shared, rate_hz=rate_hz, mode=mode)
+    known, count = first_known(gyr, rate_hz)
+    if count == 0.0:
+        return filtered(gyr, acc, mag, sensor, shared, rate_hz=rate_hz, mode=mode)
+    whole = restored(gyr, count)
+    q = filtered(whole, acc, mag, sensor, shared, rate_hz=rate_hz, mode=mode)
+    if mode == "online":
+        # what was shown before it was known stays
+        early = None if mag is None else mag[:known]
+        q[:known] = filtered(
+            gyr[:known], acc[:known], early, sensor, shared, rate_hz=rate_hz, mode=mode
+        )
+    return q
 
 
 def filtered(
