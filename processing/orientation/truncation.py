@@ -43,7 +43,8 @@ LEAST_STEP: Final = 1e-6
 MOST_MISFIT: Final = 1.5
 """Mean misfit of truncated counts from which on the noise is another than this believes. Twelve
 recordings that are truncated have 0.4 to 1.0; vibration of a count or two has more."""
-_BINS: Final = 64
+_BINS: Final = 128
+"""Counts around the first of a second; whatever goes beyond is motion."""
 _STEPS: Final = 40
 
 
@@ -68,15 +69,21 @@ def first_known(gyr: FloatArray, rate_hz: float) -> tuple[int, float]:
     count = size_of_count(gyr[:length]) if n >= length else 0.0
     if count == 0.0:
         return n, 0.0
+    known = _decided(np.ascontiguousarray(gyr), length, count)
+    return (known, count) if known > 0 else (n, 0.0)
+
+
+@kernel()
+def _decided(gyr: FloatArray, length: int, count: float) -> int:
+    """Return the row after the second that decides for truncated counts, 0 where none does."""
     said = np.zeros(3)
-    for known in range(length, n + 1, length):
-        hear_second(gyr[known - length : known], count, said)
-        evidence, misfit, fits = said
-        if evidence >= DECIDED and misfit < MOST_MISFIT * fits:
-            return known, count
-        if evidence <= -DECIDED:
-            break
-    return n, 0.0
+    for known in range(length, gyr.shape[0] + 1, length):
+        _hear_second(gyr[known - length : known], count, said)
+        if said[0] >= DECIDED and said[1] < MOST_MISFIT * said[2]:
+            return known
+        if said[0] <= -DECIDED:
+            return 0
+    return 0
 
 
 def size_of_count(values: FloatArray) -> float:
@@ -95,13 +102,20 @@ def size_of_count(values: FloatArray) -> float:
     return count if np.abs(sizes / count - whole).max() < GRID_TOLERANCE else 0.0
 
 
+@kernel()
 def restored(gyr: FloatArray, count: float) -> FloatArray:
-    """Return rates with the half count that was cut off."""
-    return gyr + 0.5 * count * np.sign(gyr) * (np.abs(gyr) > 0.5 * count)
+    """Return rates (n, 3) with the half count that was cut off."""
+    whole = np.empty_like(gyr)
+    half = 0.5 * count
+    for i in range(gyr.shape[0]):
+        for j in range(3):
+            rate = gyr[i, j]
+            whole[i, j] = rate + half if rate > half else rate - half if rate < -half else rate
+    return whole
 
 
 @kernel()
-def hear_second(gyr: FloatArray, count: float, said: FloatArray) -> None:
+def _hear_second(gyr: FloatArray, count: float, said: FloatArray) -> None:
     """Add what a second's axes say to the evidence, to the misfit and to the number of fits.
 
     The evidence is log-likelihood of truncated minus that of rounded counts, the misfit that of
@@ -110,24 +124,20 @@ def hear_second(gyr: FloatArray, count: float, said: FloatArray) -> None:
     n = gyr.shape[0]
     seen = np.empty(_BINS)
     for axis in range(3):
+        first = int(np.rint(gyr[0, axis] / count)) - _BINS // 2
+        seen[:] = 0.0
+        within = True
         mean = square = 0.0
         for i in range(n):
-            k = np.rint(gyr[i, axis] / count)
-            mean += k / n
-            square += k * k / n
-        spread = np.sqrt(max(square - mean * mean, 0.0))
-        if spread < LEAST_SPREAD or spread > MOST_SPREAD:
-            continue
-        first = int(np.rint(mean)) - _BINS // 2
-        seen[:] = 0.0
-        beyond = 0
-        for i in range(n):
             k = int(np.rint(gyr[i, axis] / count)) - first
-            if 0 <= k < _BINS:
-                seen[k] += 1.0
-            else:
-                beyond += 1
-        if beyond > 0:
+            within = 0 <= k < _BINS
+            if not within:
+                break
+            seen[k] += 1.0
+            mean += (first + k) / n
+            square += (first + k) ** 2 / n
+        spread = np.sqrt(max(square - mean * mean, 0.0))
+        if not within or spread < LEAST_SPREAD or spread > MOST_SPREAD:
             continue
         rounds, rounds_misfit = _fit(seen, first, mean, spread, 0.0)
         cuts, cuts_misfit = _fit(seen, first, mean, spread, 0.5)

@@ -1,6 +1,7 @@
 """Counts cut off towards zero: found from the samples alone, early, and nowhere else."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -105,3 +106,15 @@ def test_online_is_causal_with_truncated_counts() -> None:
     whole = estimate(gyr, acc, rate_hz=RATE_HZ)
     for n in (known - 1, known, known + 150):
         assert np.array_equal(estimate(gyr[:n], acc[:n], rate_hz=RATE_HZ), whole[:n])
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("number", ["04", "18", "24"])
+def test_sensors_of_broad_truncate(broad_dir: Path, number: str) -> None:
+    with np.load(next(broad_dir.glob(f"{number}_*.npz"))) as file:
+        gyr, rate_hz = file["imu_gyr"].astype(np.float64), float(file["sampling_rate_hz"])
+    known, count = first_known(gyr, rate_hz)
+    assert known <= 10.0 * rate_hz
+    assert abs(np.degrees(count) - 2000.0 / 32767.0) < 1e-5
+    moved = gyr + 0.3 * count
+    assert first_known(moved, rate_hz) == (gyr.shape[0], 0.0)
