@@ -31,11 +31,11 @@ def slips(catalog: Catalog, patient: Patient, t0_ns: int, t1_ns: int) -> Slips:
     clock = texts.Clock(ZoneInfo(patient.zone))
     found: list[str] = []
     for span, good_ns in slips_within(catalog, patient.id, t0_ns, t1_ns):
-        since = _moment(clock, span.start_ns)
+        since = clock.moment(span.start_ns)
         words = texts.text("clinic.slip.open", since=since)
         if good_ns is not None:
             same_day = clock.local(good_ns).date() == clock.local(span.start_ns).date()
-            until = clock.minute(good_ns) if same_day else _moment(clock, good_ns)
+            until = clock.minute(good_ns) if same_day else clock.moment(good_ns)
             words = texts.text("clinic.slip.over", since=since, until=until)
         if {"point", "off_deg"} <= span.detail.keys():
             sensor = texts.text(f"live.role.{span.detail['point']}")
@@ -44,8 +44,3 @@ def slips(catalog: Catalog, patient: Patient, t0_ns: int, t1_ns: int) -> Slips:
         found.insert(0, words)
     n = len(found) - SHOWN
     return Slips(tuple(found[:SHOWN]), texts.text("clinic.slips.more", n=n) if n > 0 else "")
-
-
-def _moment(clock: texts.Clock, t_ns: int) -> str:
-    day = texts.day_name(clock.local(t_ns).date().isoformat())
-    return texts.text("clinic.slip.moment", day=day, clock=clock.minute(t_ns))

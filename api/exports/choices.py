@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from api.access.masking import Mask
+from api.exports.missing import Missing, missing_of, said_of, samples_by_role
 from api.exports.provenance import provenance, result_provenance
 from api.http.problems import problem
 from api.queries import FOREVER_NS, Range
@@ -68,6 +69,8 @@ class Export:
     filename: str
     media_type: str
     pieces: Iterator[bytes]
+    missing: tuple[Missing, ...] = ()
+    """Known, when the file begins, to be missing from it as damaged."""
 
 
 def _safe(name: str) -> str:
@@ -159,8 +162,9 @@ def export_raw(
     info = source.record.info(stream_id)
     i0, i1 = index_range(source.record, stream_id, span)
     table = raw_batches(source.record, stream_id, i0, i1)
+    missing = missing_of(source.record, patient.id, span, stream_id=stream_id)
     dress = Dress(
-        provenance=provenance(source.catalog, patient, span),
+        provenance=provenance(source.catalog, patient, span) | said_of(missing),
         disguise=_disguise(mask),
         units_in_names=form == "csv",
     )
@@ -168,7 +172,7 @@ def export_raw(
     kind = FORMATS[form]
     device = info.device_id if mask is None else mask.words.get(info.device_id, "sensor")
     name = _name(patient, mask, info.role, device, str(info.boot)) + kind.suffix
-    return Export(name, kind.media_type, stream(batches, schema, form))
+    return Export(name, kind.media_type, stream(batches, schema, form), missing)
 
 
 def index_range(record: RecordReader, stream_id: int, span: Range) -> tuple[int, int]:
@@ -199,8 +203,10 @@ def export_samples(
     )
     streams = source.record.streams(patient=patient.id, role=role, kind="imu")
     table = block_batches((piece.block for piece in pieces), with_mag=_with_mag(streams))
+    missing = missing_of(source.record, patient.id, span, role=role, kind="imu")
+    said = provenance(source.catalog, patient, bounded) | {"role": role}
     dress = Dress(
-        provenance=provenance(source.catalog, patient, bounded) | {"role": role},
+        provenance=said | said_of(missing),
         describe=column_doc,
         disguise=_disguise(mask),
         columns=("role",) if form == "csv" else (),
@@ -208,7 +214,7 @@ def export_samples(
     schema, batches = dressed(table, dress)
     kind = FORMATS[form]
     name = _name(patient, mask, role, "raw") + kind.suffix
-    return Export(name, kind.media_type, stream(batches, schema, form))
+    return Export(name, kind.media_type, stream(batches, schema, form), missing)
 
 
 def export_bids(
@@ -218,6 +224,7 @@ def export_bids(
 
     Where there are results, their angles stand beside the raw samples as a derivative.
     """
+    asked = span
     span = _bounded(source.record, patient, span, CLOCK_MARGIN_NS)
     systems = []
     for role in ROLES:
@@ -243,6 +250,10 @@ def export_bids(
         Span(event.kind, event.start_ns, event.end_ns, event.sigma_deg)
         for event in _events(source.catalog, patient, span)
     )
+
+    def lacking() -> tuple[Missing, ...]:
+        return missing_of(source.record, patient.id, asked, kind="imu")
+
     shown = patient.id if mask is None else mask.pseudonym
     subject = BidsSubject(
         shown,
@@ -251,8 +262,10 @@ def export_bids(
         spans,
         derived=_derived(source, patient, span, mask),
         dated=mask is None,
+        missing=lambda: samples_by_role(lacking()),
     )
-    return Export(_name(patient, mask, "motion-bids.zip"), ZIP, bids_zip(subject))
+    name = _name(patient, mask, "motion-bids.zip")
+    return Export(name, ZIP, bids_zip(subject), lacking())
 
 
 def _events(catalog: Catalog, patient: Patient, span: Range) -> list[SpanEvent]:
@@ -278,8 +291,13 @@ def _derived(
     )
 
 
-def export_everything(data_dir: Path, store: ResultStore, patient: Patient) -> Export:
+def export_everything(
+    data_dir: Path, record: RecordReader, store: ResultStore, patient: Patient
+) -> Export:
     """Return all that is held about a patient."""
     return Export(
-        _safe(f"{patient.id}_everything.zip"), ZIP, everything_zip(data_dir, patient.id, store)
+        _safe(f"{patient.id}_everything.zip"),
+        ZIP,
+        everything_zip(data_dir, patient.id, store),
+        missing_of(record, patient.id),
     )

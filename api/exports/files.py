@@ -7,16 +7,14 @@ from typing import cast
 
 from api.errors import DataFolderError
 from api.exports import choices
+from api.exports.missing import Missing, missing_of
 from api.patients import meant_patient
-from api.queries import checked_range
+from api.queries import Range, checked_range
 from api.settings import Settings
 from api.stores import open_results
 from ingest.live import Role
 from storage.catalog import Catalog
 from storage.record import Damage, RecordReader
-
-RAW = ("head", "trunk", "bids", "everything")
-"""Exports that hold samples of the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def write_export(
                 role = cast("Role", what)
                 export = choices.export_samples(source, patient, role, span, form_name)
             elif what == "everything":
-                export = choices.export_everything(settings.data_dir, store, patient)
+                export = choices.export_everything(settings.data_dir, record, store, patient)
             else:
                 export = choices.export_table(source, patient, span, what, form_name)
             try:
@@ -71,17 +69,16 @@ def write_export(
                 raise DataFolderError(f"{out} cannot be written: {error.strerror}.") from error
             finally:
                 part.unlink(missing_ok=True)
-            missing: tuple[Damage, ...] = ()
-            if what in RAW:
-                t0_ns, t1_ns = (0, 2**62) if what == "everything" else (span.t0_ns, span.t1_ns)
-                missing = tuple(
-                    record.quarantined(
-                        patient=patient.id,
-                        role=cast("Role", what) if what in {"head", "trunk"} else None,
-                        t0_ns=t0_ns,
-                        t1_ns=t1_ns,
-                    )
-                )
+            # asked again: some are found damaged only while they are read
+            missing = _missing(record, patient.id, what, span)
         finally:
             store.close()
-    return Written(out.stat().st_size, missing)
+    return Written(out.stat().st_size, tuple(each.damage for each in missing))
+
+
+def _missing(record: RecordReader, patient: str, what: str, span: Range) -> tuple[Missing, ...]:
+    if what == "everything":
+        return missing_of(record, patient)
+    if what in {"head", "trunk"}:
+        return missing_of(record, patient, span, role=cast("Role", what), kind="imu")
+    return missing_of(record, patient, span, kind="imu") if what == "bids" else ()

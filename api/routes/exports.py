@@ -10,11 +10,13 @@ from pydantic import BaseModel, Field
 
 from api.access.masking import current_mask
 from api.exports import choices
+from api.exports.missing import missing_of
 from api.http.conditional import NOT_MODIFIED, is_known
 from api.http.problems import problem
 from api.queries import Range
 from api.routes.parameters import PatientDep, RangeDep, VersionDep
 from api.runtime import Runtime, RuntimeDep
+from api.web.texts import iso
 from ingest.live import Role
 from storage.errors import UnknownStreamError
 from storage.exports import FORMATS
@@ -28,6 +30,14 @@ FormatParameter = Annotated[
         description="`parquet`, `arrow` (IPC stream) or `csv`; units and provenance are inside.",
     ),
 ]
+MISSING = "necktrace-missing-samples"
+_HEADERS: dict[str, Any] = {
+    MISSING: {
+        "description": "How many samples are missing from the file because what held them is "
+        "damaged, as far as known when it begins. Absent where none are.",
+        "schema": {"type": "integer"},
+    }
+}
 _TABLE_FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The file.",
@@ -38,8 +48,9 @@ _TABLE_FILE: dict[int | str, dict[str, Any]] = {
         },
     }
 }
+_RAW_FILE = {200: {**_TABLE_FILE[200], "headers": _HEADERS}} | NOT_MODIFIED
 _ZIP_FILE: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The archive.", "content": {choices.ZIP: {}}}
+    200: {"description": "The archive.", "content": {choices.ZIP: {}}, "headers": _HEADERS}
 }
 
 
@@ -47,6 +58,8 @@ def _answer(export: choices.Export, etag: str = "") -> StreamingResponse:
     headers = {"content-disposition": f'attachment; filename="{export.filename}"'}
     if etag:
         headers["etag"] = etag
+    if export.missing:
+        headers[MISSING] = str(sum(each.damage.samples for each in export.missing))
     return StreamingResponse(export.pieces, media_type=export.media_type, headers=headers)
 
 
@@ -59,11 +72,25 @@ class ExportOut(BaseModel):
     description: str
 
 
+class MissingOut(BaseModel):
+    """Samples of a file of the record that is damaged; they are in no file that is made."""
+
+    role: str = Field(examples=["head"])
+    kind: str = Field(examples=["imu"])
+    samples: int
+    from_utc: str = Field(description="Arrival of its first packet.")
+    to_utc: str = Field(description="Arrival of its last packet.")
+
+
 class ExportsOut(BaseModel):
     """What can be taken away of a patient."""
 
     patient_id: str
     items: list[ExportOut]
+    missing: list[MissingOut] = Field(
+        description="What is known to be damaged. A damaged file is found when it is read, or by "
+        "`necktrace verify`."
+    )
 
 
 _MEANINGS = {
@@ -93,8 +120,8 @@ def _unchanged(request: Request, version: str) -> Response | None:
 @router.get(
     "/patients/{patient_id}/exports", operation_id="listExports", summary="What can be taken away"
 )
-def list_exports(patient: PatientDep) -> ExportsOut:
-    """Return the files that can be made, and in which formats."""
+def list_exports(runtime: RuntimeDep, patient: PatientDep) -> ExportsOut:
+    """Return the files that can be made, in which formats, and what is missing from all of them."""
     zips = {"bids", "everything"}
     items = [
         ExportOut(
@@ -105,7 +132,17 @@ def list_exports(patient: PatientDep) -> ExportsOut:
         )
         for name, text in _MEANINGS.items()
     ]
-    return ExportsOut(patient_id=patient.id, items=items)
+    missing = [
+        MissingOut(
+            role=each.role,
+            kind=each.kind,
+            samples=each.damage.samples,
+            from_utc=iso(each.damage.t0_ns),
+            to_utc=iso(each.damage.t1_ns),
+        )
+        for each in missing_of(runtime.record, patient.id)
+    ]
+    return ExportsOut(patient_id=patient.id, items=items, missing=missing)
 
 
 @router.get(
@@ -142,7 +179,7 @@ def export_table(
     operation_id="exportRaw",
     summary="Raw samples of a sensor over all its starts",
     response_class=StreamingResponse,
-    responses=_TABLE_FILE | NOT_MODIFIED,
+    responses=_RAW_FILE,
 )
 def export_samples(
     request: Request,
@@ -172,7 +209,7 @@ def export_samples(
     operation_id="exportStream",
     summary="Raw samples of a stream as a file",
     response_class=StreamingResponse,
-    responses=_TABLE_FILE | NOT_MODIFIED,
+    responses=_RAW_FILE,
 )
 def export_stream(
     request: Request,
@@ -227,4 +264,8 @@ def export_bids(runtime: RuntimeDep, patient: PatientDep, span: RangeDep) -> Str
 )
 def export_everything(runtime: RuntimeDep, patient: PatientDep) -> StreamingResponse:
     """Return record, results, calibrations and notes in one archive that opens without us."""
-    return _answer(choices.export_everything(runtime.settings.data_dir, runtime.results, patient))
+    return _answer(
+        choices.export_everything(
+            runtime.settings.data_dir, runtime.record, runtime.results, patient
+        )
+    )

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -9,11 +10,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from api.access.principals import current
 from api.access.rights import CLINICAL
 from api.exports.choices import ROLES, TABLES
+from api.exports.missing import missing_of, samples_by_role
 from api.reference.dictionary import tables
 from api.routes.versions import list_versions, remove_trial
-from api.runtime import RuntimeDep
-from api.web import reference
+from api.runtime import Runtime, RuntimeDep
+from api.web import reference, texts
 from api.web.pages import first_patient, render
+from storage.catalog import Patient
 from storage.exports import FORMATS
 
 router = APIRouter(default_response_class=HTMLResponse)
@@ -22,6 +25,25 @@ router = APIRouter(default_response_class=HTMLResponse)
 def _part(table: str, since: str) -> str:
     """Return what keeps a click from asking for gigabytes."""
     return f"&from={since}" if table == "angles_100hz" else ""
+
+
+def _missing(runtime: Runtime, patient: Patient) -> list[str]:
+    """Return a line for each sensor of which samples are in no file, for what held them broke."""
+    clock = texts.Clock(ZoneInfo(patient.zone))
+    lines = []
+    for role in ROLES:
+        found = missing_of(runtime.record, patient.id, role=role, kind="imu")
+        if found:
+            lines.append(
+                texts.text(
+                    "data.missing.of",
+                    sensor=texts.text(f"live.role.{role}"),
+                    n=texts.number(samples_by_role(found)[role]),
+                    first=clock.moment(found[0].damage.t0_ns),
+                    last=clock.moment(max(each.damage.t1_ns for each in found)),
+                )
+            )
+    return lines
 
 
 @router.get("/data")
@@ -38,6 +60,7 @@ def data(runtime: RuntimeDep) -> HTMLResponse:
         zone=patient.zone,
         patient=patient,
         streams=runtime.record.streams(patient=patient.id),
+        missing=_missing(runtime, patient),
         versions=list(reversed(list_versions(runtime, patient).items)),
         may_remove=current().may(CLINICAL, patient.id),
         curls=[

@@ -109,6 +109,11 @@ class Clock:
         """Return the date as in `3 Nov`."""
         return day_short(self.local(t_ns).date())
 
+    def moment(self, t_ns: int) -> str:
+        """Return date and time of day as in `Mon 3 Nov 2026, 10:20`."""
+        day = day_name(self.local(t_ns).date().isoformat())
+        return text("date.moment", day=day, clock=self.minute(t_ns))
+
 
 def day_short(day: date) -> str:
     """Return the date as in `3 Nov`."""

@@ -7,7 +7,7 @@ irregular times and gaps survive. Missing values are ``n/a``.
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +55,8 @@ class BidsSubject:
     """Angles, as a derivative beside the raw samples."""
     dated: bool = False
     """Whether `scans.tsv` tells when it was recorded; not in what a researcher may see."""
+    missing: Callable[[], Mapping[str, int]] = dict
+    """Asked once all samples are read: how many of each tracked point are missing as damaged."""
 
 
 def write_bids(folder: Path, subject: BidsSubject) -> None:
@@ -101,14 +103,6 @@ def _files(subject: BidsSubject) -> Iterator[tuple[str, Iterable[bytes]]]:
             }
         ),
     )
-    yield (
-        "README",
-        [
-            b"Motion data of inertial sensors on head and trunk, exported by necktrace.\n"
-            b"One tracking system per sensor. The LATENCY channel gives the time of each sample\n"
-            b"in seconds since the common start; rows where samples are missing do not exist.\n"
-        ],
-    )
     yield "participants.tsv", [f"participant_id\nsub-{label}\n".encode()]
     yield "participants.json", _json({"participant_id": {"Description": "Pseudonym"}})
     base = f"sub-{label}/motion/sub-{label}_task-{subject.task}"
@@ -130,6 +124,22 @@ def _files(subject: BidsSubject) -> Iterator[tuple[str, Iterable[bytes]]]:
             t0_ns=subject.t0_ns,
             version=BIDS_VERSION,
         )
+    yield "README", [_readme(subject).encode()]  # last: it tells what could not be read
+
+
+def _readme(subject: BidsSubject) -> str:
+    lines = [
+        "Motion data of inertial sensors on head and trunk, exported by necktrace.",
+        "One tracking system per sensor. The LATENCY channel gives the time of each sample",
+        "in seconds since the common start; rows where samples are missing do not exist.",
+    ]
+    for point, samples in sorted(subject.missing().items()):
+        lines += [
+            "",
+            f"Not in it: {samples} samples of the {point} sensor. The files that held them are",
+            "damaged; a backup may have them.",
+        ]
+    return "\n".join(lines) + "\n"
 
 
 _EVENTS_SIDECAR: Final = {

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,6 +57,8 @@ raw/*.parquet           every sample of every sensor stream, as stored: value = 
                         (device counter, host arrival) pair in the first row of each packet
 results/<version>/      angles per second and at full rate, candidate episodes, minutes, days,
                         posture map by quarter hour (plane rl: lateral tilt, rf: flexion)
+missing.json            only where the files of some samples are damaged: which and how many samples
+                        of raw/ are missing for it; a backup may have them
 Times are UTC nanoseconds since 1970. Right and left are the patient's.
 """
 
@@ -127,6 +130,9 @@ def _files(
             ("days", store.days(patient, 0, _ALL_NS, algo=algo)),
         ):
             yield f"{base}/{name}.parquet", _parquet(summary_batches(rows))
+    missing = [asdict(each) for each in reader.quarantined(patient=patient)]
+    if missing:  # known once all of raw/ was read
+        yield "missing.json", [(json.dumps(missing, indent=1) + "\n").encode()]
 
 
 def _parquet(source: Batches) -> Iterator[bytes]:

@@ -40,6 +40,10 @@ class Damage:
     i1: int
     samples: int
     reason: str
+    t0_ns: int
+    """Arrival of its first packet."""
+    t1_ns: int
+    """Of its last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class RecordReader:
         self._connection = open_for_reading(self.folder)
         self._lock = threading.Lock()
         self._damaged: dict[str, Damage] = {}
+        self._left_in_place: dict[str, Damage] = {}  # of a folder that cannot be written
 
     def __enter__(self) -> "RecordReader":
         return self
@@ -99,17 +104,39 @@ class RecordReader:
     ) -> list[Damage]:
         """Return the segments of a person that were found damaged, with arrivals in [t0, t1).
 
-        Whoever found them, now or earlier: they are missing from what this reader serves.
+        Whoever found them, now or earlier: they are missing from what this reader serves. Those
+        whose samples the sensor sent again are not.
         """
         wanted = {s.id for s in self.streams(patient=patient, role=role)}
         with self._lock, folder_errors(self.folder):
             rows = self._connection.execute(
-                "SELECT path, stream, i0, i1, samples, damaged FROM segment "
+                "SELECT path, stream, i0, i1, samples, damaged, host0_ns, host1_ns FROM segment "
                 "WHERE damaged IS NOT NULL AND host1_ns >= ? AND host0_ns < ? "
                 "ORDER BY host0_ns, id",
                 (t0_ns, t1_ns),
             ).fetchall()
-        return [Damage(*row) for row in rows if row[1] in wanted]
+            found = [
+                Damage(*row)
+                for row in rows
+                if row[1] in wanted and not self._is_held_again(str(row[0]))
+            ]
+        found += [
+            each
+            for each in self._left_in_place.values()
+            if each.stream_id in wanted and each.t1_ns >= t0_ns and each.t0_ns < t1_ns
+        ]
+        return sorted(found, key=lambda each: each.t0_ns)
+
+    def _is_held_again(self, path: str) -> bool:
+        spans = self._connection.execute(
+            "SELECT line, k0, k1 FROM span JOIN segment ON segment.id = span.segment "
+            "WHERE path = ?",
+            (path,),
+        ).fetchall()
+        return bool(spans) and not any(
+            journal.held_ranges(self._connection, line, k0, k1).missing(k0, k1)
+            for line, k0, k1 in spans
+        )
 
     def streams(
         self,
@@ -325,15 +352,22 @@ class RecordReader:
 
     def _report(self, stream_id: int, segment: _Listed, error: CorruptSegmentError) -> None:
         with self._lock:
-            gone = self._connection.execute(
-                "SELECT damaged FROM segment WHERE path = ?", (segment.path,)
+            listed = self._connection.execute(
+                "SELECT host0_ns, host1_ns FROM segment WHERE path = ?", (segment.path,)
             ).fetchone()
-        if gone is None:
+        if listed is None:
             return  # deleted with its patient since this iteration began
         log.error("record: %s", error)
-        self._damaged[segment.path] = Damage(
-            segment.path, stream_id, segment.i0, segment.i1, segment.samples, error.reason
+        found = Damage(
+            segment.path,
+            stream_id,
+            segment.i0,
+            segment.i1,
+            segment.samples,
+            error.reason,
+            *listed,
         )
+        self._damaged[segment.path] = self._left_in_place[segment.path] = found
         try:
             writable = open_database(self.folder)
         except StorageError:
@@ -341,6 +375,7 @@ class RecordReader:
         try:
             with folder_errors(self.folder):
                 quarantine(writable, self.folder, segment.path, error.reason)
+            del self._left_in_place[segment.path]
         except StorageError as refused:
             log.warning("record: could not quarantine %s: %s", segment.path, refused)
         finally:

@@ -154,6 +154,8 @@ def test_a_damaged_segment_is_named_and_everything_else_served(tmp_path: Path, d
             served = [c for chunk in reader.samples(stream) for c in chunk.index.tolist()]
             assert set(served) == rest
             assert [d.path for d in reader.damaged] == [files[1].path]
+            (missing,) = reader.quarantined(patient="p1")
+            assert (missing.path, missing.samples) == (files[1].path, 400)
         report = verify(tmp_path)
         assert not report["ok"]
         assert any(files[1].path in error for error in report["errors"])
@@ -170,6 +172,31 @@ def test_a_damaged_segment_is_named_and_everything_else_served(tmp_path: Path, d
         writer.commit()
         writer.seal(stream)
     assert held(tmp_path, stream) == expected(set(range(1200)))
+    with RecordReader(tmp_path) as reader:
+        assert reader.quarantined(patient="p1") == [], "sent again: nothing is missing"
+
+
+def test_damage_in_a_folder_that_cannot_be_written_is_named_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RecordWriter(tmp_path, background=False) as writer:
+        stream = writer.open_stream(imu())
+        writer.append(stream, [packet(0, 400)])
+        writer.commit()
+        (file,) = writer.seal(stream)
+    (tmp_path / file.path).write_bytes(b"nothing")
+
+    def refused(folder: Path, **_: object) -> sqlite3.Connection:
+        raise ReadOnlyFolderError(folder)
+
+    with RecordReader(tmp_path) as reader:
+        monkeypatch.setattr("storage.record.reader.open_database", refused)
+        assert list(reader.samples(stream)) == []
+        (missing,) = reader.quarantined(patient="p1")
+        assert (missing.path, missing.samples) == (file.path, 400)
+        assert missing.t0_ns <= missing.t1_ns
+        assert reader.quarantined(patient="p1", t0_ns=missing.t1_ns + 1) == []
+        assert reader.quarantined(patient="p2") == []
 
 
 def _one_segment(data: Path) -> None:
