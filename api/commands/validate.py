@@ -36,6 +36,11 @@ import click
     is_flag=True,
     help="Also simulated patients who go out into the cold, with and without a temperature line.",
 )
+@click.option(
+    "--sensitivity",
+    is_flag=True,
+    help="Also people, skin and sensors unlike the default simulated patient.",
+)
 @click.option("--report", type=click.Path(path_type=Path), help="Write a self-contained HTML page.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def command(
@@ -46,15 +51,16 @@ def command(
     hours: float,
     magnetic: float,
     temperature: bool,
+    sensitivity: bool,
     report: Path | None,
     as_json: bool,
 ) -> None:
     """Measure accuracy: BROAD's trials against optics, simulated patients against their truth."""
-    asked = (broad is not None, simulated, hours > 0.0, magnetic > 0.0, temperature)
+    asked = (broad is not None, simulated, hours > 0.0, magnetic > 0.0, temperature, sensitivity)
     if not any(asked):
         raise click.UsageError(
             "Say what to validate on: --broad FOLDER, --simulated, --hours N, --magnetic N, "
-            "--temperature, or several of them."
+            "--temperature, --sensitivity, or several of them."
         )
     result: dict[str, Any] = {}
     if broad is not None:
@@ -67,6 +73,8 @@ def command(
         result["magnetic"] = _magnetic(patients, magnetic, quiet=as_json)
     if temperature:
         result["temperature"] = _temperature(patients, quiet=as_json)
+    if sensitivity:
+        result["sensitivity"] = _sensitivity(patients, quiet=as_json)
     if report is not None:
         from api.validation.report import write_report
 
@@ -168,4 +176,13 @@ def _temperature(patients: int, *, quiet: bool) -> list[dict[str, Any]]:
     found = validate_temperature(patients)
     if not quiet:
         print_temperature(found, click.echo)
+    return found
+
+
+def _sensitivity(patients: int, *, quiet: bool) -> list[dict[str, Any]]:
+    from api.validation.sensitivity import print_sensitivity, validate_sensitivity
+
+    found = validate_sensitivity(patients)
+    if not quiet:
+        print_sensitivity(found, click.echo)
     return found

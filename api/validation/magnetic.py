@@ -14,8 +14,8 @@ from api.validation.simulated import (
     SENSORS,
     blocks_on_grid,
     calibration_end_s,
+    errors_of_rows,
     on_grid,
-    score_of_rows,
 )
 from processing import session
 from processing.pipeline import PipelineParams
@@ -89,9 +89,9 @@ def _score(
     recording: SimulatedRecording,
     mode: Mode,
 ) -> tuple[float, float, float, float, float]:
-    error, sigma = score_of_rows(params, settled, pair, recording, mode)
+    error, sigma = errors_of_rows(params, settled, pair, recording, mode)
     after = round(calibration_end_s(recording.spans) * pair.rate_hz) + 1
-    off, sigma = np.abs(error[after:]), sigma[after:]
+    off, sigma = np.abs(error[after:, 2]), sigma[after:]
     last = off[-round(3600.0 * pair.rate_hz) :]
     return (
         float(np.sqrt(np.mean(np.square(off)))),

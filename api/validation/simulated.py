@@ -151,9 +151,7 @@ def score_patient(
     pair = on_grid(recording, params.grid)
     settled = session.plan(params, pair, recording.spans)
     t_s = (pair.k0 + np.arange(pair.head_gyr.shape[0])) / pair.rate_hz
-    truth = np.column_stack(
-        [np.interp(t_s, recording.t_ns * 1e-9, angle) for angle in recording.angles()]
-    )
+    truth = _true_angles(recording, pair)
     after = t_s > calibration_end_s(recording.spans)
     modes: tuple[Mode, ...] = ("online", "offline")
     for mode in modes:
@@ -179,17 +177,24 @@ def score_patient(
             yield _score(sensor, scenario, patient, method, (shown - truth)[after])
 
 
-def score_of_rows(
+def errors_of_rows(
     params: PipelineParams,
     settled: session.Plan,
     pair: PairBlock,
     recording: SimulatedRecording,
     mode: Mode,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the error of rotation and its sigma, row by row, degrees."""
+    """Return the errors of the three angles (n, 3) and rotation's sigma (n,), degrees."""
     shown, sigma = _ours(params, settled, pair, mode)
-    t_s = (pair.k0 + np.arange(shown.shape[0])) / pair.rate_hz
-    return shown[:, 2] - np.interp(t_s, recording.t_ns * 1e-9, recording.angles()[2]), sigma
+    return shown - _true_angles(recording, pair), sigma
+
+
+def _true_angles(recording: SimulatedRecording, pair: PairBlock) -> FloatArray:
+    """Return the true angles at the rows of the grid, (n, 3)."""
+    t_s = (pair.k0 + np.arange(pair.head_gyr.shape[0])) / pair.rate_hz
+    return np.column_stack(
+        [np.interp(t_s, recording.t_ns * 1e-9, angle) for angle in recording.angles()]
+    )
 
 
 def _agreement(

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from api.validation.simulated import SENSORS, calibration_end_s, on_grid, score_of_rows
+from api.validation.simulated import SENSORS, calibration_end_s, errors_of_rows, on_grid
 from ingest.thermometer import READ_EVERY_NS, Thermometer
 from processing import session
 from processing.pipeline import PipelineParams
@@ -61,8 +61,8 @@ def validate_temperature(
             for case in KNOWN:
                 worn = _outdoors(pair, sensor, case, patient)
                 for mode in modes:
-                    error, sigma = score_of_rows(params, settled, worn, recording, mode)
-                    off, of = np.abs(error[after:]), sigma[after:]
+                    error, sigma = errors_of_rows(params, settled, worn, recording, mode)
+                    off, of = np.abs(error[after:, 2]), sigma[after:]
                     found.append(
                         TemperatureScore(
                             sensor,
