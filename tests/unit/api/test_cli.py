@@ -1,5 +1,6 @@
 """The command line: lazy, one sentence per error, no traceback."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import click
 import pytest
 
 from api import cli
+from tests.support.necktrace import run as in_process
 
 HEAVY = ("numba", "scipy", "bleak", "numpy", "fastapi", "pyarrow", "pydantic")
 
@@ -100,6 +102,41 @@ def test_bug_is_said_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> Non
     assert done.returncode == cli.EXIT_BUG
     assert "KeyError: 'planted'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.EACCES, "Permission denied", "/data/x"), "/data/x: Permission denied."),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/data/x"),
+            "/data/x: no space is left on the disk; free some and run this again.",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: OSError, said: str
+) -> None:
+    def failing(**_: object) -> None:
+        raise error
+
+    monkeypatch.delenv("NECKTRACE_DEBUG", raising=False)
+    monkeypatch.setattr(cli.group, "main", failing)
+    ran = in_process(monkeypatch, capsys, "process")
+    assert (ran.exit_code, ran.err) == (1, f"Error: {said}\n")
+
+
+def test_a_full_disk_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def writing(**_: object) -> None:
+        Path("/dev/full").write_bytes(b"x")  # a disk without room, that names no file
+
+    monkeypatch.delenv("NECKTRACE_DEBUG", raising=False)
+    monkeypatch.setattr(cli.group, "main", writing)
+    ran = in_process(monkeypatch, capsys, "process")
+    said = "Error: no space is left on the disk; free some and run this again.\n"
+    assert (ran.exit_code, ran.err) == (1, said)
 
 
 def test_doctor_json_names_each_check(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from fastapi.testclient import TestClient
 from api.access.masking import CursorVault, mask_of
 from api.clinic.verdicts import verdicts_between
 from api.runtime import Runtime
+from ingest.slip import Slip, keep_slip
 from storage.access import account_named, add_grant
 from storage.exchange import clinic_version
 from storage.notes import add_annotation, annotations
@@ -23,6 +25,8 @@ from tests.unit.api.access.conftest import LogIn, MakeToken, client_of
 T0_NS = int(datetime(2026, 11, 20, 8, 0, tzinfo=UTC).timestamp()) * 10**9
 """When the shared folder's results begin."""
 FIRST_DAY = date(2026, 11, 20)
+WHEN = re.compile(r"\b(19|20)\d\d-?[01]\d-?[0-3]\d|\b1\d{9}(\d{3}|\d{6}|\d{9})?\b|_scans\.tsv")
+"""A date, a time since 1970 in seconds, ms, µs or ns, and the file that BIDS has for it."""
 
 
 @pytest.fixture
@@ -186,6 +190,29 @@ def test_the_data_set_names_nobody(researcher: TestClient, base: str) -> None:
     everything = b"".join(archive.read(name) for name in archive.namelist()).decode()
     for hidden in ("Sam\n", "Sam ", '"Sam"', "p1", "NT-1", "2026-11-2"):
         assert hidden not in everything + repr(archive.namelist())
+
+
+def test_the_data_set_does_not_say_when(
+    researcher: TestClient, log_in: LogIn, clinic: Runtime, base: str
+) -> None:
+    """Not even in moved dates: nothing in it needs one."""
+    slip = Slip("head", 21.0, T0_NS, T0_NS + 10**9, "a1")
+    keep_slip(clinic.catalog, "p1", slip, slip.noticed_ns)
+    answers = {
+        "masked": researcher.get(f"{base}/bids"),
+        "open": log_in("clinician").get("/api/v1/patients/p1/bids"),
+    }
+    dated = {}
+    for name, answer in answers.items():
+        archive = zipfile.ZipFile(io.BytesIO(answer.content))
+        files = {each: archive.read(each).decode() for each in archive.namelist()}
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert any(each.endswith("_events.tsv") for each in files)
+        assert any(each.startswith("derivatives/") for each in files)
+        dated[name] = sorted(
+            each for each, text in files.items() if WHEN.search(each) or WHEN.search(text)
+        )
+    assert dated == {"masked": [], "open": ["sub-p1/sub-p1_scans.tsv"]}
 
 
 def test_why_there_is_no_file_is_said_without_names(researcher: TestClient, base: str) -> None:
