@@ -14,33 +14,34 @@ constant error of the head's rotation cancels in the angles, one of the thorax d
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import numpy as np
 
 from processing import quaternion
 from processing.alignment import neutral
-from processing.alignment.axes import angle_deg, from_right_and_up, level, neutral_rotation, unit
-from processing.alignment.mounting import Mounting, SensorMounting
-from processing.alignment.movements import MovementAxis, motion_deg, movement_axis
-from processing.alignment.passive import forward_from_posture, forward_from_walking
-from processing.types import Alignment, BoolArray, FloatArray, PairBlock, PairOrientation, Span
+from processing.alignment.axes import angle_deg, from_right_and_up, level, neutral_rotation
+from processing.alignment.facing import (
+    Facing,
+    Point,
+    Source,
+    Worn,
+    carried_forward,
+    known,
+    seen,
+    seen_alone,
+)
+from processing.alignment.guided import MIN_REPETITIONS, NOD_GRAVITY_DEG, check_head, last_good
+from processing.alignment.mounting import Mounting
+from processing.alignment.movements import MovementAxis
+from processing.alignment.passive import shared_turn, usual_up
+from processing.alignment.swapped import EXCHANGE, nodded_with_the_trunk, perhaps_swapped
+from processing.alignment.verdict import Verdict
+from processing.types import Alignment, FloatArray, PairBlock, PairOrientation, Span
 
-MIN_EXPLAINED: Final = 0.85
-NOD_SHAKE_DEG: Final = 15.0
-"""The axes of nod and shake may differ by this much from a right angle."""
-NOD_GRAVITY_DEG: Final = 20.0
-"""So may the nod axis (and the bow axis) and gravity."""
 SHAKE_UP_DEG: Final = 45.0
 """A shake axis further from gravity is not believed."""
-MIN_REPETITIONS: Final = 3
-MIN_RANGE_DEG: Final = 10.0
-SWAP_RATIO: Final = 2.0
-"""The other sensor turned this many times more during nod and shake: they are swapped."""
-TILTED_MOUNTING_DEG: Final = 60.0
-"""A declared axis may differ this much from gravity before it is doubted."""
-
 GUIDED_AXIS_SD_DEG: Final = 1.2
 """Error of a guided axis beyond its scatter: 2 % motion about the other axes."""
 ROTATION_SHARE: Final = 0.5
@@ -49,11 +50,6 @@ MOUNTING_SIGMA_DEG: Final = 3.0
 PASSIVE_SIGMA_DEG: Final = 10.0
 FAIR_SIGMA_DEG: Final = 2.0
 """Guided quality is `good` up to this contribution to the standard deviation of rotation."""
-
-STEPS: Final = {"nod": "nod (yes)", "shake": "shake (no)", "trunk_bow": "trunk bow"}
-_REMEDY: Final = "calibrate with neutral pose, nod, shake and trunk bow, or declare --mounting"
-
-Source = Literal["guided", "mounting", "passive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +61,6 @@ class StoredReference:
     """`R_rel` (4,) of `neutral_pose`, and of `midline_pose` and `dystonic_pose` where known."""
     sigma_deg: Mapping[str, float] = field(default_factory=dict)
     """Standard deviation with which each pose is taken up, where known."""
-
-
-@dataclass(slots=True)
-class _Verdict:
-    """What the estimate has to say besides the rotations."""
-
-    warnings: list[str] = field(default_factory=list)
-    low: bool = False
-
-    def doubt(self, sentence: str) -> None:
-        """Lower the quality for a stated reason."""
-        self.warnings.append(sentence)
-        self.low = True
 
 
 def estimate_alignment(
@@ -96,7 +79,7 @@ def estimate_alignment(
     pair : PairBlock
         Samples of both sensors, calibration included.
     oriented : PairOrientation
-        Orientations for the same rows; the heading of one sensor against the other is not used.
+        Orientations for the same rows; the heading of one sensor against the other is arbitrary.
     spans : sequence of Span
         Poses and movements. The first `neutral_pose` defines N; of a movement done more than once
         the last that passes its gates counts.
@@ -113,81 +96,121 @@ def estimate_alignment(
     AlignmentError
         There is no stretch of valid samples from which any alignment can be had.
     """
-    verdict = _Verdict()
-    swapped = not head_only and _swapped(pair, spans)
-    held, kind = _reference_pose(pair, spans, stored_n, verdict, head_only=head_only)
-    up_head = neutral.up_in_sensor(neutral.mean_attitude(oriented, held, of="head"))
+    verdict = Verdict()
+    held, kind, found = _reference_pose(pair, spans, stored_n, verdict, head_only=head_only)
+    declared = mounting or Mounting()
+    head = _worn("head", pair, oriented, held)
     head_gyr = pair.head_gyr - np.radians(oriented.head_bias_dps)
     enough = 1 if stored_n is not None else MIN_REPETITIONS
-    nod = _movement(pair, spans, "nod", head_gyr, pair.head_valid, enough, verdict)
-    shake = _movement(pair, spans, "shake", head_gyr, pair.head_valid, enough, verdict)
+    nod = last_good(pair, spans, "nod", head_gyr, pair.head_valid, enough, verdict)
+    shake = last_good(pair, spans, "shake", head_gyr, pair.head_valid, enough, verdict)
     if stored_n is None:
-        _check_head(nod, shake, up_head, verdict)
-    declared = mounting or Mounting()
-    right_head, head_source = _right(
-        nod, declared.head, _Worn("head", pair, oriented, up_head), verdict
-    )
-    up_functional = up_head
-    if head_source == "guided" and shake is not None:
-        if shake.axis @ up_head < 0.0:
-            verdict.warnings.append(
-                "the first shake went left: its axis was turned by gravity; start to the right"
-            )
-        # gravity knows which end of the axis is up; an axis far from it is no shake
-        axis = shake.axis * np.sign(shake.axis @ up_head)
-        if angle_deg(axis, up_head) < SHAKE_UP_DEG:
-            up_functional = axis
-    exact: Literal["right", "up"] = "right" if head_source == "guided" else "up"
-    q_head = from_right_and_up(right_head, up_functional, exact=exact)
+        check_head(nod, shake, head.up, verdict)
     if head_only:
+        facing = known(head, nod, declared.head, verdict) or seen_alone(head, verdict)
+        q_head = _head(facing, shake, head.up, verdict)
         n = (
             stored_n.rotations["neutral_pose"]
             if stored_n
-            else _canonical(level(quaternion.rotate(q_head, up_head)))
+            else _canonical(level(quaternion.rotate(q_head, head.up)))
         )
         scatter = nod.scatter_deg if nod is not None else 0.0
-        return _finished(q_head, quaternion.IDENTITY, n, head_source, scatter, stored_n, verdict)
+        return _finished(q_head, quaternion.IDENTITY, n, facing.source, scatter, stored_n, verdict)
 
-    up_trunk = neutral.up_in_sensor(neutral.mean_attitude(oriented, held, of="trunk"))
+    trunk = _worn("trunk", pair, oriented, held)
+    if found:
+        # who was not asked to sit upright may have leant just then
+        trunk = replace(trunk, up=usual_up(trunk.q_es))
     trunk_gyr = pair.trunk_gyr - np.radians(oriented.trunk_bias_dps)
-    bow = _movement(pair, spans, "trunk_bow", trunk_gyr, pair.trunk_valid, enough, verdict)
-    if bow is not None and abs(90.0 - angle_deg(bow.axis, up_trunk)) > NOD_GRAVITY_DEG:
+    bow = last_good(pair, spans, "trunk_bow", trunk_gyr, pair.trunk_valid, enough, verdict)
+    if bow is not None and abs(90.0 - angle_deg(bow.axis, trunk.up)) > NOD_GRAVITY_DEG:
         verdict.doubt(
             "the trunk bow's axis is not level: repeat the trunk bow straight forward from the hips"
         )
-    right_trunk, trunk_source = _right(
-        bow, declared.trunk, _Worn("trunk", pair, oriented, up_trunk), verdict
-    )
-    q_trunk = from_right_and_up(right_trunk, up_trunk, exact="up")
+    turn: FloatArray | None = None
+    # M and D turn the head against the trunk, only N does not
+    if kind == "neutral_pose" and (nod is None or bow is None):
+        turn = shared_turn(pair, oriented)
+    known_trunk = known(trunk, bow, declared.trunk, verdict)
+    shared = None
+    if known_trunk is not None and turn is not None:
+        shared = carried_forward(known_trunk, trunk, head, turn)
+    known_head = known(head, nod, declared.head, verdict, shared=shared)
+    of_head, of_trunk = seen(head, trunk, known_head, known_trunk, turn, verdict)
+    q_head = _head(of_head, shake, head.up, verdict)
+    q_trunk = from_right_and_up(of_trunk.right, trunk.up, exact="up")
     if stored_n is None:
-        n = neutral_rotation(q_head, up_head, q_trunk, up_trunk)
+        n = neutral_rotation(q_head, head.up_held, q_trunk, trunk.up_held)
     else:
         n = stored_n.rotations["neutral_pose"]
-        q_head = _held_as(stored_n.rotations[kind], right_head, up_head)
+        q_head = _held_as(stored_n.rotations[kind], of_head.right, head.up)
     scatter = float(
         np.hypot(
             nod.scatter_deg if nod is not None else 0.0, bow.scatter_deg if bow is not None else 0.0
         )
     )
-    source = _weakest(head_source, trunk_source)
-    if swapped:  # what else looks wrong follows from it
-        verdict.warnings.clear()
+    source = _weakest(of_head.source, of_trunk.source)
+    _say_if_swapped(pair, spans, nod is not None, verdict)
+    return _finished(q_head, q_trunk, n, source, scatter, stored_n, verdict)
+
+
+def _worn(point: Point, pair: PairBlock, oriented: PairOrientation, held: neutral.Held) -> Worn:
+    attitude = neutral.mean_attitude(oriented, held, of=point)
+    up = neutral.up_in_sensor(attitude)
+    head = point == "head"
+    return Worn(
+        point=point,
+        acc=pair.head_acc if head else pair.trunk_acc,
+        valid=pair.head_valid if head else pair.trunk_valid,
+        q_es=oriented.q_es_head if head else oriented.q_es_trunk,
+        held=attitude,
+        up_held=up,
+        up=up,
+        rate_hz=pair.rate_hz,
+    )
+
+
+def _head(
+    facing: Facing, shake: MovementAxis | None, up: FloatArray, verdict: Verdict
+) -> FloatArray:
+    """Return the head's sensor-to-segment rotation (4,): nod exactly, up by shake or gravity."""
+    if facing.source != "guided":
+        return from_right_and_up(facing.right, up, exact="up")
+    up_functional = up
+    if shake is not None:
+        if shake.axis @ up < 0.0:
+            verdict.warnings.append(
+                "the first shake went left: its axis was turned by gravity; start to the right"
+            )
+        # gravity knows which end of the axis is up; an axis far from it is no shake
+        axis = shake.axis * np.sign(shake.axis @ up)
+        if angle_deg(axis, up) < SHAKE_UP_DEG:
+            up_functional = axis
+    return from_right_and_up(facing.right, up_functional, exact="right")
+
+
+def _say_if_swapped(pair: PairBlock, spans: Sequence[Span], nodded: bool, verdict: Verdict) -> None:
+    if nodded_with_the_trunk(pair, spans):
+        verdict.warnings.clear()  # what else looks wrong follows from it
         verdict.doubt(
             "head and trunk sensors are swapped: the one called trunk moved when the head nodded; "
-            "exchange them or their names"
+            f"{EXCHANGE}"
         )
-    return _finished(q_head, q_trunk, n, source, scatter, stored_n, verdict)
+    elif not nodded:
+        perhaps = perhaps_swapped(pair)
+        if perhaps:
+            verdict.doubt(perhaps)
 
 
 def _reference_pose(
     pair: PairBlock,
     spans: Sequence[Span],
     stored: StoredReference | None,
-    verdict: _Verdict,
+    verdict: Verdict,
     *,
     head_only: bool,
-) -> tuple[neutral.Held, str]:
-    """Return the rows of the pose that the alignment rests on, and its kind."""
+) -> tuple[neutral.Held, str, bool]:
+    """Return the rows of the pose that the alignment rests on, its kind, and if it was found."""
     kinds = ("neutral_pose",) if stored is None else tuple(stored.rotations)
     for span in sorted(spans, key=lambda s: s.start_ns):
         if span.kind not in kinds:
@@ -199,7 +222,7 @@ def _reference_pose(
             verdict.doubt(
                 "the reference pose was not held still: repeat it, sitting back supported, 5 s"
             )
-        return held, span.kind
+        return held, span.kind, False
     held = neutral.find_held(pair, head_only=head_only)
     start_s = (pair.k0 + held.start) / pair.rate_hz
     how = "the first 5 s held still" if held.passed else "the quietest 5 s"
@@ -207,150 +230,7 @@ def _reference_pose(
         f"no neutral pose is declared: {how}, from {start_s:.1f} s, were taken; "
         "mark a neutral_pose event or give --neutral START:END"
     )
-    return held, "neutral_pose"
-
-
-def _movement(
-    pair: PairBlock,
-    spans: Sequence[Span],
-    kind: str,
-    gyr: FloatArray,
-    valid: BoolArray,
-    enough: int,
-    verdict: _Verdict,
-) -> MovementAxis | None:
-    """Return the axis of the last movement of a kind that passes its gates, else of the last."""
-    last: MovementAxis | None = None
-    complaint = ""
-    for span in sorted(spans, key=lambda s: s.start_ns):
-        if span.kind != kind:
-            continue
-        start, stop = neutral.span_rows(pair, span)
-        rows = gyr[start:stop][valid[start:stop]]
-        found = movement_axis(rows, pair.rate_hz)
-        problem = _problem(found, enough)
-        if found is not None and (not problem or complaint or last is None):
-            last, complaint = found, problem
-        elif last is None:
-            complaint = problem
-    if complaint:
-        verdict.doubt(f"{STEPS[kind]}: {complaint}; repeat the {STEPS[kind]}")
-    return last
-
-
-def _problem(found: MovementAxis | None, enough: int) -> str:
-    """Return what is wrong with a movement, empty for nothing."""
-    if found is None:
-        return "nothing moved"
-    if found.range_deg < MIN_RANGE_DEG:
-        return f"only {found.range_deg:.0f}° of movement, at least {MIN_RANGE_DEG:.0f}° are needed"
-    if found.repetitions < enough:
-        return f"{found.repetitions} repetitions found, at least {enough} are needed"
-    if found.explained < MIN_EXPLAINED:
-        return (
-            f"only {100 * found.explained:.0f} % of the movement about one axis, at least "
-            f"{100 * MIN_EXPLAINED:.0f} % are needed"
-        )
-    return ""
-
-
-def _check_head(
-    nod: MovementAxis | None, shake: MovementAxis | None, up: FloatArray, verdict: _Verdict
-) -> None:
-    """Compare the axes of the head's movements with each other and with gravity."""
-    if nod is not None and abs(90.0 - angle_deg(nod.axis, up)) > NOD_GRAVITY_DEG:
-        verdict.doubt(
-            f"the nod's axis is {abs(90.0 - angle_deg(nod.axis, up)):.0f}° off the level: "
-            "repeat neutral pose and nod with the head upright"
-        )
-    if nod is not None and shake is not None:
-        off = abs(90.0 - angle_deg(nod.axis, shake.axis))
-        if off > NOD_SHAKE_DEG:
-            verdict.doubt(
-                f"the axes of nod and shake are {off:.0f}° off a right angle: repeat nod and shake"
-            )
-
-
-def _swapped(pair: PairBlock, spans: Sequence[Span]) -> bool:
-    """Return whether the sensor called trunk is the one that nodded."""
-    head = trunk = 0.0
-    for span in spans:
-        if span.kind in ("nod", "shake"):
-            start, stop = neutral.span_rows(pair, span)
-            both = pair.head_valid[start:stop] & pair.trunk_valid[start:stop]
-            head += motion_deg(pair.head_gyr[start:stop][both], pair.rate_hz)
-            trunk += motion_deg(pair.trunk_gyr[start:stop][both], pair.rate_hz)
-    return trunk > SWAP_RATIO * head and trunk > 2.0 * MIN_RANGE_DEG
-
-
-@dataclass(frozen=True, slots=True)
-class _Worn:
-    """One sensor over the rows that alignment sees."""
-
-    point: Literal["head", "trunk"]
-    pair: PairBlock
-    oriented: PairOrientation
-    up: FloatArray
-
-    def guessed_right(self, verdict: _Verdict) -> FloatArray:
-        """Return the wearer's right as walking, else posture, has it; say which."""
-        head = self.point == "head"
-        q_es = self.oriented.q_es_head if head else self.oriented.q_es_trunk
-        acc = self.pair.head_acc if head else self.pair.trunk_acc
-        valid = self.pair.head_valid if head else self.pair.trunk_valid
-        forward = forward_from_walking(acc, q_es, valid, self.up, self.pair.rate_hz)
-        source = "walking"
-        if forward is None:
-            forward, source = forward_from_posture(q_es, self.up), "posture, a mere guess"
-        verdict.doubt(
-            f"nothing declares which way the {self.point} sensor faces; it was taken from "
-            f"{source}: {_REMEDY}"
-        )
-        return np.cross(forward, self.up)
-
-
-def _right(
-    movement: MovementAxis | None,
-    declared: SensorMounting | None,
-    worn: _Worn,
-    verdict: _Verdict,
-) -> tuple[FloatArray, Source]:
-    """Return the person's right in sensor axes and where it comes from."""
-    point, up = worn.point, worn.up
-    from_mounting = None if declared is None else _declared_right(declared, up, point, verdict)
-    usable = (
-        movement is not None
-        and movement.range_deg >= 0.5 * MIN_RANGE_DEG
-        and abs(90.0 - angle_deg(movement.axis, up)) < 60.0
-    )
-    if movement is not None and usable:
-        if from_mounting is not None and angle_deg(movement.axis, from_mounting) > 45.0:
-            verdict.warnings.append(
-                f"the declared mounting of the {point} sensor disagrees with the movements by "
-                f"{angle_deg(movement.axis, from_mounting):.0f}°; the movements were used"
-            )
-        return movement.axis, "guided"
-    if from_mounting is not None:
-        return from_mounting, "mounting"
-    return worn.guessed_right(verdict), "passive"
-
-
-def _declared_right(
-    declared: SensorMounting, up: FloatArray, point: str, verdict: _Verdict
-) -> FloatArray:
-    """Return the declared right, tilted so that gravity is vertical; say so if it contradicts."""
-    axes = quaternion.to_matrix(declared.q_segment_sensor)
-    off = angle_deg(axes[1], up)
-    if off > TILTED_MOUNTING_DEG:
-        how = "is worn upside down" if off > 180.0 - TILTED_MOUNTING_DEG else "lies on its side"
-        verdict.doubt(
-            f"the {point} sensor {how} against its declared mounting ({off:.0f}° between "
-            "the axis declared up and gravity): turn it round or correct --mounting"
-        )
-        if abs(90.0 - angle_deg(axes[0], up)) < 70.0:
-            # the declared front is still level: keep it and turn about it
-            return unit(np.cross(axes[0], up))
-    return np.asarray(axes[2], dtype=np.float64)
+    return held, "neutral_pose", True
 
 
 def _held_as(rotation: FloatArray, right: FloatArray, up: FloatArray) -> FloatArray:
@@ -376,7 +256,7 @@ def _finished(
     source: Source,
     scatter_deg: float,
     stored: StoredReference | None,
-    verdict: _Verdict,
+    verdict: Verdict,
 ) -> Alignment:
     """Name, judge and hash what was found."""
     sigma_deg = {

@@ -9,16 +9,13 @@ from typing import Literal
 
 import numpy as np
 
-from processing.alignment.estimate import (
-    MIN_EXPLAINED,
-    MIN_RANGE_DEG,
-    MIN_REPETITIONS,
-    SWAP_RATIO,
-)
+from processing.alignment.facing import MIN_RANGE_DEG
+from processing.alignment.guided import MIN_EXPLAINED, MIN_REPETITIONS
 from processing.alignment.movements import motion_deg, movement_axis
 from processing.alignment.neutral import held_in, span_rows, valid_rows
 from processing.alignment.placement import Lean, Placement, placement
 from processing.alignment.references import MOVEMENTS
+from processing.alignment.swapped import LEAST_MOTION_DEG, SWAP_RATIO
 from processing.types import Alignment, BoolArray, FloatArray, PairBlock, Span
 
 StepProblem = (
@@ -120,7 +117,7 @@ def _movement(pair: PairBlock, span: Span, enough: int, *, head_only: bool) -> S
         return StepCheck("no_samples")
     if of_head and not head_only:
         other = _turned(pair.trunk_gyr, pair.trunk_valid, start, stop, pair.rate_hz)
-        if other > SWAP_RATIO * motion_deg(mine, pair.rate_hz) and other > 2.0 * MIN_RANGE_DEG:
+        if other > SWAP_RATIO * motion_deg(mine, pair.rate_hz) and other > LEAST_MOTION_DEG:
             return StepCheck("other_sensor")
     found = movement_axis(mine, pair.rate_hz)
     if found is None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from processing import alignment, angles, quaternion
+from processing.alignment import neutral
 from processing.synthesis import PatientSpec, SimulatedRecording, simulate
 from processing.types import Alignment, FloatArray, PairBlock, PairOrientation, Span
 
@@ -68,6 +69,23 @@ def angle_errors(
     oriented = facing_as_told(made, found, spans)
     got = angles.cervical_angles(oriented, found, np.ones(made.t_ns.size, dtype=np.bool_))
     true = made.angles()
+    shown = (got.flexion_deg, got.lateral_right_deg, got.rotation_right_deg)
+    return np.array(
+        [float(np.sqrt(np.mean((a - b) ** 2))) for a, b in zip(shown, true, strict=True)]
+    )
+
+
+def undeclared_errors(made: SimulatedRecording, found: Alignment) -> FloatArray:
+    """Return the RMSE (3,), degrees, of an alignment that found its own neutral pose.
+
+    Zero is the posture that was found, as the person really held it.
+    """
+    span = alignment.neutral_span(pair_block(made), ())
+    held = slice(*neutral.span_rows(pair_block(made), span))
+    oriented = facing_as_told(made, found, [span])
+    got = angles.cervical_angles(oriented, found, np.ones(made.t_ns.size, dtype=np.bool_))
+    n_inverse = quaternion.conjugate(quaternion.mean(made.q_rel[held]))
+    true = angles.decompose(quaternion.multiply(made.q_rel, n_inverse))
     shown = (got.flexion_deg, got.lateral_right_deg, got.rotation_right_deg)
     return np.array(
         [float(np.sqrt(np.mean((a - b) ** 2))) for a, b in zip(shown, true, strict=True)]

@@ -9,13 +9,15 @@ import pytest
 from processing import alignment, quaternion
 from processing.alignment import StoredReference, estimate_alignment, parse_mounting
 from processing.errors import AlignmentError
+from processing.rows import orientation_rows, pair_rows
 from processing.synthesis import IDEAL_SENSOR, SimulatedRecording, axis_permutations
-from processing.types import Alignment, PairBlock, Span
+from processing.types import Alignment, PairBlock, PairOrientation, Span
 from tests.support.aligned_recording import (
     angle_errors,
     pair_block,
     recording,
     true_orientation,
+    undeclared_errors,
 )
 
 
@@ -79,9 +81,8 @@ def test_truth_is_recovered_up_to_motion_about_other_axes() -> None:
         assert np.degrees(quaternion.angle_between(got, want)) < 0.1
 
 
-def test_swapped_sensors_are_named() -> None:
-    made = recording(6)
-    pair = pair_block(made)
+def exchanged(made: SimulatedRecording) -> tuple[PairBlock, PairOrientation]:
+    pair, true = pair_block(made), true_orientation(made)
     swapped = replace(
         pair,
         head_gyr=pair.trunk_gyr,
@@ -89,13 +90,37 @@ def test_swapped_sensors_are_named() -> None:
         trunk_gyr=pair.head_gyr,
         trunk_acc=pair.head_acc,
     )
-    true = true_orientation(made)
-    oriented = replace(true, q_es_head=true.q_es_trunk, q_es_trunk=true.q_es_head)
-    found = estimate_alignment(swapped, oriented, made.spans)
+    return swapped, replace(true, q_es_head=true.q_es_trunk, q_es_trunk=true.q_es_head)
+
+
+def test_swapped_sensors_are_named() -> None:
+    made = recording(6)
+    found = estimate_alignment(*exchanged(made), made.spans)
     assert found.quality == "low"
     (said,) = found.warnings
-    assert "swapped" in said, "what follows from it is not said besides"
+    assert "are swapped" in said, "what follows from it is not said besides"
+    assert "exchange" in said
     assert not any("swapped" in warning for warning in aligned(made).warnings)
+
+
+@pytest.mark.parametrize("declared", [(), ("neutral_pose",), ("neutral_pose", "trunk_bow")])
+def test_without_a_nod_swapped_sensors_show_in_how_much_they_move(declared: Any) -> None:
+    made = recording(6, 300.0)
+    spans = [span for span in made.spans if span.kind in declared]
+    found = estimate_alignment(*exchanged(made), spans)
+    assert any("perhaps they are exchanged" in warning for warning in found.warnings)
+    assert not any("exchanged" in warning for warning in aligned(made, spans=spans).warnings)
+
+
+def test_walking_alone_is_no_sign_of_swapped_sensors() -> None:
+    made = recording(
+        6, 210.0, calibration=False, reset_every_s=0.0, walk_every_s=200.0, walk_duration_s=100.0
+    )
+    pair, oriented = exchanged(made)
+    begin, end = (round(at_s * made.rate_hz) for at_s in (103.0, 197.0))
+    walking = pair_rows(pair, begin, end)
+    found = estimate_alignment(walking, orientation_rows(oriented, begin, end), ())
+    assert not any("exchanged" in warning for warning in found.warnings)
 
 
 def scaled_rows(pair: PairBlock, span: Span, axes: Any, factor: float) -> PairBlock:
@@ -204,16 +229,58 @@ def test_declared_mounting_replaces_movements(declared_made: Any) -> None:
     assert angle_errors(made, found).max() < 3.0
 
 
-def test_upside_down_against_the_declaration_is_named(declared_made: Any) -> None:
-    made, _ = declared_made
-    spans = [span for span in made.spans if span.kind == "neutral_pose"]
-    wrong = parse_mounting(
-        {"head": {"anterior": "-z", "up": "-x"}, "trunk": {"anterior": "+y", "up": "-z"}}
+DECLARED = parse_mounting(
+    {"head": {"anterior": "-z", "up": "+x"}, "trunk": {"anterior": "+y", "up": "-z"}}
+)
+ABOUT_FRONT, ABOUT_RIGHT = ([np.pi, 0.0, 0.0], [0.0, 0.0, np.pi])
+
+
+@pytest.mark.parametrize("walks", [0.0, 150.0])
+@pytest.mark.parametrize("about", [ABOUT_FRONT, ABOUT_RIGHT])
+@pytest.mark.parametrize("worn", [("head",), ("trunk",), ("head", "trunk")])
+def test_upside_down_against_the_declaration_is_named_and_mended(
+    worn: tuple[str, ...], about: list[float], walks: float
+) -> None:
+    assert DECLARED.head is not None
+    assert DECLARED.trunk is not None
+    mounted_as = {"head": DECLARED.head.q_segment_sensor, "trunk": DECLARED.trunk.q_segment_sensor}
+    for point in worn:
+        turned = quaternion.from_rotation_vector(about)
+        mounted_as[point] = quaternion.multiply(turned, mounted_as[point])
+    made = recording(
+        8,
+        300.0,
+        head_mounting=tuple(mounted_as["head"].tolist()),
+        trunk_mounting=tuple(mounted_as["trunk"].tolist()),
+        walk_every_s=walks,
+        walk_duration_s=30.0,
     )
-    found = aligned(made, spans=spans, mounting=wrong)
-    assert any("head sensor is worn upside down" in warning for warning in found.warnings)
-    # gravity and the declared front still give the right angles
+    spans = [span for span in made.spans if span.kind == "neutral_pose"]
+    found = aligned(made, spans=spans, mounting=DECLARED, heading_deg=50.0)
+    assert found.quality == "low"
+    said = [warning for warning in found.warnings if "upside down" in warning]
+    assert [warning.split()[1] for warning in said] == sorted(worn, reverse=True)
+    assert all(("turned round" in warning) is (about is ABOUT_RIGHT) for warning in said)
     assert angle_errors(made, found).max() < 3.0
+    guided = aligned(made, mounting=DECLARED)
+    assert guided.quality == "good", "the movements were done well"
+    assert len([w for w in guided.warnings if "upside down" in w]) == len(worn)
+    assert len(guided.warnings) == len(worn)
+    assert angle_errors(made, guided).max() < 3.0
+
+
+def test_a_front_declared_backward_shows_in_walking() -> None:
+    assert DECLARED.trunk is not None
+    made = recording(
+        8, 300.0, trunk_mounting=tuple(DECLARED.trunk.q_segment_sensor.tolist()),
+        walk_every_s=150.0, walk_duration_s=30.0,
+    )  # fmt: skip
+    spans = [span for span in made.spans if span.kind in ("neutral_pose", "nod", "shake")]
+    right = aligned(made, spans=spans, mounting=replace(DECLARED, head=None))
+    assert not any("walking" in warning for warning in right.warnings)
+    backward = parse_mounting({"trunk": {"anterior": "-y", "up": "-z"}})
+    found = aligned(made, spans=spans, mounting=backward)
+    assert any("walking goes 1" in w and "--mounting" in w for w in found.warnings)
 
 
 def test_movements_win_over_a_wrong_declaration(declared_made: Any) -> None:
@@ -222,9 +289,28 @@ def test_movements_win_over_a_wrong_declaration(declared_made: Any) -> None:
         {"head": {"anterior": "+z", "up": "+x"}, "trunk": {"anterior": "+y", "up": "-z"}}
     )
     found = aligned(made, mounting=wrong)
-    assert found.method == "guided"
-    assert any("disagrees" in warning for warning in found.warnings)
+    assert (found.method, found.quality) == ("guided", "good")
+    assert any("head sensor is worn turned by 17" in warning for warning in found.warnings)
     assert angle_errors(made, found).max() < 3.0
+
+
+# the pose that is found for 204 is a lean of 26°
+@pytest.mark.parametrize("walks", [0.0, 300.0])
+@pytest.mark.parametrize("seed", [40, 41, 204])
+def test_nothing_declared_any_mounting_and_a_heading_of_its_own(seed: int, walks: float) -> None:
+    made = recording(seed, 900.0, calibration=False, reset_every_s=0.0, walk_every_s=walks)
+    found = aligned(made, spans=(), heading_deg=-110.0)
+    assert (found.method, found.quality) == ("passive", "low")
+    assert undeclared_errors(made, found).max() < 4.0
+
+
+def test_a_trunk_without_bow_follows_the_head_that_nodded() -> None:
+    made = recording(12, 300.0)
+    spans = [span for span in made.spans if span.kind != "trunk_bow"]
+    found = aligned(made, spans=spans, heading_deg=130.0)
+    assert found.method == "passive"
+    assert any("shares with the head" in warning for warning in found.warnings)
+    assert angle_errors(made, found).max() < 4.0
 
 
 def test_without_anything_there_is_still_an_answer_and_it_says_so() -> None:
