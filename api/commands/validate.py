@@ -162,27 +162,30 @@ def _day(hours: float, *, quiet: bool) -> list[dict[str, Any]]:
 
 
 def _magnetic(patients: int, hours: float, *, quiet: bool) -> list[dict[str, Any]]:
-    from api.validation.magnetic import print_fields, validate_magnetic
+    from api.validation.magnetic import TABLE, validate_magnetic
+    from api.validation.means import print_means
 
     found = validate_magnetic(patients, hours)
     if not quiet:
-        print_fields(found, click.echo)
+        print_means(TABLE, found, click.echo)
     return found
 
 
 def _temperature(patients: int, *, quiet: bool) -> list[dict[str, Any]]:
-    from api.validation.temperature import print_temperature, validate_temperature
+    from api.validation.means import print_means
+    from api.validation.temperature import TABLE, validate_temperature
 
     found = validate_temperature(patients)
     if not quiet:
-        print_temperature(found, click.echo)
+        print_means(TABLE, found, click.echo)
     return found
 
 
 def _sensitivity(patients: int, *, quiet: bool) -> list[dict[str, Any]]:
-    from api.validation.sensitivity import print_sensitivity, validate_sensitivity
+    from api.validation.means import print_means
+    from api.validation.sensitivity import TABLE, validate_sensitivity
 
     found = validate_sensitivity(patients)
     if not quiet:
-        print_sensitivity(found, click.echo)
+        print_means(TABLE, found, click.echo)
     return found

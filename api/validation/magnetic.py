@@ -4,12 +4,12 @@ Every condition is the same person with the same motion and the same gyroscopes;
 magnetometers see differs.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from api.validation.means import MeansTable
 from api.validation.simulated import (
     SENSORS,
     blocks_on_grid,
@@ -39,6 +39,20 @@ FIELDS: dict[str, FieldSpec | None] = {
     "indoors, head 20° off unseen": FieldSpec(common=0.1, apart=0.03, iron_ut=2.0, twist_deg=20.0),
 }
 RESETS = {"no reset": 0.0, "reset every 10 min": 600.0}
+
+
+TABLE: Final = MeansTable(
+    "Magnetometers",
+    "rotation of simulated patients in one field each, degrees, mean over patients",
+    {"sensor": "sensor", "resets": "resets", "mode": "mode", "field": "field"},
+    {
+        "rotation": "all",
+        "last_hour": "last hour",
+        "mean_sigma": "σ",
+        "within_1_sigma": "in 1σ",
+        "within_2_sigma": "in 2σ",
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +114,3 @@ def _score(
         float(np.mean(off <= sigma)),
         float(np.mean(off <= 2.0 * sigma)),
     )
-
-
-def print_fields(found: list[dict[str, Any]], echo: Callable[[str], None]) -> None:
-    """Print means over patients."""
-    echo("\nmagnetometers: rotation, root mean square in degrees, mean over patients")
-    echo(
-        f"{'sensor':6} {'resets':19} {'mode':8} {'field':30} {'all':>6} {'last h':>7} {'sigma':>6} "
-        f"{'1 sigma':>8} {'2 sigma':>8}"
-    )
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row in found:
-        key = (row["sensor"], row["resets"], row["mode"], row["field"])
-        groups.setdefault(key, []).append(row)
-    for (sensor, resets, mode, field), rows in groups.items():
-        columns = ("rotation", "last_hour", "mean_sigma", "within_1_sigma", "within_2_sigma")
-        all_, last, sigma, one, two = (float(np.mean([r[c] for r in rows])) for c in columns)
-        echo(
-            f"{sensor:6} {resets:19} {mode:8} {field:30} {all_:6.2f} {last:7.2f} {sigma:6.2f} "
-            f"{one:8.0%} {two:8.0%}"
-        )

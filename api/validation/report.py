@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from api.validation import magnetic, sensitivity, temperature
 from api.validation.plots import Frame, bars
 from api.validation.simulated import LEVELS
 from processing.types import FloatArray
@@ -29,6 +30,12 @@ h2{break-after:avoid}svg,table{break-inside:avoid}}
 
 _RATIOS = (("6D", "online"), ("6D", "offline"), ("9D", "online"), ("9D", "offline"))
 """Condition and mode of the bar charts: our error over VQF's, per trial."""
+_MEANS = {
+    "sensitivity": sensitivity.TABLE,
+    "magnetic": magnetic.TABLE,
+    "temperature": temperature.TABLE,
+}
+"""What has a table of means and no plot, by its name in the result."""
 
 
 def write_report(path: Path, result: dict[str, Any]) -> None:
@@ -45,6 +52,10 @@ def write_report(path: Path, result: dict[str, Any]) -> None:
         parts.extend(_simulated(result["simulated"]))
     if "day" in result:
         parts.extend(_day(result["day"]))
+    for name, means in _MEANS.items():
+        if name in result:
+            parts.append(f"<h2>{escape(means.title)}</h2><p>{escape(means.note)}</p>")
+            parts.append(_table(means.head, means.rows(result[name])))
     parts.append(
         "<h2>Limits</h2><p>BROAD moves one sensor by hand, on a table at rest and with optics as "
         "truth; it says nothing about necks. Simulated patients are as good as the simulator. "

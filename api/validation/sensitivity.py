@@ -4,14 +4,13 @@ The filter was tuned beside one kind of simulated patient. Here each line change
 that patient, by more than one would expect to meet, and everything else stays as it is.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
+from api.validation.means import MeansTable
 from api.validation.simulated import (
-    AXES,
     DURATION_S,
     SENSORS,
     calibration_end_s,
@@ -61,6 +60,20 @@ CHANGES: Final[dict[str, dict[str, Any]]] = {
 _SENSOR_CHANGES: Final[dict[str, dict[str, Any]]] = {
     "accelerometer off by 40 mg": {"acc_offset_sd_mg": 40.0},
 }
+
+
+TABLE: Final = MeansTable(
+    "Other people, skin and sensors",
+    "one thing about the simulated patient changed at a time, degrees, mean over patients",
+    {"change": "change", "sensor": "sensor", "mode": "mode"},
+    {
+        "flexion": "flexion",
+        "lateral_right": "lateral",
+        "rotation_right": "rotation",
+        "within_1_sigma": "in 1σ",
+        "within_2_sigma": "in 2σ",
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,24 +137,3 @@ def _scores(
             )
         )
     return found
-
-
-def print_sensitivity(found: list[dict[str, Any]], echo: Callable[[str], None]) -> None:
-    """Print means over patients, one line a change, sensor and mode."""
-    echo("\nother people, skin and sensors: RMSE in degrees, mean over patients")
-    echo(
-        f"{'change':30} {'sensor':6} {'mode':8} {'flexion':>8} {'lateral':>8} {'rotation':>9}"
-        f" {'1 sigma':>8} {'2 sigma':>8}"
-    )
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for row in found:
-        groups.setdefault((row["change"], row["sensor"], row["mode"]), []).append(row)
-    columns = (*AXES, "within_1_sigma", "within_2_sigma")
-    for (change, sensor, mode), rows in groups.items():
-        flexion, lateral, rotation, one, two = (
-            float(np.mean([row[column] for row in rows])) for column in columns
-        )
-        echo(
-            f"{change:30} {sensor:6} {mode:8} {flexion:8.2f} {lateral:8.2f} {rotation:9.2f}"
-            f" {one:8.0%} {two:8.0%}"
-        )

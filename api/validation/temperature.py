@@ -5,12 +5,12 @@ cools by some kelvin, and its bias goes with it. The line is learnt as `necktrac
 it, from half an hour on a table, with the errors that has; the thermometer reports half kelvins.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
+from api.validation.means import MeansTable
 from api.validation.simulated import SENSORS, calibration_end_s, errors_of_rows, on_grid
 from ingest.thermometer import READ_EVERY_NS, Thermometer
 from processing import session
@@ -29,6 +29,14 @@ BODY_TAU_S: Final = 600.0
 SLOPE_DPS_K: Final = {"A": 0.005, "B": 0.025}
 """Standard deviation of a slope: what warms up by 0.04 and 0.2 °/s over 8 K."""
 KNOWN: Final = ("always inside", "outdoors twice", "outdoors twice, line learnt")
+
+
+TABLE: Final = MeansTable(
+    "Temperature",
+    "rotation over two hours, a pose every ten minutes, degrees, mean over patients",
+    {"sensor": "sensor", "case": "case", "mode": "mode"},
+    {"rotation": "rotation", "within_1_sigma": "in 1σ", "within_2_sigma": "in 2σ"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +135,3 @@ def _learnt(rng: np.random.Generator, slope: FloatArray) -> FloatArray:
     line = fit_line(BiasPairs(np.round(2.0 * degc) / 2.0, np.outer(degc - 28.0, slope) + wander))
     assert line is not None
     return line.slope_rads_k
-
-
-def print_temperature(found: list[dict[str, Any]], echo: Callable[[str], None]) -> None:
-    """Print means over patients."""
-    echo("\ntemperature: rotation over two hours, a pose every ten minutes, mean over patients")
-    echo(f"{'sensor':6} {'case':30} {'mode':8} {'rotation':>9} {'1 sigma':>8} {'2 sigma':>8}")
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row in found:
-        groups.setdefault((row["sensor"], row["case"], row["mode"]), []).append(row)
-    for (sensor, case, mode), rows in groups.items():
-        columns = ("rotation", "within_1_sigma", "within_2_sigma")
-        rotation, one, two = (float(np.mean([r[c] for r in rows])) for c in columns)
-        echo(f"{sensor:6} {case:30} {mode:8} {rotation:9.2f} {one:8.0%} {two:8.0%}")

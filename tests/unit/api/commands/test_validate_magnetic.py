@@ -5,14 +5,15 @@ import json
 from click.testing import CliRunner
 
 from api.commands.validate import command
-from api.validation.magnetic import FIELDS, RESETS, print_fields, validate_magnetic
+from api.validation.magnetic import FIELDS, RESETS, TABLE, validate_magnetic
+from api.validation.means import print_means
 
 
 def test_every_field_is_scored_on_the_same_person() -> None:
     found = validate_magnetic(1, 0.12)
     assert len(found) == 2 * len(RESETS) * len(FIELDS)
     lines: list[str] = []
-    print_fields(found, lines.append)
+    print_means(TABLE, found, lines.append)
     assert len(lines) == 2 + len(found)
     first = [row for row in found if row["sensor"] == "B" and row["resets"] == "no reset"]
     rotation = {row["field"]: row["rotation"] for row in first}

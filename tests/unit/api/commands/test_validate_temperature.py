@@ -2,16 +2,17 @@
 
 import numpy as np
 
+from api.validation.means import print_means
 from api.validation.simulated import on_grid
 from api.validation.temperature import (
     COLDER_K,
     KNOWN,
     SKIN_DEGC,
+    TABLE,
     TRIPS_S,
     _outdoors,
     _read,
     _temperature,
-    print_temperature,
     validate_temperature,
 )
 from processing.grid import GridParams
@@ -22,7 +23,7 @@ def test_every_case_is_scored_and_printed() -> None:
     found = validate_temperature(1, seconds=400.0)
     assert len(found) == 2 * len(KNOWN) * 2
     lines: list[str] = []
-    print_temperature(found, lines.append)
+    print_means(TABLE, found, lines.append)
     assert len(lines) == 2 + len(found)
     assert all(0.0 < row["rotation"] < 20.0 for row in found)
 
