@@ -20,6 +20,7 @@ from storage.database import (
 )
 from storage.errors import CorruptSegmentError, StorageError
 from storage.record import journal, segments
+from storage.record.damage import Damage, set_aside
 from storage.record.registry import list_streams, stream_info
 from storage.record.sealing import part_of, quarantine
 from storage.record.types import Anchors, Chunk, Role, Stream, StreamInfo, StreamKind
@@ -28,22 +29,6 @@ log = logging.getLogger(__name__)
 
 MAX_ROWS = 65_536
 _CACHED_SEGMENTS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """A segment that could not be served."""
-
-    path: str
-    stream_id: int
-    i0: int
-    i1: int
-    samples: int
-    reason: str
-    t0_ns: int
-    """Arrival of its first packet."""
-    t1_ns: int
-    """Of its last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,34 +94,13 @@ class RecordReader:
         """
         wanted = {s.id for s in self.streams(patient=patient, role=role)}
         with self._lock, folder_errors(self.folder):
-            rows = self._connection.execute(
-                "SELECT path, stream, i0, i1, samples, damaged, host0_ns, host1_ns FROM segment "
-                "WHERE damaged IS NOT NULL AND host1_ns >= ? AND host0_ns < ? "
-                "ORDER BY host0_ns, id",
-                (t0_ns, t1_ns),
-            ).fetchall()
-            found = [
-                Damage(*row)
-                for row in rows
-                if row[1] in wanted and not self._is_held_again(str(row[0]))
-            ]
+            found = list(set_aside(self._connection, wanted, t0_ns, t1_ns))
         found += [
             each
             for each in self._left_in_place.values()
             if each.stream_id in wanted and each.t1_ns >= t0_ns and each.t0_ns < t1_ns
         ]
         return sorted(found, key=lambda each: each.t0_ns)
-
-    def _is_held_again(self, path: str) -> bool:
-        spans = self._connection.execute(
-            "SELECT line, k0, k1 FROM span JOIN segment ON segment.id = span.segment "
-            "WHERE path = ?",
-            (path,),
-        ).fetchall()
-        return bool(spans) and not any(
-            journal.held_ranges(self._connection, line, k0, k1).missing(k0, k1)
-            for line, k0, k1 in spans
-        )
 
     def streams(
         self,
