@@ -29,7 +29,7 @@ from ingest.drivers.catalogue import SUPPORTED
 from ingest.drivers.driver import BackfillReport, SensorEvent, StatusReport, StreamStarted
 from ingest.drivers.inbox import MonotonicNs
 from ingest.drivers.registry import Registry
-from ingest.frames import LinkView, build_frame
+from ingest.frames import LinkView
 from ingest.held import ledger_of
 from ingest.host_clock import host_clock_ns, steady_offset_ns
 from ingest.ledger import SampleLedger
@@ -38,6 +38,7 @@ from ingest.link_intake import LinkOutput
 from ingest.link_state import LinkEvent
 from ingest.live import LiveHub, Role
 from ingest.live_angles import LiveAngles
+from ingest.picture import Picture
 from ingest.poses import PoseReset
 from ingest.processor import Processor
 from ingest.radio import Radio
@@ -58,8 +59,6 @@ _log = logging.getLogger("ingest.service")
 
 FINISH_S = 30.0
 """Longest wait for the chain at the end; samples do not depend on it."""
-HEARTBEAT_S = 0.5
-"""A frame is published this often without new angles too, so that age and link state move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +121,8 @@ class Collector:
         self._started: dict[Role, StreamStarted] = {}
         self._on_backfill = on_backfill
         self._stopping = asyncio.Event()
-        self._news = asyncio.Event()
-        self._angles: LiveAngles | None = None
+        self._picture = Picture(spec.patient, spec.zone, spec.wishes)
         self._alignment = spec.setup.alignment
-        self._views: dict[Role, LinkView] = {role: LinkView(role) for role in spec.wishes}
         self._links: dict[Role, SensorLink] = {}
         self._recorder: Recorder | None = None
         self._worker: ProcessingWorker | None = None
@@ -152,7 +149,7 @@ class Collector:
         """How everything goes; None before the start."""
         if self._recorder is None or self._worker is None:
             return None
-        return CollectorHealth(self._recorder.health, self._worker.health, dict(self._views))
+        return CollectorHealth(self._recorder.health, self._worker.health, self._picture.views)
 
     @property
     def catching_up(self) -> bool:
@@ -276,7 +273,8 @@ class Collector:
             if ended:
                 _log.info("ended links that an earlier process left: %s", ", ".join(ended))
         tasks = [asyncio.create_task(self._linked(role)) for role in self._links]
-        frames = asyncio.create_task(self._frames())
+        following = self._picture.follow(self._publish, self.spec.frame_every_s)
+        frames = asyncio.create_task(following)
         self.running.set()
         try:
             await self._stopping.wait()
@@ -305,14 +303,13 @@ class Collector:
         events: list[SensorEvent] = []
         for output in outputs:
             if isinstance(output, LinkEvent):
-                self._views[role] = self._views[role].after_link(output)
-                self._news.set()
+                self._picture.take_link(role, output)
             else:
                 events.append(output)
                 if isinstance(output, StreamStarted):
                     self._started[role] = output
                 elif isinstance(output, StatusReport):
-                    self._views[role] = self._views[role].after_status(output)
+                    self._picture.take_status(role, output)
                 elif isinstance(output, BackfillReport) and output.n_samples:
                     self._on_backfill(output)
         if events:
@@ -323,7 +320,7 @@ class Collector:
         loop = asyncio.get_running_loop()
 
         def on_live(angles: LiveAngles) -> None:
-            loop.call_soon_threadsafe(self._take_angles, angles)
+            loop.call_soon_threadsafe(self._picture.take_angles, angles)
 
         spec = self.spec
         processor = Processor(
@@ -344,42 +341,17 @@ class Collector:
             raise RuntimeError("the collector does not run")
         return self._worker
 
-    def _take_angles(self, angles: LiveAngles) -> None:
-        self._angles = angles
-        self._news.set()
-
-    async def _frames(self) -> None:
-        """Publish when there is something new, at least every `HEARTBEAT_S`."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HEARTBEAT_S):
-                    await self._news.wait()
-            self._news.clear()
-            self._publish()
-            await asyncio.sleep(self.spec.frame_every_s)
-
-    def _slipped(self) -> str | None:
-        """Return what to say of a sensor that slipped; another calibration makes it good."""
-        if self.slip is None or self.slip.alignment_id != self._alignment.id:
-            return None
-        return self.slip.sentence(self.spec.zone)
-
     def _publish(self) -> None:
         if self._worker is None or self._recorder is None:
             return
-        for role, link in self._links.items():
-            self._views[role] = self._views[role].after_counters(link)
         self.hub.publish(
-            build_frame(
-                patient=self.spec.patient,
-                now_ns=self.now_utc_ns(),
-                angles=self._angles,
-                views=self._views,
-                facts=self._worker.facts,
-                alignment=self._alignment,
-                slipped=self._slipped(),
-                worker=self._worker.health,
-                recorder=self._recorder.health,
+            self._picture.frame(
+                self.now_utc_ns(),
+                self._links,
+                self._worker,
+                self._recorder.health,
+                self._alignment,
+                self.slip,
             )
         )
 
