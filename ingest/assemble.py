@@ -1,7 +1,6 @@
-"""Packets of a sensor to blocks in SI units with UTC times.
+"""What a sensor sends as blocks in SI units, and as packets that a clock can be fitted to.
 
-The live collector and the replay of a record build blocks by the same `Timeline` from the same
-facts (index, device time, arrival, counts), so both give the same numbers.
+The times of samples are `ingest.timeline`'s.
 """
 
 from bisect import bisect_right
@@ -14,17 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.drivers.driver import SensorPacket, TimeSyncReport
-from ingest.thermometer import Thermometer
 from ingest.unit_errors import UnitCalibration, corrected
 from processing import clock
 from processing.counts import Counts, block_of_counts
 from processing.types import FloatArray, ImuBlock, IntArray
 
 Samples = NDArray[np.int16] | NDArray[np.int32] | NDArray[np.float32]
-
-ARRIVAL_CLOCK = clock.ClockParams(settle_s=5.0, discontinuity_s=5.0, late_s=5.0, first_drift=0.05)
-"""For sensors without a clock: their sample count at the nominal rate stands in for device time,
-and the fit finds the true rate, some percent away."""
 
 
 class ChannelLike(Protocol):
@@ -153,164 +147,6 @@ def _columns_of(acc: tuple[int, ...], gyr: tuple[int, ...]) -> IntArray:
 def _columns(layout: Layout) -> IntArray:
     """Return the columns of acceleration and angular rate; kept, since every second asks."""
     return _columns_of(layout.acc, layout.gyr)
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Consecutive samples with one anchor, as the clock sees them."""
-
-    first_index: int
-    device_us: int
-    host_ns: int
-    """Arrival, UTC ns, whole microseconds: the record keeps no more."""
-    samples: Samples
-    live: bool
-    """No later sample arrived before it."""
-    stepped: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A block on one time axis."""
-
-    block: ImuBlock
-    new_axis: bool
-    """Time before and after its start do not belong together; it may even be earlier."""
-    degc: float | None = None
-    """The sensor's temperature; None where it reports none."""
-
-
-class Timeline:
-    """Clock, thermometer and units of one stream through all boots of its sensor.
-
-    Parameters
-    ----------
-    layout : Layout
-        Of the stream's samples.
-    params : ClockParams
-        `ARRIVAL_CLOCK` for sensors without a clock.
-    after_ns : int, optional
-        Time of the last sample already known for the same role.
-    """
-
-    def __init__(
-        self,
-        layout: Layout,
-        params: clock.ClockParams | None = None,
-        *,
-        after_ns: int | None = None,
-    ) -> None:
-        self.layout = layout
-        self._params = params or clock.ClockParams()
-        self._boot: int | None = None
-        self._clock: clock.ClockState | None = None
-        self._last_ns = after_ns
-        self.thermometer = Thermometer()
-
-    @property
-    def last_t_ns(self) -> int | None:
-        """UTC of the newest sample that came in time; a later boot's are later.
-
-        Backfilled ones do not count: live and replay must agree on where a boot begins.
-        """
-        return self._last_ns
-
-    @property
-    def newest_t_ns(self) -> int | None:
-        """UTC of the newest sample of all, None before the first."""
-        if self._clock is None or self._last_ns is None:
-            return None
-        return max(self._clock.last_t_ns, self._last_ns)
-
-    @property
-    def report(self) -> clock.ClockReport | None:
-        """Quality of the present clock fit."""
-        return None if self._clock is None else clock.report(self._clock)
-
-    def observe(self, boot: int, trip: clock.RoundTrip) -> None:
-        """Take a time-sync exchange; it acts on packets that come after it."""
-        state = self._state(boot, trip.device_sent_us, trip.host_received_ns)
-        self._clock = clock.observe(self._params, state, trip)
-
-    def place_before(self, boot: int, runs: Sequence[Run], first_live: Run) -> ImuBlock:
-        """Return backfilled samples that precede every live one of a boot, as a block.
-
-        They lie on the line that the first live packet begins; the clock itself does not move.
-        """
-        state = self._state(boot, first_live.device_us, first_live.host_ns)
-        period_s = 1.0 / self.layout.rate_hz
-        known, _ = clock.step(
-            self._params, state, anchors_of([first_live]), nominal_period_s=period_s
-        )
-        stored = anchors_of([replace(run, live=False) for run in runs])
-        _, timed = clock.step(self._params, known, stored, nominal_period_s=period_s)
-        # stamps of early packets may jitter by more than their distance
-        order = np.arange(timed.t_ns.size)
-        t_ns = np.maximum.accumulate(timed.t_ns - order) + order
-        samples = np.concatenate([run.samples for run in runs])
-        return si_block(self.layout, t_ns, samples, self.thermometer.of(boot))
-
-    def place(self, boot: int, runs: Sequence[Run]) -> list[Piece]:
-        """Return the samples of runs, in order of index, as blocks."""
-        if not runs:
-            return []
-        return self.place_rows(boot, anchors_of(runs), np.concatenate([r.samples for r in runs]))
-
-    def place_rows(self, boot: int, anchors: clock.Anchors, samples: Samples) -> list[Piece]:
-        """Return samples, in order of index, as blocks; `anchors` say which came together."""
-        timed = self._place(boot, anchors)
-        if not samples.shape[0]:
-            return []
-        degc = self.thermometer.of(boot)
-        if not np.count_nonzero(timed.breaks):
-            block = si_block(self.layout, timed.t_ns, samples, degc)
-            return [Piece(block, new_axis=False, degc=degc)]
-        ends = np.cumsum(anchors.n_samples)
-        starts = [0, *(int(ends[i - 1]) for i in np.flatnonzero(timed.breaks) if i > 0)]
-        pieces = []
-        for a, b in zip(starts, [*starts[1:], int(ends[-1])], strict=True):
-            if b > a:
-                block = si_block(self.layout, timed.t_ns[a:b], samples[a:b], degc)
-                pieces.append(Piece(block, a > 0 or bool(timed.breaks[0]), degc))
-        return pieces
-
-    def _place(self, boot: int, anchors: clock.Anchors) -> clock.Timed:
-        state = self._state(boot, int(anchors.device_us[0]), int(anchors.host_ns[0]))
-        self._clock, timed = clock.step(
-            self._params,
-            state,
-            anchors,
-            nominal_period_s=1.0 / self.layout.rate_hz,
-            consume=True,
-        )
-        if timed.timely[-1]:  # as nearly always
-            self._last_ns = int(timed.t_ns[-1])
-            return timed
-        timely = np.flatnonzero(timed.timely)
-        if timely.size:
-            rows = int(anchors.n_samples[: int(timely[-1]) + 1].sum())
-            self._last_ns = int(timed.t_ns[rows - 1])
-        return timed
-
-    def _state(self, boot: int, device_us: int, host_ns: int) -> clock.ClockState:
-        if self._clock is None or boot != self._boot:
-            self._boot = boot
-            self._clock = clock.start(
-                self._params, device_us=device_us, host_ns=host_ns, after_ns=self._last_ns
-            )
-        return self._clock
-
-
-def anchors_of(runs: Sequence[Run]) -> clock.Anchors:
-    """Return runs as the clock takes them."""
-    return clock.Anchors(
-        first_index=np.array([run.first_index for run in runs], dtype=np.int64),
-        n_samples=np.array([run.samples.shape[0] for run in runs], dtype=np.int64),
-        device_us=np.array([run.device_us for run in runs], dtype=np.int64),
-        host_ns=np.array([run.host_ns for run in runs], dtype=np.int64),
-        live=np.array([run.live for run in runs], dtype=np.bool_),
-        stepped=np.array([run.stepped for run in runs], dtype=np.bool_),
-    )
 
 
 def device_time_us(packet: SensorPacket, rate_hz: float) -> int:

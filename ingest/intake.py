@@ -10,10 +10,7 @@ import numpy as np
 
 from ingest.account import SampleAccount, SampleCounts
 from ingest.assemble import (
-    ARRIVAL_CLOCK,
     Layout,
-    Piece,
-    Timeline,
     arrival_ns,
     layout_of,
     live_anchors,
@@ -30,6 +27,7 @@ from ingest.drivers.driver import StreamInfo as DriverStream
 from ingest.live import Role
 from ingest.priors import unit_params
 from ingest.thermometer import Thermometer
+from ingest.timeline import ARRIVAL_CLOCK, Piece, Timeline
 from ingest.unit_errors import UnitCalibration, corrected
 from ingest.units_in_force import Calibration, UnitsInForce
 from processing.clock import ClockReport
@@ -116,7 +114,7 @@ class Intake:
         added: list[Piece] = []
         for event in sorted(events, key=_arrival):
             if isinstance(event, StreamStarted):
-                self._begin(event)
+                added.extend(self._begin(event))
             elif isinstance(event, TimeSyncReport) and self._timeline is not None:
                 self._timeline.observe(event.boot, round_trip(event, self._offset_ns))
             elif isinstance(event, StatusReport):
@@ -164,8 +162,8 @@ class Intake:
                 cut.append(Piece(rest, new_axis=False, degc=piece.degc))
         return cut
 
-    def _begin(self, event: StreamStarted) -> None:
-        """Get ready for a stream; the same one after a reconnection goes on."""
+    def _begin(self, event: StreamStarted) -> list[Piece]:
+        """Get ready for a stream, the same one after a reconnection goes on; return what waited."""
         if event.device_id != self._device_id:
             self._device_id = event.device_id
             self._description = None
@@ -188,16 +186,19 @@ class Intake:
                         self._role,
                         stream.stream,
                     )
-                self._go_on(stream, layout)
-                return
+                return self._go_on(stream, layout)
+        return []
 
-    def _go_on(self, stream: DriverStream, layout: Layout) -> None:
-        if self._description != stream:
-            params = ARRIVAL_CLOCK if stream.time_source == "arrival" else None
-            after_ns = None if self._timeline is None else self._timeline.last_t_ns
-            self._description = stream
-            self._timeline = self._taken_over(layout) or Timeline(layout, params, after_ns=after_ns)
-            self._timeline.thermometer = self._thermometer(self._device_id)
+    def _go_on(self, stream: DriverStream, layout: Layout) -> list[Piece]:
+        if self._description == stream:
+            return []
+        waited = [] if self._timeline is None else self._timeline.rest()
+        params = ARRIVAL_CLOCK if stream.time_source == "arrival" else None
+        after_ns = None if self._timeline is None else self._timeline.last_t_ns
+        self._description = stream
+        self._timeline = self._taken_over(layout) or Timeline(layout, params, after_ns=after_ns)
+        self._timeline.thermometer = self._thermometer(self._device_id)
+        return waited
 
     def _taken_over(self, layout: Layout) -> Timeline | None:
         """Return the clock of the same sensor at an earlier start, once."""

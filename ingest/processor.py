@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from ingest.assemble import Piece
 from ingest.horizon import Horizon, resting
 from ingest.live import Role, TodayCounters
 from ingest.live_angles import LiveAngles, newest_angles
 from ingest.merging import joined, merged
 from ingest.poses import PoseReset, ToldPoses
+from ingest.timeline import Piece
 from ingest.today import Today
 from processing import pipeline
 from processing.errors import InputError

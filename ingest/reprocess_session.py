@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from ingest.assemble import Piece
 from ingest.live import Role
 from ingest.merging import merged
 from ingest.poses import PoseReset
 from ingest.processor import MAX_BREAK_S, Processed, Processor
 from ingest.reprocess_wear import Wear
 from ingest.sources import replay
+from ingest.timeline import Piece
 from processing.pipeline import PipelineParams
 from processing.types import HeadingReset
 from storage.full_rate_files import EncodedHour, HourCollector

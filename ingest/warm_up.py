@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from ingest.assemble import Piece, Run, Timeline, layout_of
+from ingest.assemble import layout_of
 from ingest.poses import PoseReset
 from ingest.processor import Processor
+from ingest.timeline import Piece, Run, Timeline
 from processing import grid, session, synthesis
 from processing._jit import compiled_kernels
 from processing.clock import RoundTrip

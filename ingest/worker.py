@@ -16,7 +16,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from ingest.assemble import Timeline
 from ingest.calibrating import pair_since, worked_out
 from ingest.drivers.driver import SensorEvent
 from ingest.intake import Intake, SensorFacts
@@ -27,6 +26,7 @@ from ingest.processor import Processed, Processor
 from ingest.reprocess_session import feed
 from ingest.result_queue import ResultQueue, first_line
 from ingest.resume import Held, Resume
+from ingest.timeline import Timeline
 from ingest.units_in_force import UnitsInForce
 from processing.alignment import Expected, StepCheck, StoredReference, check_step
 from processing.errors import AlignmentError

@@ -6,12 +6,18 @@ lie above a line whose slope is the drift: the lower convex hull finds it, where
 biased by every stall (reference: clock mapping). Time-sync round trips bound the same line from
 below; the offset is the middle of the two bounds.
 
+How fast a quartz can run is known beforehand, so few points move the offset and hardly the drift
+(`processing.clock_line`). A first packet may be late by seconds: `processing.clock_start` says how
+long first packets wait for later ones to tell.
+
 The map is one continuous, increasing function of device time per fit. It bends only at live
 packets, in order of arrival, from what was known then, so live processing and a later batch over
 the stored anchors give every sample the same time, bit for bit. Backfilled packets never move it;
 they are evaluated on the piece that was valid at their place. A better fit is approached smoothly
-(`relax_s`), never by a step. The one exception is a discontinuity of a clock (device clock
-stepped, host suspended): a new fit begins and the packet is reported in `Timed.breaks`.
+(`relax_s`), never by a step. The exceptions are a discontinuity of a clock (device clock stepped,
+host suspended), where a new fit begins, and a young fit that turns out to have rested on late
+packets alone: the offset comes back at once. Where time has to go back for it, the packet is
+reported in `Timed.breaks`.
 """
 
 import math
@@ -19,9 +25,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from processing.clock_kernel import (
+from processing.clock_kernel import REPLY, advance, advance_packets, survey
+from processing.clock_line import (
     N_SCALARS,
-    REPLY,
     S_BEST,
     S_FIT,
     S_HAS_KNOT,
@@ -32,16 +38,13 @@ from processing.clock_kernel import (
     S_RTT,
     S_SLOPE,
     S_STARTED,
-    advance,
-    advance_packets,
     residual_s,
-    survey,
 )
 from processing.derived import derived
 from processing.errors import InputError
 from processing.types import BoolArray, FloatArray, IntArray
 
-METHOD = "hull-2"
+METHOD = "hull-3"
 """Version of the method, stored beside what it gave."""
 
 _SYNCS = 64
@@ -57,14 +60,15 @@ class ClockParams:
     bucket_s: float = 1.0
     """The lowest point per bucket is kept, s. Larger needs less work, loses edges of the hull."""
     settle_s: float = 30.0
-    """Until this much data the rate is taken as 1, s. Small trusts a slope from few points,
-    large leaves the drift (some 10 ppm) in the times meanwhile. Default 30: reference."""
+    """Before this much data a point far below the line says that earlier ones were late, after it
+    that a clock jumped, s. Small takes late packets for the clock, large overlooks jumps."""
     relax_s: float = 10.0
     """Time in which a better fit is approached, s. Small bends the time axis more (5 ms in 10 s
     are 500 ppm of rate), large keeps an early error longer."""
-    max_slew: float = 0.05
-    """Most bending, as a fraction of rate; a first error above `relax_s * max_slew` takes longer.
-    Must be below 1 for time to increase."""
+    max_slew: float = 0.005
+    """Most bending, as a fraction of rate; an error above `relax_s * max_slew` takes longer. Small
+    keeps an error longer, large stretches what was measured meanwhile. Below 1 for time to
+    increase."""
     discontinuity_s: float = 0.1
     """A delay below the settled line by more than this is impossible: a clock jumped, s. Small
     mistakes warm-up drift for a jump, large misses short ones."""
@@ -74,20 +78,33 @@ class ClockParams:
     late_for_s: float = 120.0
     """All packets late for so long, at the pace of sampling: a clock jumped, s. Must be longer
     than any stall that a link survives (its supervision timeout is 4 s)."""
-    jump_s: float = 1.0
-    """A new fit that differs by more than this is taken at once as a break of the time axis, s;
-    a smaller difference is approached smoothly."""
+    jump_s: float = 0.1
+    """A map that is off by more than this is put right at once, s; a smaller error is approached
+    smoothly. Time that has to go back breaks the axis."""
     period_window_s: float = 20.0
     """The true sample period is the mean over this span, s. Small follows jitter of the stamps,
     large follows the oscillator's warm-up late."""
-    first_drift: float = 100e-6
-    """Largest drift that is believed while the fit is young, as a fraction of rate. Small cannot
-    follow clocks without a quartz at first, large believes what a few late packets suggest (Polar
-    sends 1.4 a second: 30 ms off in one pair of six). Default 100e-6: twice what sensors' quartzes
-    are specified to (20 to 50 ppm over temperature)."""
-    first_drift_for_s: float = 120.0
-    """How long `first_drift` holds, s. Small lets the first slopes in, large keeps a clock without
-    a quartz wrong for longer."""
+    drift_sd: float = 50e-6
+    """Standard deviation of drift among clocks of this kind, as a fraction of rate. Small is slow
+    to believe a clock without a quartz, large takes a few late packets for drift (Polar sends 1.4
+    a second). Default 50e-6: quartzes of sensors are specified to 20 to 50 ppm over temperature,
+    and reach 200 where they are old or badly matched."""
+    delay_s: float = 0.06
+    """Mean delay of the points that the line is fitted to, as if each told of its own, s: what
+    `drift_sd` is weighed against. Small takes for drift how packets slowly beat with the link's
+    connection events, large holds to the prior. Default 0.06: four times half an interval of 30 ms,
+    because neighbours are alike; simulated pairs differ least at 0.06 to 0.12."""
+    tie_calm_s: float = 1.0
+    """A boot's first samples get times when for so long no packet came clearly earlier than all
+    before it, s. Small believes the beginning of a burst, large delays what is shown live."""
+    tie_calm_packets: int = 2
+    """At least so many packets must have come in that time. Few believe a sensor of long packets
+    (Polar) by two that may both be late, many delay it."""
+    tie_within_s: float = 0.1
+    """What clearly is, s. A round trip whose bounds are as near is enough by itself; of a slower
+    one no more than half of this is believed."""
+    tie_at_most_s: float = 15.0
+    """First samples wait no longer than this, s, be it of arrival or of sampling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +181,7 @@ class ClockReport:
     fit: int
     """Number of the fit within (device, boot), from 0."""
     ppm: float
-    """(1/b - 1) 10^6; positive: the device runs fast. 0 until the fit has settled."""
+    """(1/b - 1) 10^6; positive: the device runs fast. Near 0 while the fit is young."""
     residual_ms: float
     """Median of the bucket minima above the line."""
     rate_hz: float | None
@@ -249,7 +266,7 @@ def step(
     t_ns, periods = np.empty(rows, dtype=np.int64), np.empty(n)
     breaks, timely = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
     last = advance_packets(
-        _vector(params),
+        vector(params),
         scalars,
         buckets,
         syncs,
@@ -310,7 +327,7 @@ def observe(params: ClockParams, state: ClockState, trip: RoundTrip) -> ClockSta
     syncs[-1] = (x, low, rtt)
     none = np.zeros(1, dtype=np.int64)
     advance(
-        _vector(params),
+        vector(params),
         scalars,
         buckets,
         syncs,
@@ -350,8 +367,8 @@ def report(state: ClockState) -> ClockReport | None:
 
 
 @derived
-def _vector(params: ClockParams) -> FloatArray:
-    """Return the parameters as the kernel takes them."""
+def vector(params: ClockParams) -> FloatArray:
+    """Return the parameters as the kernels take them."""
     return np.array(
         [
             params.window_s,
@@ -364,7 +381,8 @@ def _vector(params: ClockParams) -> FloatArray:
             params.late_for_s,
             params.jump_s,
             params.period_window_s,
-            params.first_drift,
-            params.first_drift_for_s,
+            params.drift_sd,
+            params.delay_s,
+            params.tie_within_s,
         ]
     )

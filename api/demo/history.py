@@ -27,12 +27,13 @@ from api.demo.person import PATIENT_ID, SEED, patient_spec
 from api.guided.references import references_body, stored_references
 from api.hub.calibration import keep_calibration
 from api.hub.recording import register_algorithm
-from ingest.assemble import Piece, Run, Timeline, layout_of
+from ingest.assemble import layout_of
 from ingest.merging import joined
 from ingest.poses import PoseReset
 from ingest.processor import Processor
 from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.sources.virtual_body import ROLES, Role, device_id
+from ingest.timeline import Piece, Run, Timeline
 from processing import grid, session, synthesis
 from processing.alignment import StoredReference, sensor_rotation, sharing
 from processing.pipeline import PipelineParams

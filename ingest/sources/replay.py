@@ -13,11 +13,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.assemble import ARRIVAL_CLOCK, Layout, Piece, Run, Timeline, layout_of
+from ingest.assemble import Layout, layout_of
 from ingest.live import Role
 from ingest.record_rows import EVENT_CLOCK_STEPPED
 from ingest.temperature_lines import temperatures_of_boot
 from ingest.thermometer import Thermometer
+from ingest.timeline import ARRIVAL_CLOCK, Piece, Run, Timeline, part_of_anchors
 from ingest.unit_errors import UnitCalibration
 from processing import clock
 from processing.types import BoolArray, ImuBlock, IntArray
@@ -81,8 +82,34 @@ def blocks(
     Piece
         At most a few hundred kilobytes each; `new_axis` where a time axis broke, as live.
     """
-    after_ns: int | None = None
     given_ns: int | None = None
+    pieces = _pieces(
+        reader, patient, role, t0_ns, t1_ns, params, as_of_ns, on_reached, needs_gyr=needs_gyr
+    )
+    for piece in pieces:
+        # stored samples of a boot's end may overlap the next boot's beginning by milliseconds
+        floor = t0_ns if piece.new_axis or given_ns is None else max(t0_ns, given_ns + 1)
+        cut = _within(piece, floor, t1_ns)
+        if cut is not None:
+            given_ns = int(cut.block.t_ns[-1])
+            yield cut
+
+
+def _pieces(
+    reader: RecordReader,
+    patient: str,
+    role: Role,
+    t0_ns: int,
+    t1_ns: int,
+    params: clock.ClockParams | None,
+    as_of_ns: int | None,
+    on_reached: Reached | None,
+    *,
+    needs_gyr: bool,
+) -> Iterator[Piece]:
+    """Yield the samples of boots that may reach into a range."""
+    timeline: Timeline | None = None
+    after_ns: int | None = None
     for stream in reader.streams(patient=patient, role=role, kind="imu"):
         layout = _layout(stream.info, needs_gyr=needs_gyr)
         if layout is None or not stream.samples:
@@ -91,24 +118,22 @@ def blocks(
             continue
         if stream.host_last_ns is not None and stream.host_last_ns < t0_ns:
             continue
+        facts = _facts(reader, stream, layout, as_of_ns)
+        if facts.end_index is not None and facts.end_index <= (stream.first_index or 0):
+            continue
+        if timeline is not None:  # that boot has ended
+            yield from timeline.rest()
+            after_ns = timeline.last_t_ns
         has_clock = stream.info.device_clock_hz is not None
         timeline = Timeline(
             layout, params if has_clock else params or ARRIVAL_CLOCK, after_ns=after_ns
         )
-        facts = _facts(reader, stream, layout, as_of_ns)
-        if facts.end_index is not None and facts.end_index <= (stream.first_index or 0):
-            continue
-        for piece in _boot(reader, stream, timeline, facts):
-            # stored samples of a boot's end may overlap the next boot's beginning by milliseconds
-            floor = t0_ns if piece.new_axis or given_ns is None else max(t0_ns, given_ns + 1)
-            cut = _within(piece, floor, t1_ns)
-            if cut is not None:
-                given_ns = int(cut.block.t_ns[-1])
-                yield cut
-        after_ns = timeline.last_t_ns
-        if on_reached is not None and after_ns is not None:
+        yield from _boot(reader, stream, timeline, facts)
+        if on_reached is not None and timeline.begun:
             _read_on(reader, stream.info, timeline, as_of_ns)
             on_reached(stream.info, timeline)
+    if timeline is not None and on_reached is None:
+        yield from timeline.rest()
 
 
 _LATEST_NS = 3_600_000_000_000
@@ -139,10 +164,10 @@ def _boot(
                 started = True
                 if early:
                     first = _run(anchors, samples, rows, begin)
-                    yield Piece(timeline.place_before(boot, early, first), new_axis=False)
+                    timeline.place_before(boot, early, first)
             if due > begin:
                 part = samples[rows[begin] : rows[due]]
-                yield from timeline.place_rows(boot, _some(anchors, begin, due), part)
+                yield from timeline.place_rows(boot, part_of_anchors(anchors, begin, due), part)
                 begin = due
             if due < end:
                 _tell(timeline, boot, *told.popleft())
@@ -241,17 +266,6 @@ def _cut(index: IntArray, data: Samples, facts: _Facts, period_us: float) -> _Ba
         stepped=np.isin(facts.device_us[k], facts.stepped) & (ahead == 0),
     )
     return anchors, data
-
-
-def _some(anchors: clock.Anchors, a: int, b: int) -> clock.Anchors:
-    return clock.Anchors(
-        first_index=anchors.first_index[a:b],
-        n_samples=anchors.n_samples[a:b],
-        device_us=anchors.device_us[a:b],
-        host_ns=anchors.host_ns[a:b],
-        live=anchors.live[a:b],
-        stepped=anchors.stepped[a:b],
-    )
 
 
 def _run(anchors: clock.Anchors, samples: Samples, rows: IntArray, k: int) -> Run:

@@ -14,6 +14,7 @@ MEASUREMENTS = {
     "memory": "a day of one patient",
     "start_up": "a new process to its first result",
     "pair_timing": "relative timing error of two sensors of any make and rate",
+    "clock_start": "the first minute of a sensor's clock, whatever the link does",
     "storage": "bytes of a day, the record, line protocol",
     "questions": "what pages ask of stored results, embedded and InfluxDB",
     "reprocess": "a recorded session to stored results",

@@ -17,12 +17,13 @@ import numpy as np
 from vqf import VQF
 
 from firmware_protocol import RateCode, encode_frame
-from ingest.assemble import Layout, Piece, Timeline, live_anchors
+from ingest.assemble import Layout, live_anchors
 from ingest.drivers.driver import SensorPacket
 from ingest.drivers.inbox import Notification
 from ingest.drivers.v1_decode import LIVE, V1Decoder
 from ingest.merging import joined
 from ingest.processor import Processor
+from ingest.timeline import Piece, Timeline
 from processing import grid, pipeline, session
 from processing.pipeline import PipelineParams, PipelineState, Setup
 from processing.synthesis import PatientSpec, SimulatedRecording, simulate

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from firmware_protocol.devices.samples import SampleBlock, axes
-from ingest.assemble import ARRIVAL_CLOCK, Timeline, live_anchors, round_trip
 from ingest.assemble import layout_of as layout
+from ingest.assemble import live_anchors, round_trip
 from ingest.drivers.driver import PacketKind, SensorPacket, TimeSyncReport
 from ingest.drivers.inbox import Notification
 from ingest.drivers.numbering import HostNumbering, channels_of
 from ingest.drivers.sync_times import sync_interval_s
+from ingest.timeline import ARRIVAL_CLOCK, Timeline
 
 EPOCH_NS = 1_790_000_000_000_000_000
 INTERVAL_S = 0.03
@@ -64,38 +65,59 @@ PAIRS = (
     ("Polar 52 Hz", "Movesense 52 Hz"),
     ("v1 104 Hz", "WitMotion 100 Hz"),
 )
+Radio = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+"""When packets arrive that were ready at these times, s; NaN for lost ones."""
 _COLUMNS = (*axes("acc", 1.0), *axes("gyr", 1.0))
 
 
 def errors_s(model: Model, seed: int, *, span_s: float = SPAN_S) -> tuple[np.ndarray, np.ndarray]:
     """Return true times, s, and errors of the times that the program gives the samples, s."""
     rng = np.random.default_rng(seed)
+    true_s, t_ns = placed(timeline_of(model), model, rng, radio, span_s=span_s)
+    return true_s, (t_ns - EPOCH_NS) * 1e-9 - true_s
+
+
+def timeline_of(model: Model) -> Timeline:
+    """Return the clock that the collector has for a model."""
+    made = layout(channels_of(_COLUMNS), "int16", model.rate_hz, None)
+    assert made is not None
+    return Timeline(made, None if model.stamp_us else ARRIVAL_CLOCK)
+
+
+def placed(
+    timeline: Timeline,
+    model: Model,
+    rng: np.random.Generator,
+    link: Radio,
+    *,
+    span_s: float,
+    boot: int = 1,
+    begin_s: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return true times of one connection's samples, s, and the program's, UTC ns."""
     rate_hz = model.rate_hz * (1 + rng.uniform(-0.015, 0.015))
     ppm, offset_s = rng.uniform(-50e-6, 50e-6), rng.uniform(10, 1000)
     n_packets = int(span_s * rate_hz / model.n)
-    true_s = np.arange(n_packets * model.n) / rate_hz
-    device_s = offset_s + true_s * (1 + ppm)
-    arrivals_s = _arrivals(rng, true_s[model.n - 1 :: model.n])
-    channels = channels_of(_COLUMNS)
-    made = layout(channels, "int16", model.rate_hz, None)
-    assert made is not None
-    timeline = Timeline(made, None if model.stamp_us else ARRIVAL_CLOCK)
+    since_s = np.arange(n_packets * model.n) / rate_hz
+    device_s = offset_s + since_s * (1 + ppm)
+    arrivals_s = link(rng, since_s[model.n - 1 :: model.n])
+    epoch_ns = EPOCH_NS + round(begin_s * 1e9)
     number = _numbered(model)
     trips = _trips(rng, offset_s, ppm, span_s) if model.syncs else iter(())
     trip = next(trips, None)
     given: list[np.ndarray] = []
-    for k in range(n_packets):
+    came = np.isfinite(arrivals_s)
+    for k in np.flatnonzero(came).tolist():
         at_ns = round(arrivals_s[k] * 1e9)
         while trip is not None and trip.host_mono_ns < at_ns:
-            timeline.observe(1, round_trip(trip, EPOCH_NS))
+            timeline.observe(boot, round_trip(trip, epoch_ns))
             trip = next(trips, None)
         stamped = device_s[k * model.n + (model.n - 1 if model.stamps_last else 0)]
         packet = number(k, stamped, at_ns)
-        anchors = live_anchors(packet, 0, model.rate_hz, EPOCH_NS)
-        placed = timeline.place_rows(1, anchors, packet.samples)
-        given += [piece.block.t_ns for piece in placed]
-    t_ns = np.concatenate(given)
-    return true_s, (t_ns - EPOCH_NS) * 1e-9 - true_s
+        anchors = live_anchors(packet, 0, model.rate_hz, epoch_ns)
+        given += [p.block.t_ns for p in timeline.place_rows(boot, anchors, packet.samples)]
+    given += [piece.block.t_ns for piece in timeline.rest()]
+    return begin_s + since_s[np.repeat(came, model.n)], np.concatenate(given)
 
 
 def _numbered(model: Model) -> Callable[[int, float, int], SensorPacket]:
@@ -126,7 +148,7 @@ def _numbered(model: Model) -> Callable[[int, float, int], SensorPacket]:
     return make
 
 
-def _arrivals(rng: np.random.Generator, ready_s: np.ndarray) -> np.ndarray:
+def radio(rng: np.random.Generator, ready_s: np.ndarray) -> np.ndarray:
     """Return when packets arrive that were ready at these times: in order, never early."""
     phase_s, drift = rng.uniform(0, INTERVAL_S), rng.uniform(-40e-6, 40e-6)
     events = np.ceil((ready_s - phase_s) / (INTERVAL_S * (1 + drift)))

@@ -12,9 +12,10 @@ from api.kernel_cache import use_kernel_cache
 
 use_kernel_cache()
 
-from ingest.assemble import Piece, Run, Timeline, layout_of  # noqa: E402  the cache comes first
+from ingest.assemble import layout_of  # noqa: E402  the cache comes first
 from ingest.poses import PoseReset  # noqa: E402  as above
 from ingest.processor import Processor  # noqa: E402  as above
+from ingest.timeline import Piece, Run, Timeline  # noqa: E402  as above
 from ingest.warm_up import compile_chain  # noqa: E402  as above
 from processing import _jit, clock, grid, session, synthesis  # noqa: E402  as above
 from processing.alignment import check_step  # noqa: E402  as above

@@ -1,16 +1,14 @@
-"""Packets to blocks: units, validity, time, reboots, other clocks."""
+"""Packets to blocks in SI units, and to what a clock is fitted to."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from firmware_protocol.definition import MAG_MISSING
 from ingest.assemble import (
-    ARRIVAL_CLOCK,
     Layout,
-    Run,
-    Timeline,
     arrival_ns,
     device_time_us,
     layout_of,
@@ -43,18 +41,12 @@ def layout(**changes: object) -> Layout:
     return replace(found, **changes)  # type: ignore[arg-type]  # fields by name
 
 
-def run_of(first: int, n: int = 10, *, boot_us: int = 3_000_000, late_ns: int = 0) -> Run:
+def counts(first: int, n: int) -> NDArray[np.int16]:
+    """Rows at rest whose rate about x numbers them."""
     samples = np.zeros((n, 6), dtype=np.int16)
     samples[:, 2] = 8192
     samples[:, 3] = np.arange(first, first + n)
-    end_s = (first + n - 1) * 0.01
-    return Run(
-        first_index=first,
-        device_us=boot_us + first * 10_000,
-        host_ns=OFFSET_NS + round(end_s * 1e6) * 1000 + 5_000_000 + late_ns,
-        samples=samples,
-        live=True,
-    )
+    return samples
 
 
 def sensor_packet(**changes: object) -> SensorPacket:
@@ -72,7 +64,7 @@ def sensor_packet(**changes: object) -> SensorPacket:
 
 
 def test_counts_become_si_units() -> None:
-    block = si_block(layout(), np.arange(3, dtype=np.int64), run_of(7, 3).samples)
+    block = si_block(layout(), np.arange(3, dtype=np.int64), counts(7, 3))
     assert np.allclose(block.acc, [[0, 0, G]] * 3)
     assert np.allclose(block.gyr[:, 0], [0.007, 0.008, 0.009])
     assert block.valid.all()
@@ -80,7 +72,7 @@ def test_counts_become_si_units() -> None:
 
 
 def test_saturated_counts_are_kept_and_not_valid() -> None:
-    samples = run_of(0, 3).samples.copy()
+    samples = counts(0, 3)
     samples[1, 4] = -32768
     samples[2, 0] = 32767
     assert si_block(layout(), np.arange(3), samples).valid.tolist() == [True, False, False]
@@ -123,68 +115,8 @@ def test_a_stream_without_gyroscope_has_no_layout() -> None:
 
 def test_a_unit_s_errors_are_taken_out_of_its_samples() -> None:
     unit = UnitCalibration(acc_offset_ms2=np.array([0.0, 0.0, G]))
-    block = si_block(layout(calibration=unit), np.arange(1), run_of(0, 1).samples)
+    block = si_block(layout(calibration=unit), np.arange(1), counts(0, 1))
     assert np.allclose(block.acc, 0.0)
-
-
-def test_blocks_join_without_gap_or_overlap() -> None:
-    timeline = Timeline(layout())
-    pieces = [p for first in range(0, 2000, 10) for p in timeline.place(1, [run_of(first)])]
-    t = np.concatenate([piece.block.t_ns for piece in pieces])
-    assert np.allclose(np.diff(t) * 1e-9, 0.01, atol=2e-4)
-    assert not any(piece.new_axis for piece in pieces)
-    assert timeline.last_t_ns == t[-1]
-    assert timeline.report is not None
-    assert timeline.report.rate_hz == pytest.approx(100.0, rel=1e-3)
-
-
-def test_one_call_equals_many() -> None:
-    runs = [run_of(first, late_ns=(first % 70) * 100_000) for first in range(0, 3000, 10)]
-    whole = Timeline(layout()).place(1, runs)
-    timeline = Timeline(layout())
-    parts = [p.block.t_ns for run in runs for p in timeline.place(1, [run])]
-    assert len(whole) == 1
-    assert np.array_equal(whole[0].block.t_ns, np.concatenate(parts))
-
-
-def test_a_gap_in_the_index_is_a_gap_in_time() -> None:
-    timeline = Timeline(layout())
-    timeline.place(1, [run_of(0), run_of(10)])
-    (piece,) = timeline.place(1, [run_of(20), run_of(50)])
-    steps = np.diff(piece.block.t_ns) * 1e-9
-    assert steps[9] == pytest.approx(0.21, abs=2e-3)
-
-
-def test_a_reboot_goes_on_later_than_before() -> None:
-    timeline = Timeline(layout())
-    (old,) = timeline.place(1, [run_of(first) for first in range(0, 100, 10)])
-    (new,) = timeline.place(2, [run_of(0, boot_us=0, late_ns=1_000_000_000)])
-    assert new.block.t_ns[0] > old.block.t_ns[-1]
-    assert not new.new_axis
-
-
-def test_a_clock_that_goes_back_begins_a_new_axis() -> None:
-    timeline = Timeline(layout())
-    runs = [run_of(first) for first in range(0, 6000, 10)]
-    timeline.place(1, runs)
-    earlier = [run_of(first, late_ns=-20_000_000_000) for first in range(6000, 6100, 10)]
-    (piece,) = timeline.place(1, earlier)
-    assert piece.new_axis
-    before_and_after = Timeline(layout()).place(1, runs + earlier)
-    assert [p.new_axis for p in before_and_after] == [False, True]
-    assert before_and_after[1].block.t_ns[0] < before_and_after[0].block.t_ns[-1]
-
-
-def test_samples_before_the_first_live_packet_lie_before_it() -> None:
-    timeline = Timeline(layout())
-    first_live = run_of(500)
-    early = [run_of(first) for first in range(0, 500, 10)]
-    block = timeline.place_before(1, early, first_live)
-    (live,) = timeline.place(1, [first_live])
-    assert (np.diff(block.t_ns) > 0).all()
-    assert (live.block.t_ns[0] - block.t_ns[-1]) * 1e-9 == pytest.approx(0.01, abs=1e-3)
-    alone = Timeline(layout()).place(1, [first_live])[0]
-    assert np.array_equal(alone.block.t_ns, live.block.t_ns), "the clock did not move"
 
 
 def test_device_time_from_whatever_the_sensor_stamps() -> None:
@@ -228,23 +160,3 @@ def test_round_trip_is_on_the_steady_clock() -> None:
     trip = round_trip(report, OFFSET_NS)
     assert (trip.host_sent_ns, trip.host_received_ns) == (OFFSET_NS + 10_000, OFFSET_NS + 20_000)
     assert (trip.device_received_us, trip.device_sent_us) == (500, 505)
-
-
-def test_a_sensor_without_a_clock_finds_its_true_rate() -> None:
-    timeline = Timeline(layout(), ARRIVAL_CLOCK)
-    rng = np.random.default_rng(1)
-    true_period = 1 / 97.8
-    last = []
-    for first in range(0, 12_000, 10):
-        arrival = (first + 9) * true_period + rng.exponential(0.005)
-        run = Run(
-            first_index=first,
-            device_us=first * 10_000,
-            host_ns=OFFSET_NS + round(arrival * 1e6) * 1000,
-            samples=np.zeros((10, 6), dtype=np.int16),
-            live=True,
-        )
-        last = [p.block.t_ns for p in timeline.place(1, [run])]
-    assert timeline.report is not None
-    assert timeline.report.rate_hz == pytest.approx(97.8, rel=1e-3)
-    assert (last[0][0] - OFFSET_NS) * 1e-9 == pytest.approx(11_990 * true_period, abs=0.02)

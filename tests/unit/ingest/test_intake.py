@@ -36,10 +36,10 @@ def test_a_new_calibration_of_the_unit_waits_until_it_is_adopted() -> None:
     newest: dict[str, Any] = {}
     units = UnitsInForce(lambda _: newest)
     taking = Intake("head", OFFSET_NS, units)
-    (before,) = taking.take([started(), packet(0)])
+    before, *_ = taking.take([started(), *first_two_seconds()])
     newest = UNIT
-    (same,) = taking.take([started(), packet(10)])
-    np.testing.assert_array_equal(same.block.gyr[:, 1], 10 * 1e-4)
+    (same,) = taking.take([started(), packet(200)])
+    np.testing.assert_array_equal(same.block.gyr[:, 1], 200 * 1e-4)
     tried = taking.since(0, taking.newest_calibration())
     np.testing.assert_array_equal(tried[0].block.acc, before.block.acc - [1.0, 0.0, 0.0])
     np.testing.assert_array_equal(taking.since(0)[0].block.acc, before.block.acc)
@@ -47,8 +47,8 @@ def test_a_new_calibration_of_the_unit_waits_until_it_is_adopted() -> None:
     taking.adopt(UNIT)
     assert units.of("v1-aa") == UNIT
     np.testing.assert_array_equal(taking.since(0)[0].block.acc, tried[0].block.acc)
-    (after,) = taking.take([packet(20)])
-    np.testing.assert_allclose(after.block.gyr[:, 1], 20 * 1e-4 - 0.5)
+    (after,) = taking.take([packet(210)])
+    np.testing.assert_allclose(after.block.gyr[:, 1], 210 * 1e-4 - 0.5)
 
 
 def started(
@@ -71,13 +71,27 @@ def packet(first: int, *, device: str = "v1-aa", boot: int = 1, at_s: float = 0.
     )
 
 
+def first_two_seconds() -> list[SensorPacket]:
+    """Enough for times to be given out."""
+    return [packet(first) for first in range(0, 200, 10)]
+
+
 def test_packets_become_blocks_once() -> None:
     taking = intake()
-    pieces = taking.take([started(), packet(0), packet(10), packet(0), packet(10)])
-    assert sum(piece.block.t_ns.size for piece in pieces) == 20
+    pieces = taking.take([started(), *first_two_seconds(), packet(0), packet(10)])
+    assert sum(piece.block.t_ns.size for piece in pieces) == 200
     facts = taking.facts
-    assert (facts.counts.samples, facts.counts.duplicates) == (20, 20)
+    assert (facts.counts.samples, facts.counts.duplicates) == (200, 20)
     assert facts.last_sample_ns == pieces[-1].block.t_ns[-1]
+
+
+def test_first_samples_wait_until_their_times_are_known_and_are_counted_meanwhile() -> None:
+    taking = intake()
+    assert taking.take([started(), packet(0), packet(10)]) == []
+    assert (taking.facts.counts.samples, taking.facts.last_sample_ns) == (20, None)
+    other = StreamInfo("imu", CHANNELS, "int16", 104.0, "device", "device")
+    (waited,) = taking.take([started(boot=2, streams=(other,))])
+    assert waited.block.t_ns.size == 20
 
 
 def test_late_samples_are_counted_and_not_given() -> None:
@@ -101,13 +115,14 @@ def test_a_batch_is_taken_in_order_of_arrival() -> None:
 
 def test_a_reconnection_goes_on_and_another_device_begins_anew() -> None:
     taking = intake()
-    taking.take([started(), *(packet(i) for i in range(0, 200, 10))])
+    taking.take([started(), *first_two_seconds()])
     (piece,) = taking.take([started(), packet(200)])
     assert piece.block.t_ns.size == 10
     assert taking.facts.counts.samples == 210
-    swapped: list[SensorEvent] = [started(device="v1-bb"), packet(0, device="v1-bb", at_s=9.0)]
-    (first,) = taking.take(swapped)
-    assert taking.facts.counts.samples == 10
+    swapped: list[SensorEvent] = [started(device="v1-bb")]
+    swapped += [packet(10 * k, device="v1-bb", at_s=9.0 + 0.1 * k) for k in range(20)]
+    first, *_ = taking.take(swapped)
+    assert taking.facts.counts.samples == 200
     assert first.block.t_ns[0] > piece.block.t_ns[-1]
 
 
@@ -121,9 +136,9 @@ def test_samples_without_a_known_stream_give_nothing() -> None:
 
 def test_the_last_minutes_can_be_had_from_any_time_on() -> None:
     taking = intake()
-    taking.take([started(), *(packet(i) for i in range(0, 100, 10))])
+    taking.take([started(), *first_two_seconds()])
     everything = np.concatenate([p.block.t_ns for p in taking.since(0)])
-    assert everything.size == 100
+    assert everything.size == 200
     cut = np.concatenate([p.block.t_ns for p in taking.since(int(everything[37]))])
     assert np.array_equal(cut, everything[37:])
     assert taking.since(int(everything[-1]) + 1) == []

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from ingest.assemble import Piece
 from ingest.poses import PoseReset
 from ingest.processor import OVER_S, Processor
+from ingest.timeline import Piece
 from processing.pipeline import PipelineParams
 from processing.synthesis import PatientSpec, SimulatedRecording, simulate
 from processing.types import ImuBlock

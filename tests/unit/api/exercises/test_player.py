@@ -10,9 +10,9 @@ import numpy as np
 
 from api.alignments import latest_alignment
 from api.exercises.player import Player
-from ingest.assemble import Piece
 from ingest.live import LiveFrame, LiveHub, SensorLive
 from ingest.processor import Processor
+from ingest.timeline import Piece
 from processing.pipeline import PipelineParams, Setup
 from processing.session import movements_of
 from processing.synthesis import IDEAL_SENSOR, PatientSpec, simulate
