@@ -218,7 +218,13 @@ def _reference_pose(
         held = neutral.held_in(pair, span, head_only=head_only)
         if held is None:
             continue
-        if not held.passed:
+        if held.off_gravity:
+            verdict.doubt(
+                f"the accelerometer of the {' and the '.join(held.off_gravity)} sensor is off by "
+                f"more than {neutral.ACC_OFFSET_MS2:.1f} m/s² at rest: calibrate the unit with "
+                "`necktrace calibrate device`, or wear another"
+            )
+        elif not held.passed:
             verdict.doubt(
                 "the reference pose was not held still: repeat it, sitting back supported, 5 s"
             )

@@ -30,6 +30,9 @@ class Held:
     stop: int
     passed: bool
     """The gate of a held pose was passed."""
+    off_gravity: tuple[str, ...] = ()
+    """Which of head and trunk failed it only because their mean force is not gravity's: still, but
+    the accelerometer is off."""
 
 
 def span_rows(pair: PairBlock, span: Span) -> tuple[int, int]:
@@ -53,16 +56,16 @@ def held_in(pair: PairBlock, span: Span, *, head_only: bool = False) -> Held | N
     rows = np.flatnonzero(valid_rows(pair, head_only=head_only)[start:stop])
     if rows.size < 0.5 * pair.rate_hz:
         return None
-    passed = True
-    for gyr, acc in _sensors(pair, head_only=head_only):
+    still = True
+    off: list[str] = []
+    sensors = _sensors(pair, head_only=head_only)
+    for point, (gyr, acc) in zip(("head", "trunk"), sensors, strict=False):
         rms = np.degrees(np.sqrt(np.mean(np.sum(gyr[start:stop][rows] ** 2, axis=1))))
         force = np.linalg.norm(acc[start:stop][rows], axis=1)
-        passed &= bool(
-            rms < GYR_LIMIT_DPS
-            and np.std(force) < ACC_SPREAD_MS2
-            and abs(np.mean(force) - STANDARD_GRAVITY_MS2) < ACC_OFFSET_MS2
-        )
-    return Held(start, stop, passed)
+        still &= bool(rms < GYR_LIMIT_DPS and np.std(force) < ACC_SPREAD_MS2)
+        if abs(np.mean(force) - STANDARD_GRAVITY_MS2) >= ACC_OFFSET_MS2:
+            off.append(point)
+    return Held(start, stop, still and not off, tuple(off) if still else ())
 
 
 def find_held(pair: PairBlock, *, head_only: bool = False) -> Held:

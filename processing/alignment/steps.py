@@ -28,6 +28,8 @@ StepProblem = (
         "too_few",
         "crooked",
         "other_sensor",
+        "head_off_gravity",
+        "trunk_off_gravity",
     ]
     | Lean
 )
@@ -99,6 +101,11 @@ def _pose(pair: PairBlock, span: Span, expected: Expected | None, *, head_only: 
     rows = valid_rows(pair, head_only=head_only)[held.start : held.stop]
     sensors = [pair.head_gyr] if head_only else [pair.head_gyr, pair.trunk_gyr]
     unrest = max(_rms_dps(gyr[held.start : held.stop][rows]) for gyr in sensors)
+    if held.off_gravity:
+        which: StepProblem = "head_off_gravity"
+        if "head" not in held.off_gravity:
+            which = "trunk_off_gravity"
+        return StepCheck(which, unrest_dps=unrest)
     if not held.passed:
         return StepCheck("moved", unrest_dps=unrest)
     if expected is None or head_only:

@@ -46,6 +46,16 @@ def test_a_guided_calibration_costs_about_a_degree(seed: int) -> None:
     assert angle_errors(made, found).max() < 2.5
 
 
+def test_an_accelerometer_that_is_off_is_not_taken_for_restlessness() -> None:
+    made = recording(1, 110.0)
+    pair = pair_block(made)
+    off = replace(pair, trunk_acc=pair.trunk_acc * 1.1)
+    found = estimate_alignment(off, true_orientation(made), made.spans)
+    assert found.quality == "low"
+    assert [w for w in found.warnings if "accelerometer of the trunk sensor is off" in w]
+    assert not [w for w in found.warnings if "held still" in w]
+
+
 def test_any_mounting_of_either_sensor_gives_the_same_angles() -> None:
     rng = np.random.default_rng(5)
     quiet: dict[str, Any] = {"head_sensor": IDEAL_SENSOR, "trunk_sensor": IDEAL_SENSOR}

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from processing.alignment import check_step
 from processing.alignment.neutral import find_held, held_in, neutral_span, up_in_sensor
 from processing.errors import AlignmentError
 from processing.types import PairBlock, Span
@@ -64,6 +65,21 @@ def test_offset_is_not_motion_and_shaking_is() -> None:
         assert held is not None
         assert held.passed is passed
     assert held_in(pair, Span("neutral_pose", 20 * 10**9, 25 * 10**9)) is None
+
+
+def test_a_still_sensor_that_does_not_weigh_what_gravity_does_is_named() -> None:
+    pair = still(1000)
+    span = Span("neutral_pose", 1_000, 1_000 + 5 * 10**9)
+    off = replace(pair, trunk_acc=pair.trunk_acc * 1.1)
+    held = held_in(off, span)
+    assert held is not None
+    assert (held.passed, held.off_gravity) == (False, ("trunk",))
+    assert check_step(off, span).problem == "trunk_off_gravity"
+    both = replace(off, head_acc=pair.head_acc * 0.9)
+    assert check_step(both, span).problem == "head_off_gravity"
+    # what moves is told to sit still first: its force says nothing
+    restless = moving(off, 0, 500)
+    assert check_step(restless, span).problem == "moved"
 
 
 def test_a_declared_pose_wins_over_a_found_one() -> None:
