@@ -104,6 +104,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("GET", f"{_P}/episodes", "read:summary", "path", "masked"),
     _rule("GET", f"{_P}/days", "read:summary", "path", "masked"),
     _rule("GET", f"{_P}/minutes", "read:summary", "path", "masked"),
+    _rule("GET", f"{_P}/events", "read:summary", "path", "masked"),
     _rule("GET", f"{_P}/annotations", "read:summary", "path", "masked"),
     _rule("POST", f"{_P}/annotations", "annotate", "path", "disguised"),
     _rule("DELETE", f"{_P}/annotations/{{annotation_id}}", "annotate", "path", "masked"),

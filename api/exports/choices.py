@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from api.access.masking import Mask
+from api.events import events_of
 from api.exports.missing import Missing, missing_of, said_of, samples_by_role
 from api.exports.provenance import provenance, result_provenance
 from api.http.problems import problem
 from api.queries import FOREVER_NS, Range
 from api.reference.dictionary import column_doc
 from ingest.live import Role
-from ingest.slip import slips_within
 from ingest.sources.replay import blocks
 from processing.types import Span
-from storage.catalog import Catalog, Patient, SpanEvent
+from storage.catalog import Catalog, Patient
 from storage.exports import (
     FORMATS,
     BidsDerived,
@@ -247,8 +247,8 @@ def export_bids(
                 )
             )
     spans = tuple(
-        Span(event.kind, event.start_ns, event.end_ns, event.sigma_deg)
-        for event in _events(source.catalog, patient, span)
+        Span(each.span.kind, each.span.start_ns, each.span.end_ns, each.span.sigma_deg)
+        for each in events_of(source.catalog, patient.id, span)
     )
 
     def lacking() -> tuple[Missing, ...]:
@@ -266,12 +266,6 @@ def export_bids(
     )
     name = _name(patient, mask, "motion-bids.zip")
     return Export(name, ZIP, bids_zip(subject), lacking())
-
-
-def _events(catalog: Catalog, patient: Patient, span: Range) -> list[SpanEvent]:
-    """Return what began in the range, and the slips before it that were not made good by then."""
-    slipped = slips_within(catalog, patient.id, span.t0_ns, span.t0_ns)
-    return [*(each for each, _ in slipped), *catalog.spans(patient.id, span.t0_ns, span.t1_ns)]
 
 
 def _derived(

@@ -140,6 +140,7 @@ WHO = {
     f"GET {P}/episodes": "PCDRA",
     f"GET {P}/days": "PCDRA",
     f"GET {P}/minutes": "PCDRA",
+    f"GET {P}/events": "PCDRA",
     f"GET {P}/annotations": "PCDRA",
     f"GET {P}/streams": "PDRA",
     f"GET {P}/streams/{{stream_id}}/samples": "PDRA",
