@@ -113,7 +113,13 @@ class Guide:
         can_redo = fresh and view.state in {"done", "failed"} and None not in self._spans
         sending = frame is not None and not frame.stale
         return view.model_copy(
-            update={"sending": sending, "reset_due": due, "poses": known, "can_redo": can_redo}
+            update={
+                "sending": sending,
+                "reset_due": due,
+                "poses": known,
+                "can_redo": can_redo,
+                "slipped": self._collector.slip is not None,
+            }
         )
 
     def _stored_references(self) -> StoredReference | None:

@@ -37,6 +37,9 @@ class GuideView(BaseModel):
     sentences: list[str] = Field(default=[], description="What came out, for a person.")
     redo: list[str] = Field(default=[], description="Kinds of steps worth repeating.")
     can_redo: bool = Field(default=False, description="One step can be repeated without the rest.")
+    slipped: bool = Field(
+        default=False, description="A sensor no longer sits as at the calibration."
+    )
     sending: bool = Field(default=False, description="The sensors send, so a task can begin.")
     reset_due: bool = Field(default=False, description="A reference pose is worth the trouble.")
     poses: list[str] = Field(

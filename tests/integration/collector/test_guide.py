@@ -142,7 +142,8 @@ async def test_calibrate_put_on_again_and_reset(tmp_path: Path) -> None:
         rig.body.slip("head", quaternion.from_rotation_vector(np.radians([0.0, 0.0, 45.0])))
         assert guide.start("reset", pose="midline_pose") == ""
         await until(guide, lambda: not guide.busy)
-        assert (guide.view.state, guide.view.steps[0].problem) == ("failed", "head_slipped")
+        view = guide.view
+        assert (view.state, view.steps[0].problem, view.slipped) == ("failed", "head_slipped", True)
         frame = await rig.frame_where(lambda frame: frame.alignment_quality == "low")
         assert "head sensor seems to sit" in frame.warnings[0]
         (slipped,) = catalog.spans("p1", kind=SLIPPED)
@@ -155,7 +156,8 @@ async def test_calibrate_put_on_again_and_reset(tmp_path: Path) -> None:
         assert (again_read.point, again_read.noticed_ns) == ("head", slipped.end_ns)
         assert guide.start("redon", pose="midline_pose") == ""
         await until(guide, lambda: not guide.busy)
-        assert guide.view.state == "done", guide.view
+        view = guide.view
+        assert (view.state, view.slipped) == ("done", False), view
         frame = await rig.frame_where(lambda frame: frame.alignment_quality != "low")
         assert not any("seems to sit" in warning for warning in frame.warnings)
 

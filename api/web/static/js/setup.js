@@ -121,6 +121,8 @@ async function follow(root) {
       return item;
     }));
     part("redo").hidden = !view.can_redo;
+    part("slipped").hidden = !view.slipped;
+    part("to-today").classList.toggle("quiet", view.slipped);
     // offered where it helps, out of the way where all is well
     if (fresh) {
       /** @type {HTMLDetailsElement} */ (part("redo")).open = view.quality !== "good";
