@@ -34,9 +34,7 @@ from processing.orientation.layout import (
     N_WITH_FIELD,
     PLACE_ERROR,
     TH,
-    W_DX,
-    W_G,
-    W_H,
+    WIDTH,
 )
 from processing.orientation.recording import Recording
 from processing.types import FloatArray
@@ -62,7 +60,6 @@ def take_look(
     P: FloatArray,
     field: FloatArray,
     trusted: float,
-    scratch: FloatArray,
     turns: FloatArray,
     record: Recording,
 ) -> float:
@@ -76,8 +73,7 @@ def take_look(
     if seen is None or not heading_sigma(P) < HEADING_KNOWN_RAD:
         return 0.0
     turns[:] = 0.0
-    H = scratch[W_H : W_H + 1]
-    values = np.empty((1, 2))
+    H, values, dx = np.zeros((1, WIDTH)), np.empty((1, 2)), np.empty(WIDTH)
     variance = math.radians(params.look_sigma_deg) ** 2 + params.iron_looks * seen.doubt_rad2
     variance /= trusted
     of_place = place_variance(params, field) / trusted
@@ -95,13 +91,12 @@ def take_look(
     walk = math.radians(params.always_walk_deg) ** 2 * look_s / 3600.0
     P[FIELD_ERROR, FIELD_ERROR] += walk / trusted
     expect_same(seen, field[ALWAYS] + field[HERE], variance, H, values)
-    expected = float(H[0] @ P @ H[0]) + variance
+    h = H[0, : P.shape[0]]
+    expected = float(h @ P @ h) + variance
     if values[0, 0] ** 2 <= params.most_sigmas**2 * expected * trusted:
-        dx, G = scratch[W_DX], scratch[W_G : W_G + 1]
-        turn_heading(x, P, H, values, dx, G, turns, record.tape, record.used)
+        turn_heading(x, P, H, values, dx, turns, record.tape, record.used)
         field[ALWAYS] += dx[FIELD_ERROR]
         field[HERE] += dx[PLACE_ERROR]
-    H[:] = 0.0
     return seen.share
 
 

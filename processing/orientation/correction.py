@@ -40,6 +40,9 @@ def apply_correction(s: FloatArray, dx: FloatArray, r: int) -> None:
     c = np.cos(angle)
     ax, ay, az = k * ax, k * ay, k * az
     w, x, y, z = s[Q], s[Q + 1], s[Q + 2], s[Q + 3]
+    # to unit length; first order is exact to rounding, because a window loses so little of it
+    unit = 1.5 - 0.5 * (w * w + x * x + y * y + z * z)
+    w, x, y, z = w * unit, x * unit, y * unit, z * unit
     s[Q] = c * w - ax * x - ay * y - az * z
     s[Q + 1] = c * x + ax * w + ay * z - az * y
     s[Q + 2] = c * y - ax * z + ay * w + az * x

@@ -1,9 +1,8 @@
 """Covariance of the error states: propagation over a window, and a batch of measurements.
 
-Both work on whole rows of P, because rows are contiguous and the compiler vectorises
-``row += c * row``, and both keep P exactly symmetric: rounding would otherwise leave an
-antisymmetric part that no measurement corrects and that the double integrator of velocity and
-position lets grow without bound.
+Both work on whole rows of P, eight columns at a time (see `layout.WIDTH`), and both keep P exactly
+symmetric: rounding would otherwise leave an antisymmetric part that no measurement corrects and
+that the double integrator of velocity and position lets grow without bound.
 """
 
 from typing import Final
@@ -11,7 +10,18 @@ from typing import Final
 import numpy as np
 
 from processing._jit import kernel
-from processing.orientation.layout import AO, BI, LE, MG, N_ERROR, N_TRANSITION, PO, TH, VE
+from processing.orientation.layout import (
+    AO,
+    BI,
+    LE,
+    MG,
+    N_ERROR,
+    N_TRANSITION,
+    PO,
+    TH,
+    VE,
+    WIDTH,
+)
 from processing.types import FloatArray, IntArray
 
 _R: Final = 0
@@ -32,50 +42,79 @@ def add_row(P: FloatArray, to: int, c: float, source: int) -> None:
 
 
 @kernel()
-def apply_transition(P: FloatArray, r: int, t: FloatArray, d: FloatArray) -> None:
+def widen(P: FloatArray, wide: FloatArray) -> None:
+    """Copy P to the same rows of `WIDTH`."""
+    n = P.shape[0]
+    for i in range(n):
+        for j in range(n):
+            wide[i, j] = P[i, j]
+        for j in range(n, WIDTH):
+            wide[i, j] = 0.0
+
+
+@kernel()
+def narrow(wide: FloatArray, P: FloatArray) -> None:
+    """Copy rows of `WIDTH` back to P."""
+    for i in range(P.shape[0]):
+        for j in range(P.shape[0]):
+            P[i, j] = wide[i, j]
+
+
+@kernel()
+def _whole_eights(n: int) -> int:
+    """Return how many columns to work on for n error states."""
+    return (n + 7) // 8 * 8
+
+
+@kernel()
+def apply_transition(P: FloatArray, r: int, t: FloatArray) -> None:
     """Multiply the rows of one sensor, starting at row r, by its transition over a window.
 
-    `t` holds the integrals ∫R dt, ∫R[i, j] ω[k] dt and ∫R (ω × f) dt of a window and its length T;
-    `d` is scratch of four rows::
+    `t` holds the integrals ∫R dt, ∫R[i, j] ω[k] dt and ∫R (ω × f) dt of a window and its length T::
 
         θ' = R (M ω - b)          v' = θ × g - R o + R (ω × f) l          p' = v
 
-    θ acts on v at the middle of the window, and through gravity g only, not through the whole
-    specific force: the motion model is the same in all directions, so turning the motion along with
-    the attitude changes no measurement, and an attitude error must not look like a correlation
-    between the axes of the motion (invariant error, Barrau and Bonnabel 2017). Heading drops out.
+    θ acts on v at the middle of the window, v on p by its mean, and θ through gravity g only, not
+    through the whole specific force: the motion model is the same in all directions, so turning the
+    motion along with the attitude changes no measurement, and an attitude error must not look like
+    a correlation between the axes of the motion (invariant error, Barrau and Bonnabel 2017).
+    Heading drops out.
     """
-    n = P.shape[1]
-    e = d[3]
-    half = 0.5 * t[T_S]
-    lift = GRAVITY_MS2 * t[T_S]
-    for i in range(3):
-        b0, b1, b2 = -0.5 * t[_R + 3 * i], -0.5 * t[_R + 3 * i + 1], -0.5 * t[_R + 3 * i + 2]
-        for j in range(n):
-            d[i, j] = b0 * P[r + BI, j] + b1 * P[r + BI + 1, j] + b2 * P[r + BI + 2, j]
-        for m in range(3):
-            w0 = 0.5 * t[_RW + 9 * i + 3 * m]
-            w1 = 0.5 * t[_RW + 9 * i + 3 * m + 1]
-            w2 = 0.5 * t[_RW + 9 * i + 3 * m + 2]
-            k = r + MG + 3 * m
-            for j in range(n):
-                d[i, j] += w0 * P[k, j] + w1 * P[k + 1, j] + w2 * P[k + 2, j]
-    for i in range(3):
-        a0, a1, a2 = -t[_R + 3 * i], -t[_R + 3 * i + 1], -t[_R + 3 * i + 2]
-        add_row(P, r + PO + i, half, r + VE + i)
-        for j in range(n):
-            P[r + TH + i, j] += d[i, j]
-        for j in range(n):
-            e[j] = a0 * P[r + AO, j] + a1 * P[r + AO + 1, j] + a2 * P[r + AO + 2, j]
-            e[j] += t[_L + i] * P[r + LE, j]
-        for j in range(n):
-            P[r + VE + i, j] += e[j]
-    add_row(P, r + VE, lift, r + TH + 1)
-    add_row(P, r + VE + 1, -lift, r + TH)
-    for i in range(3):
-        add_row(P, r + PO + i, half, r + VE + i)
-        for j in range(n):
-            P[r + TH + i, j] += d[i, j]
+    if P.shape[1] != WIDTH:
+        raise ValueError("rows of another width than they are compiled for")
+    p = P[r : r + N_ERROR]
+    half, lift = 0.5 * t[T_S], GRAVITY_MS2 * t[T_S]
+    R, W, L = t[_R:_RW], t[_RW:_L], t[_L:T_S]
+    for j in range(_whole_eights(P.shape[0])):
+        x, y, z = p[BI, j], p[BI + 1, j], p[BI + 2, j]
+        d0 = -R[0] * x - R[1] * y - R[2] * z
+        d1 = -R[3] * x - R[4] * y - R[5] * z
+        d2 = -R[6] * x - R[7] * y - R[8] * z
+        x, y, z = p[MG, j], p[MG + 1, j], p[MG + 2, j]
+        d0 += W[0] * x + W[1] * y + W[2] * z
+        d1 += W[9] * x + W[10] * y + W[11] * z
+        d2 += W[18] * x + W[19] * y + W[20] * z
+        x, y, z = p[MG + 3, j], p[MG + 4, j], p[MG + 5, j]
+        d0 += W[3] * x + W[4] * y + W[5] * z
+        d1 += W[12] * x + W[13] * y + W[14] * z
+        d2 += W[21] * x + W[22] * y + W[23] * z
+        x, y, z = p[MG + 6, j], p[MG + 7, j], p[MG + 8, j]
+        d0 += W[6] * x + W[7] * y + W[8] * z
+        d1 += W[15] * x + W[16] * y + W[17] * z
+        d2 += W[24] * x + W[25] * y + W[26] * z
+        x, y, z, lead = p[AO, j], p[AO + 1, j], p[AO + 2, j], p[LE, j]
+        e0 = L[0] * lead - R[0] * x - R[1] * y - R[2] * z + lift * (p[TH + 1, j] + 0.5 * d1)
+        e1 = L[1] * lead - R[3] * x - R[4] * y - R[5] * z - lift * (p[TH, j] + 0.5 * d0)
+        e2 = L[2] * lead - R[6] * x - R[7] * y - R[8] * z
+        p[TH, j] += d0
+        p[TH + 1, j] += d1
+        p[TH + 2, j] += d2
+        p[PO, j] += half * (2.0 * p[VE, j] + e0)
+        p[PO + 1, j] += half * (2.0 * p[VE + 1, j] + e1)
+        p[PO + 2, j] += half * (2.0 * p[VE + 2, j] + e2)
+        p[VE, j] += e0
+        p[VE + 1, j] += e1
+        p[VE + 2, j] += e2
 
 
 @kernel()
@@ -113,43 +152,37 @@ def _to_row(row: FloatArray, r: int, t: FloatArray) -> None:
 
 
 @kernel()
-def propagate(P: FloatArray, t: FloatArray, sensors: int, d: FloatArray) -> None:
+def propagate(P: FloatArray, t: FloatArray) -> None:
     """Replace P by F P Fᵀ, F the transitions `t` (sensors, ...) of all sensors.
 
     Only the rows of attitude, velocity and position change under F, so F P holds F P Fᵀ everywhere
     but where those rows meet the columns of the same states.
     """
-    n = P.shape[0]
+    sensors = t.shape[0]
     for i in range(sensors):
-        apply_transition(P, i * N_ERROR, t[i], d)
+        apply_transition(P, i * N_ERROR, t[i])
     for i in range(sensors):
-        r = i * N_ERROR
         for j in range(N_ERROR):
             if BI <= j < VE:
                 continue
-            row = P[r + j]
+            row = P[i * N_ERROR + j]
             for k in range(i, sensors):
                 _to_row(row, k * N_ERROR, t[k])
     for i in range(sensors):
-        r = i * N_ERROR
-        for j in range(N_ERROR):
-            if BI <= j < VE:
-                continue
-            a = r + j
-            for k in range(i):
-                for b in range(k * N_ERROR + BI, k * N_ERROR + VE):
-                    P[b, a] = P[a, b]
-            for b in range(r + BI, r + VE):
-                P[b, a] = P[a, b]
-            for b in range(r + N_ERROR, n):
-                P[b, a] = P[a, b]
-            for inner in range(j + 1, N_ERROR):
-                if BI <= inner < VE:
-                    continue
-                b = r + inner
-                mean = 0.5 * (P[a, b] + P[b, a])
-                P[a, b] = mean
-                P[b, a] = mean
+        _mirror(P, i * N_ERROR)
+
+
+@kernel()
+def _mirror(P: FloatArray, r: int) -> None:
+    """Copy the rows that a transition of one sensor changed to the columns of the same states."""
+    if P.shape[1] != WIDTH:
+        raise ValueError("rows of another width than they are compiled for")
+    rows, columns = P[r : r + N_ERROR], P[:, r : r + N_ERROR]
+    for m in range(P.shape[0]):
+        for j in range(3):
+            columns[m, TH + j] = rows[TH + j, m]
+        for j in range(6):
+            columns[m, VE + j] = rows[VE + j, m]
 
 
 @kernel()
@@ -198,6 +231,7 @@ def take_in(
     count: int,
     dx: FloatArray,
     G: FloatArray,
+    where: IntArray,
     tape: FloatArray,
     used: IntArray,
 ) -> None:
@@ -205,60 +239,99 @@ def take_in(
 
     values[m] = (innovation, variance). `dx` receives the corrections. The measurements are taken
     one after the other (sequential update, Bierman 1977), but P is passed over only once: what the
-    earlier ones change in it is added to the gain of the later. G is scratch like H; H is cleared.
+    earlier ones change in it is added to the gain of the later. G is scratch like H, `where`
+    (`WIDTH`,) scratch of indices; H is cleared.
     With a `tape` of any length, (h, gain, weighted innovation, weight) of each are written to its
     next row for the smoother; `used[0]` counts the rows.
     """
+    if P.shape[1] != WIDTH or G.shape[1] != WIDTH:
+        raise ValueError("rows of another width than they are compiled for")
     n = P.shape[0]
-    where = np.empty(N_ERROR, dtype=np.int64)
+    columns = _whole_eights(n)
     for i in range(n):
         dx[i] = 0.0
     for m in range(count):
+        h, g = H[m], G[m]
         y, s = values[m, 0], values[m, 1]
         terms = 0
-        for j in range(n):
-            G[m, j] = 0.0
         for i in range(n):
-            c = H[m, i]
-            if c != 0.0:
+            if h[i] != 0.0:
                 where[terms] = i
                 terms += 1
-                y -= c * dx[i]
-                for j in range(n):
-                    G[m, j] += c * P[i, j]
+                y -= h[i] * dx[i]
+        for j in range(columns):
+            g[j] = 0.0
+        for k in range(0, terms, 4):
+            _add_rows(P, h, where, k, terms, g, columns)
         for k in range(m):
             c = 0.0
             for i in range(terms):
-                c += H[m, where[i]] * G[k, where[i]]
+                c += h[where[i]] * G[k, where[i]]
             if c != 0.0:
-                for j in range(n):
-                    G[m, j] -= c * G[k, j]
+                for j in range(columns):
+                    g[j] -= c * G[k, j]
         for i in range(terms):
-            s += H[m, where[i]] * G[m, where[i]]
+            s += h[where[i]] * g[where[i]]
         root = np.sqrt(1.0 / s)
         step = root * y
-        for i in range(n):
-            G[m, i] *= root
-            dx[i] += G[m, i] * step
+        for i in range(columns):
+            g[i] *= root
+            dx[i] += g[i] * step
         if tape.shape[0] > 0:
             line = used[0]
             used[0] += 1
             for i in range(n):
-                tape[line, i] = H[m, i]
-                tape[line, n + i] = G[m, i] * root
+                tape[line, i] = h[i]
+                tape[line, n + i] = g[i] * root
             tape[line, 2 * n] = y * root * root
             tape[line, 2 * n + 1] = root * root
         for i in range(terms):
-            H[m, where[i]] = 0.0
+            h[where[i]] = 0.0
     full = count - count % 3
-    for i in range(n):
-        for m in range(0, full, 3):
-            c0, c1, c2 = G[m, i], G[m + 1, i], G[m + 2, i]
-            if c0 != 0.0 or c1 != 0.0 or c2 != 0.0:
-                for j in range(n):
-                    P[i, j] -= c0 * G[m, j] + c1 * G[m + 1, j] + c2 * G[m + 2, j]
-        for m in range(full, count):
+    for m in range(0, full, 3):
+        _take_three(P, G[m : m + 3], columns)
+    for m in range(full, count):
+        for i in range(n):
             c0 = G[m, i]
             if c0 != 0.0:
-                for j in range(n):
+                for j in range(columns):
                     P[i, j] -= c0 * G[m, j]
+
+
+@kernel()
+def _add_rows(
+    P: FloatArray, h: FloatArray, where: IntArray, k: int, terms: int, g: FloatArray, columns: int
+) -> None:
+    """Add four rows of P, weighted by h, to g: those listed from k on, fewer at the end."""
+    if P.shape[1] != WIDTH:
+        raise ValueError("rows of another width than they are compiled for")
+    i0 = where[k]
+    i1 = where[k + 1] if k + 1 < terms else i0
+    i2 = where[k + 2] if k + 2 < terms else i0
+    i3 = where[k + 3] if k + 3 < terms else i0
+    c0 = h[i0]
+    c1 = h[i1] if k + 1 < terms else 0.0
+    c2 = h[i2] if k + 2 < terms else 0.0
+    c3 = h[i3] if k + 3 < terms else 0.0
+    for j in range(columns):
+        g[j] += c0 * P[i0, j] + c1 * P[i1, j] + c2 * P[i2, j] + c3 * P[i3, j]
+
+
+@kernel()
+def _take_three(P: FloatArray, G: FloatArray, columns: int) -> None:
+    """Subtract three gains times themselves from P, two rows at a time."""
+    if P.shape[1] != WIDTH or G.shape[1] != WIDTH:
+        raise ValueError("rows of another width than they are compiled for")
+    n = P.shape[0]
+    for i in range(0, n - 1, 2):
+        p = P[i : i + 2]
+        a0, a1, a2 = G[0, i], G[1, i], G[2, i]
+        b0, b1, b2 = G[0, i + 1], G[1, i + 1], G[2, i + 1]
+        for j in range(columns):
+            g0, g1, g2 = G[0, j], G[1, j], G[2, j]
+            p[0, j] -= a0 * g0 + a1 * g1 + a2 * g2
+            p[1, j] -= b0 * g0 + b1 * g1 + b2 * g2
+    if n % 2 == 1:
+        a0, a1, a2 = G[0, n - 1], G[1, n - 1], G[2, n - 1]
+        for j in range(columns):
+            P[n - 1, j] -= a0 * G[0, j] + a1 * G[1, j] + a2 * G[2, j]

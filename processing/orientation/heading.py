@@ -6,7 +6,7 @@ import numpy as np
 
 from processing._jit import kernel
 from processing.orientation.correction import apply_correction, correct_common
-from processing.orientation.covariance import take_in, transpose
+from processing.orientation.covariance import narrow, take_in, transpose, widen
 from processing.orientation.layout import (
     BI,
     N_ERROR,
@@ -15,9 +15,7 @@ from processing.orientation.layout import (
     TH,
     VE,
     VEL,
-    W_DX,
-    W_G,
-    W_H,
+    WIDTH,
     Q,
 )
 from processing.orientation.repetition import common
@@ -53,7 +51,6 @@ def reset_heading(
     variance: float,
     lag_s: float,
     shared: int,
-    work: FloatArray,
     turns: FloatArray,
     tape: FloatArray,
     used: IntArray,
@@ -68,8 +65,7 @@ def reset_heading(
     shares with its repetitions, -1 for none; see `repetition`. What is known of that error so far
     is remembered: forgotten, it would count as heading pose after pose.
     """
-    dx, H, G = work[W_DX], work[W_H : W_H + 1], work[W_G : W_G + 1]
-    values = np.empty((1, 2))
+    H, values, dx = np.zeros((1, WIDTH)), np.empty((1, 2)), np.empty(WIDTH)
     for i in range(2):
         r, sign = i * N_ERROR, 1.0 - 2.0 * i
         H[0, r + TH + 2] = sign
@@ -81,7 +77,7 @@ def reset_heading(
         H[0, shared] = 1.0
     values[0, 0] = -heading - common(x, shared)
     values[0, 1] = variance
-    turn_heading(x, P, H, values, dx, G, turns, tape, used)
+    turn_heading(x, P, H, values, dx, turns, tape, used)
 
 
 @kernel()
@@ -91,7 +87,6 @@ def turn_heading(
     H: FloatArray,
     values: FloatArray,
     dx: FloatArray,
-    G: FloatArray,
     turns: FloatArray,
     tape: FloatArray,
     used: IntArray,
@@ -100,10 +95,13 @@ def turn_heading(
 
     Heading is a symmetry of everything else, so the correction about the vertical is exact for any
     angle once velocity, position and their covariance turn along. `turns` (2,) receives how far
-    each sensor was turned.
+    each sensor was turned, dx (`WIDTH`,) the corrections; H (1, `WIDTH`) is cleared.
     """
-    take_in(P, H, values, 1, dx, G, tape, used)
-    correct_common(x, dx)
+    wide, G = np.empty((P.shape[0], WIDTH)), np.empty((1, WIDTH))
+    widen(P, wide)
+    take_in(wide, H, values, 1, dx, G, np.empty(WIDTH, dtype=np.int64), tape, used)
+    narrow(wide, P)
+    correct_common(x, dx[: P.shape[0]])
     for i in range(2):
         r = i * N_ERROR
         turns[i] = dx[r + TH + 2]

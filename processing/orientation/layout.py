@@ -29,13 +29,11 @@ N_WITH_FIELD: Final = PLACE_ERROR + 1
 BATCH: Final = 21
 """Most scalar measurements of a window: for each of two sensors motion 3, rest 3, field 1, and 7 of
 the joint between them."""
-W_DX: Final = 0
-"""Rows of the scratch array of the kernels: corrections, ..."""
-W_ROWS: Final = 1
-W_H: Final = 5
-W_G: Final = W_H + BATCH
-N_WORK: Final = W_G + BATCH
-"""Rows of that array, as wide as there are error states; W_H to W_G must start as zeros."""
+WIDTH: Final = 72
+"""Length of a row of the covariance, of measurements and of their gains inside kernels: room for
+all error states there can be; a multiple of eight, because the processor takes eight at a time; and
+always the same, because the compiler must know how far apart rows lie. Columns behind the error
+states are zero."""
 
 TH: Final = 0
 """Attitude error, rotation vector in earth axes, rad: R_true = exp([TH]) R."""

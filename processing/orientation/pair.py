@@ -26,7 +26,7 @@ from processing.orientation.heading import (
     sum_pose_error,
     wrapped,
 )
-from processing.orientation.layout import BATCH, BIAS, N_WORK, STARTED, Q
+from processing.orientation.layout import BATCH, BIAS, STARTED, Q
 from processing.orientation.pair_state import PairState, fresh, known_biases, start
 from processing.orientation.params import PairParams, constants
 from processing.orientation.recording import Recording, smooth_rows, swept
@@ -204,7 +204,7 @@ def _advance(
     if mag is not None:
         P = with_field(P)
     q, sigma = np.empty((2, stop - k, 4)), np.empty(stop - k)
-    scratch, turns = np.zeros((N_WORK, P.shape[0])), np.empty(2)
+    turns = np.empty(2)
     k0, posing = k, False
     block, look = BLOCK_WINDOWS * work.window, FIELD_WINDOWS * work.window
     segment = block if mag is None else look
@@ -236,7 +236,7 @@ def _advance(
                 record.used[0] = 0
             used = int(record.used[0])
             run(gyr, acc, _NO_MAG, valid, begin - k0, border - k0, k0, x, P, joint, tuned,
-                work.dt, work.window, scratch, q, sigma, *record.arrays)  # fmt: skip
+                work.dt, work.window, q, sigma, *record.arrays)  # fmt: skip
             gather(record.tape, used, int(record.used[0]), evidence)
             known_as(sigma[begin - k0 : border - k0], trusted())
             if mag is not None:
@@ -244,7 +244,7 @@ def _advance(
                 if border % look == 0:
                     if not posing:
                         share = take_look(work.field, work.window, work.dt, x, P, field, trusted(),
-                                          scratch, turns, record)  # fmt: skip
+                                          turns, record)  # fmt: skip
                         if share > 0.0:
                             turned(border, share)
                     close_look(field)
@@ -277,7 +277,6 @@ def _advance(
             pose_start, pose = reset.k_start, np.zeros(4)
             if reset.own_value and own_error(P.shape[0]) < 0:
                 P = with_own_error(P)
-                scratch = np.zeros((N_WORK, P.shape[0]))
                 record = _innovations(record, record.tape.shape[0], P.shape[0])
             shared = shared_error(P.shape[0], own_value=reset.own_value)
             if heading_sigma(P) < HEADING_KNOWN_RAD and P[shared, shared] == 0.0:
@@ -301,8 +300,8 @@ def _advance(
             shared = shared_error(P.shape[0], own_value=reset.own_value)
             if not P[shared, shared] > 0.0 or reset.shared_sigma_deg == 0.0:
                 shared = -1
-            reset_heading(x, P, heading, variance, lag_s, shared, scratch,
-                          turns, record.tape, record.used)  # fmt: skip
+            reset_heading(x, P, heading, variance, lag_s, shared, turns,
+                          record.tape, record.used)  # fmt: skip
             pose = np.zeros(4)
             turned(k)
             close_look(field)  # it was seen with the heading before

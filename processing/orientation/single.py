@@ -12,7 +12,6 @@ from processing.orientation.layout import (
     GAIN,
     MG,
     N_ERROR,
-    N_WORK,
     STARTED,
     Q,
 )
@@ -162,7 +161,6 @@ def filtered(
             tuned,
             1.0 / rate_hz,
             window,
-            np.zeros((N_WORK, N_ERROR)),
             q,
             np.empty(0),
             *record.arrays,

@@ -59,85 +59,102 @@ def start_attitude(s: FloatArray, ax: float, ay: float, az: float) -> None:
         s[Q], s[Q + 1], s[Q + 2], s[Q + 3] = 0.0, 1.0, 0.0, 0.0
 
 
-# Samples pass in parts, and a part in loops of one kind each: one long loop has more numbers
-# under way than the processor has registers, and what depends on the sample before holds up all.
+# Samples pass in parts, and a part in loops of one kind each. What does not depend on the sample
+# before is worked out for eight samples at once. The compiler sees to that only where it knows how
+# far apart rows lie, and where a loop reads behind what it writes: so all that loops hand on to one
+# another stands in one array, in rows of a fixed length, the last made first.
 
 _PART: Final = 64
 """Samples of a part: what its loops hand on stays in the first cache."""
-_U, _T, _C, _E, _R, _F, _L = 0, 3, 6, 7, 11, 20, 23
-"""Rows of what is handed on: rotation vector of the sample (its column is one later, for the one
-before), rotation quaternion's vector and scalar, sum of the attitudes at both ends, matrix of the
-middle attitude, specific force in earth axes times dt, ω × f times dt in sensor axes."""
-_COLUMNS: Final = 26
+PART_WIDTH: Final = _PART + 8
+"""Length of a row. Where a row is of one column more, column 0 is the sample before the part."""
+_F: Final = 0
+"""Specific force in earth axes times dt (3 rows)."""
+_L: Final = _F + 3
+"""ω × f times dt in sensor axes (3)."""
+_R: Final = _L + 3
+"""Matrix of the attitude in the middle of the interval (9)."""
+_Q: Final = _R + 9
+"""Attitude (4); one column more."""
+_T: Final = _Q + 4
+"""Quaternion of the sample's rotation (4)."""
+_U: Final = _T + 4
+"""Rotation vector of the sample (3); one column more."""
+PART_ROWS: Final = _U + 3
 
 
 @kernel()
-def _turns(s: FloatArray, gyr: FloatArray, start: int, stop: int, dt: float, b: FloatArray) -> None:
+def _turns(s: FloatArray, gyr: FloatArray, start: int, n: int, dt: float, b: FloatArray) -> None:
     """Fill the rotation of every sample."""
+    if b.shape[1] != PART_WIDTH or gyr.shape[1] != 3:
+        raise ValueError("rows of another width than they are compiled for")
+    rate = gyr[start : start + n]
     bx, by, bz = s[BIAS], s[BIAS + 1], s[BIAS + 2]
     g00, g01, g02 = (1.0 + s[GAIN]) * dt, s[GAIN + 1] * dt, s[GAIN + 2] * dt
     g10, g11, g12 = s[GAIN + 3] * dt, (1.0 + s[GAIN + 4]) * dt, s[GAIN + 5] * dt
     g20, g21, g22 = s[GAIN + 6] * dt, s[GAIN + 7] * dt, (1.0 + s[GAIN + 8]) * dt
-    n = stop - start
-    for j in range(3):
-        b[_U + j, 0] = s[PHI + j]
+    b[_U, 0], b[_U + 1, 0], b[_U + 2, 0] = s[PHI], s[PHI + 1], s[PHI + 2]
     for i in range(n):
-        gx, gy, gz = gyr[start + i, 0] - bx, gyr[start + i, 1] - by, gyr[start + i, 2] - bz
-        b[_U, i + 1] = g00 * gx + g01 * gy + g02 * gz
-        b[_U + 1, i + 1] = g10 * gx + g11 * gy + g12 * gz
-        b[_U + 2, i + 1] = g20 * gx + g21 * gy + g22 * gz
+        gx, gy, gz = rate[i, 0] - bx, rate[i, 1] - by, rate[i, 2] - bz
+        b[_U, 1 + i] = g00 * gx + g01 * gy + g02 * gz
+        b[_U + 1, 1 + i] = g10 * gx + g11 * gy + g12 * gz
+        b[_U + 2, 1 + i] = g20 * gx + g21 * gy + g22 * gz
     for i in range(n):
         lx, ly, lz = b[_U, i], b[_U + 1, i], b[_U + 2, i]
-        ux, uy, uz = b[_U, i + 1], b[_U + 1, i + 1], b[_U + 2, i + 1]
+        ux, uy, uz = b[_U, 1 + i], b[_U + 1, 1 + i], b[_U + 2, 1 + i]
         tx = ux + (ly * uz - lz * uy) * (1.0 / 12.0)
         ty = uy + (lz * ux - lx * uz) * (1.0 / 12.0)
         tz = uz + (lx * uy - ly * ux) * (1.0 / 12.0)
         h = 0.25 * (tx * tx + ty * ty + tz * tz)
         k = 0.5 - h * (1.0 / 12.0 - h * (1.0 / 240.0 - h * (1.0 / 10080.0)))
-        b[_C, i] = 1.0 - h * (0.5 - h * (1.0 / 24.0 - h * (1.0 / 720.0)))
-        b[_T, i], b[_T + 1, i], b[_T + 2, i] = k * tx, k * ty, k * tz
-    for j in range(3):
-        s[PHI + j] = b[_U + j, n]
+        c = 1.0 - h * (0.5 - h * (1.0 / 24.0 - h * (1.0 / 720.0)))
+        # what the series lack of a unit quaternion is so little that first order mends it
+        r = 1.5 - 0.5 * (c * c + 4.0 * h * k * k)
+        k *= r
+        b[_T, i] = c * r
+        b[_T + 1, i], b[_T + 2, i], b[_T + 3, i] = k * tx, k * ty, k * tz
+    s[PHI], s[PHI + 1], s[PHI + 2] = b[_U, n], b[_U + 1, n], b[_U + 2, n]
 
 
 @kernel()
-def _attitudes(
-    s: FloatArray, start: int, stop: int, dt: float, b: FloatArray, out: FloatArray
-) -> None:
-    """Chain the rotations to attitudes."""
+def _attitudes(s: FloatArray, start: int, n: int, b: FloatArray, out: FloatArray) -> None:
+    """Chain the rotations to attitudes.
+
+    Their length is left alone: products of unit quaternions lose it by rounding only, and the
+    correction at the end of a window restores it.
+    """
+    if b.shape[1] != PART_WIDTH or out.shape[1] != 4:
+        raise ValueError("rows of another width than they are compiled for")
     w, x, y, z = s[Q], s[Q + 1], s[Q + 2], s[Q + 3]
-    held = s[BLOCK_N]
-    block = max(1.0, np.floor(BLOCK_S / dt))
-    for i in range(stop - start):
-        c, tx, ty, tz = b[_C, i], b[_T, i], b[_T + 1, i], b[_T + 2, i]
-        nw = w * c - x * tx - y * ty - z * tz
-        nx = w * tx + x * c + y * tz - z * ty
-        ny = w * ty - x * tz + y * c + z * tx
-        nz = w * tz + x * ty - y * tx + z * c
-        b[_E, i], b[_E + 1, i], b[_E + 2, i], b[_E + 3, i] = w + nw, x + nx, y + ny, z + nz
+    b[_Q, 0], b[_Q + 1, 0], b[_Q + 2, 0], b[_Q + 3, 0] = w, x, y, z
+    for i in range(n):
+        c, tx, ty, tz = b[_T, i], b[_T + 1, i], b[_T + 2, i], b[_T + 3, i]
+        nw = (w * c - x * tx) - (y * ty + z * tz)
+        nx = (w * tx + x * c) + (y * tz - z * ty)
+        ny = (w * ty - x * tz) + (y * c + z * tx)
+        nz = (w * tz + x * ty) - (y * tx - z * c)
         w, x, y, z = nw, nx, ny, nz
-        held += 1.0
-        if held >= block:
-            held = 0.0
-            # first order is exact to rounding, because the drift over a block is tiny
-            r = 1.5 - 0.5 * (w * w + x * x + y * y + z * z)
-            w, x, y, z = w * r, x * r, y * r, z * r
-        o = out[start + i]
-        o[0], o[1], o[2], o[3] = w, x, y, z
+        b[_Q, 1 + i], b[_Q + 1, 1 + i], b[_Q + 2, 1 + i], b[_Q + 3, 1 + i] = w, x, y, z
     s[Q], s[Q + 1], s[Q + 2], s[Q + 3] = w, x, y, z
+    q = out[start : start + n]
+    for i in range(n):
+        q[i, 0], q[i, 1] = b[_Q, 1 + i], b[_Q + 1, 1 + i]
+        q[i, 2], q[i, 3] = b[_Q + 2, 1 + i], b[_Q + 3, 1 + i]
 
 
 @kernel()
-def _forces(
-    s: FloatArray, acc: FloatArray, start: int, stop: int, dt: float, b: FloatArray
-) -> None:
+def _forces(s: FloatArray, acc: FloatArray, start: int, n: int, dt: float, b: FloatArray) -> None:
     """Fill the matrix of every middle attitude and the specific force in earth axes."""
+    if b.shape[1] != PART_WIDTH or acc.shape[1] != 3:
+        raise ValueError("rows of another width than they are compiled for")
+    force = acc[start : start + n]
     ox, oy, oz = s[OFFSET], s[OFFSET + 1], s[OFFSET + 2]
     lead = s[LEAD] / dt
-    for i in range(stop - start):
+    for i in range(n):
         # |q₀ + q₁|² = 2 + 2 cos(half angle)
-        k = 2.0 / (2.0 + 2.0 * b[_C, i])
-        ew, ex, ey, ez = b[_E, i], b[_E + 1, i], b[_E + 2, i], b[_E + 3, i]
+        k = 2.0 / (2.0 + 2.0 * b[_T, i])
+        ew, ex = b[_Q, i] + b[_Q, 1 + i], b[_Q + 1, i] + b[_Q + 1, 1 + i]
+        ey, ez = b[_Q + 2, i] + b[_Q + 2, 1 + i], b[_Q + 3, i] + b[_Q + 3, 1 + i]
         r00 = 1.0 - k * (ey * ey + ez * ez)
         r01 = k * (ex * ey - ew * ez)
         r02 = k * (ex * ez + ew * ey)
@@ -150,8 +167,8 @@ def _forces(
         b[_R, i], b[_R + 1, i], b[_R + 2, i] = r00, r01, r02
         b[_R + 3, i], b[_R + 4, i], b[_R + 5, i] = r10, r11, r12
         b[_R + 6, i], b[_R + 7, i], b[_R + 8, i] = r20, r21, r22
-        vx, vy, vz = acc[start + i, 0] - ox, acc[start + i, 1] - oy, acc[start + i, 2] - oz
-        ux, uy, uz = b[_U, i + 1], b[_U + 1, i + 1], b[_U + 2, i + 1]
+        vx, vy, vz = force[i, 0] - ox, force[i, 1] - oy, force[i, 2] - oz
+        ux, uy, uz = b[_U, 1 + i], b[_U + 1, 1 + i], b[_U + 2, 1 + i]
         dx, dy, dz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
         b[_L, i], b[_L + 1, i], b[_L + 2, i] = dx, dy, dz
         ax, ay, az = vx + lead * dx, vy + lead * dy, vz + lead * dz
@@ -166,14 +183,14 @@ def _sums(
     gyr: FloatArray,
     acc: FloatArray,
     start: int,
-    stop: int,
+    n: int,
     dt: float,
     b: FloatArray,
 ) -> None:
     """Add the part to what the window gathers."""
     fx, fy, fz = s[SUM_F], s[SUM_F + 1], s[SUM_F + 2]
     px, py, pz = s[SUM_P], s[SUM_P + 1], s[SUM_P + 2]
-    for i in range(stop - start):
+    for i in range(n):
         fx += b[_F, i]
         fy += b[_F + 1, i]
         fz += b[_F + 2, i]
@@ -182,32 +199,38 @@ def _sums(
         pz += fz * dt
     s[SUM_F], s[SUM_F + 1], s[SUM_F + 2] = fx, fy, fz
     s[SUM_P], s[SUM_P + 1], s[SUM_P + 2] = px, py, pz
-    _spread(s, gyr, start, stop, REF_W, SUM_W, SUM_W2)
-    _spread(s, acc, start, stop, REF_A, SUM_A, SUM_A2)
-    s[COUNT] += stop - start
-    _blows(s, acc, start, stop)
+    _spread(s, gyr, start, start + n, REF_W, SUM_W, SUM_W2)
+    _spread(s, acc, start, start + n, REF_A, SUM_A, SUM_A2)
+    s[COUNT] += n
+    _blows(s, acc, start, start + n)
+    _blocks(s, n, dt, b)
+
+
+@kernel()
+def _blocks(s: FloatArray, n: int, dt: float, b: FloatArray) -> None:
+    """Add the blocks that end in the part to the integrals of R, R ω and R (ω × f)."""
     qx, qy, qz, held = s[BLOCK_W], s[BLOCK_W + 1], s[BLOCK_W + 2], s[BLOCK_N]
     ex, ey, ez = s[BLOCK_L], s[BLOCK_L + 1], s[BLOCK_L + 2]
     block = max(1.0, np.floor(BLOCK_S / dt))
-    for i in range(stop - start):
-        qx += b[_U, i + 1]
-        qy += b[_U + 1, i + 1]
-        qz += b[_U + 2, i + 1]
+    for i in range(n):
+        qx += b[_U, 1 + i]
+        qy += b[_U + 1, 1 + i]
+        qz += b[_U + 2, 1 + i]
         ex += b[_L, i]
         ey += b[_L + 1, i]
         ez += b[_L + 2, i]
         held += 1.0
         if held >= block:
+            span = held * dt
             for j in range(9):
                 r = b[_R + j, i]
-                s[SUM_R + j] += r * held * dt
+                s[SUM_R + j] += r * span
                 s[SUM_RW + 3 * j] += r * qx
                 s[SUM_RW + 3 * j + 1] += r * qy
                 s[SUM_RW + 3 * j + 2] += r * qz
             for j in range(3):
-                s[SUM_L + j] += (
-                    b[_R + 3 * j, i] * ex + b[_R + 3 * j + 1, i] * ey + b[_R + 3 * j + 2, i] * ez
-                )
+                row = _R + 3 * j
+                s[SUM_L + j] += b[row, i] * ex + b[row + 1, i] * ey + b[row + 2, i] * ez
             qx = qy = qz = ex = ey = ez = held = 0.0
     s[BLOCK_W], s[BLOCK_W + 1], s[BLOCK_W + 2], s[BLOCK_N] = qx, qy, qz, held
     s[BLOCK_L], s[BLOCK_L + 1], s[BLOCK_L + 2] = ex, ey, ez
@@ -258,6 +281,7 @@ def integrate(
     stop: int,
     dt: float,
     out: FloatArray,
+    b: FloatArray,
 ) -> None:
     """Advance state `s` over samples [start, stop) and write the attitudes to `out`.
 
@@ -265,8 +289,8 @@ def integrate(
     φ = ω dt + φ₋₁ × φ / 12, the two-sample coning term (Savage 1998, eq. 42 truncated), which makes
     the integral exact for rates that change linearly. The specific force is turned with the
     attitude at the middle of the interval: half the sum of the quaternions at its two ends.
+    `b` (`PART_ROWS`, `PART_WIDTH`) is scratch.
     """
-    b = np.empty((_COLUMNS, _PART + 1))
     i = start
     while i < stop:
         if not valid[i]:
@@ -288,8 +312,9 @@ def integrate(
         limit = min(stop, i + _PART)
         while end < limit and valid[end]:
             end += 1
-        _turns(s, gyr, i, end, dt, b)
-        _attitudes(s, i, end, dt, b, out)
-        _forces(s, acc, i, end, dt, b)
-        _sums(s, gyr, acc, i, end, dt, b)
+        n = end - i
+        _turns(s, gyr, i, n, dt, b)
+        _attitudes(s, i, n, b, out)
+        _forces(s, acc, i, n, dt, b)
+        _sums(s, gyr, acc, i, n, dt, b)
         i = end

@@ -7,16 +7,20 @@ motion, rest and field are measured, and the corrections go back into the runnin
 
 from typing import Final
 
-import numpy as np
-
 from processing._jit import kernel
 from processing.orientation.correction import apply_correction, correct_common
-from processing.orientation.covariance import GRAVITY_MS2, T_S, propagate, take_in
+from processing.orientation.covariance import (
+    GRAVITY_MS2,
+    T_S,
+    narrow,
+    propagate,
+    take_in,
+    widen,
+)
 from processing.orientation.heading import heading_sigma
 from processing.orientation.joint import LEAST_MS2, close_joint, expect_joint, gather_joint
 from processing.orientation.layout import (
     AO,
-    BATCH,
     BI,
     BIAS,
     COUNT,
@@ -37,10 +41,6 @@ from processing.orientation.layout import (
     SUM_W2,
     TH,
     VE,
-    W_DX,
-    W_G,
-    W_H,
-    W_ROWS,
     WINDOW_START,
     WINDOW_STOP,
     Q,
@@ -48,6 +48,7 @@ from processing.orientation.layout import (
 from processing.orientation.magnetometer import expect_north, sum_field
 from processing.orientation.motion import expect_still, forget, move, power
 from processing.orientation.rest import expect_bias, variance_of
+from processing.orientation.scratch import Scratch, allocated
 from processing.orientation.strapdown import integrate
 from processing.orientation.tuning import (
     ACC_DENSITY,
@@ -115,12 +116,10 @@ def motion_ms2(s: FloatArray) -> float:
 
 
 @kernel()
-def predict(
-    x: FloatArray, P: FloatArray, c: FloatArray, dt: float, work: FloatArray, log: FloatArray
-) -> None:
+def predict(x: FloatArray, c: FloatArray, dt: float, work: Scratch, log: FloatArray) -> None:
     """Propagate covariance, velocity and position over the window that ends."""
     sensors = x.shape[0]
-    t = np.empty((sensors, T_S + 1))
+    P, t = work.P, work.transitions
     for i in range(sensors):
         s = x[i]
         T = s[COUNT] * dt
@@ -132,7 +131,7 @@ def predict(
                 s[SLOW + j] += keep * (s[SUM_R + j] / T - s[SLOW + j])
         for j in range(N_TRANSITION):
             t[i, j] = s[SLOW + j] * T
-    propagate(P, t, sensors, work[W_ROWS : W_ROWS + 4])
+    propagate(P, t)
     for i in range(sensors):
         s, k, r = x[i], c[i], i * N_ERROR
         if s[STARTED] == 0.0:
@@ -164,13 +163,12 @@ def predict(
 @kernel()
 def update(
     x: FloatArray,
-    P: FloatArray,
     c: FloatArray,
     dt: float,
     with_mag: bool,
     joint: FloatArray,
     warm: float,
-    work: FloatArray,
+    work: Scratch,
     log: FloatArray,
     tape: FloatArray,
     used: IntArray,
@@ -180,14 +178,12 @@ def update(
     `warm` is the share of all warming that falls into the window.
     """
     sensors = x.shape[0]
-    predict(x, P, c, dt, work, log)
+    predict(x, c, dt, work, log)
+    P, H, values, dx = work.P, work.H, work.values, work.dx
     if sensors == 2:
         warm_up(x, P, warm)
         if log.shape[0] > 0:
             log[0, LOG_WARM] = warm
-    dx = work[W_DX]
-    H, G = work[W_H : W_H + BATCH], work[W_G : W_G + BATCH]
-    values = np.empty((BATCH, 2))
     count = 0
     for i in range(sensors):
         s, k, r = x[i], c[i], i * N_ERROR
@@ -201,9 +197,9 @@ def update(
         if x[0, MISSING] == 0.0 and x[1, MISSING] == 0.0:
             count = expect_joint(joint, x, P, c[0, JOINT_NOISE], H, values, count)
         close_joint(joint, variance_of(x[1], SUM_A, SUM_A2) > LEAST_MS2 * LEAST_MS2)
-    take_in(P, H, values, count, dx, G, tape, used)
+    take_in(P, H, values, count, dx, work.G, work.where, tape, used)
     if sensors == 2:
-        correct_common(x, dx)
+        correct_common(x, dx[: P.shape[0]])
     for i in range(sensors):
         s = x[i]
         if log.shape[0] > 0:
@@ -242,7 +238,6 @@ def run(
     c: FloatArray,
     dt: float,
     window: int,
-    work: FloatArray,
     out: FloatArray,
     sigma: FloatArray,
     log: FloatArray,
@@ -258,19 +253,21 @@ def run(
     width), marks (windows + 1,) and tape record for the smoother,
     or have no rows; used (2,) counts rows of the tape and of the log.
     """
+    work = allocated(x.shape[0], P.shape[0])
+    widen(P, work.P)
     sensors = x.shape[0]
     with_mag = mag[0].shape[0] > 0
     i = start
     while i < stop:
         end = min(stop, i + window - (k0 + i) % window)
         for j in range(sensors):
-            integrate(x[j], gyr[j], acc[j], valid[j], i, end, dt, out[j])
+            integrate(x[j], gyr[j], acc[j], valid[j], i, end, dt, out[j], work.part)
             if with_mag:
                 sum_field(x[j], mag[j], out[j], i, end)
         if sensors == 2:
             gather_joint(joint, x, gyr[0], gyr[-1], acc[0], acc[-1], valid[0], valid[-1],
                          i, end, k0, dt, out)  # fmt: skip
-            now = heading_sigma(P)
+            now = heading_sigma(work.P)
             for m in range(i, end):
                 sigma[m] = now
         if (k0 + end) % window == 0:
@@ -278,13 +275,14 @@ def run(
             if log.shape[0] > 0:
                 entry = log[used[1]]
                 used[1] += 1
-                update(x, P, c, dt, with_mag, joint, warm, work, entry, tape, used)
+                update(x, c, dt, with_mag, joint, warm, work, entry, tape, used)
                 marks[used[1]] = used[0]
             else:
-                update(x, P, c, dt, with_mag, joint, warm, work, work[0:0], tape, used)
+                update(x, c, dt, with_mag, joint, warm, work, x[0:0], tape, used)
             for j in range(sensors):
                 for m in range(4):
                     out[j, end - 1, m] = x[j, Q + m]
             if sensors == 2:
-                sigma[end - 1] = heading_sigma(P)
+                sigma[end - 1] = heading_sigma(work.P)
         i = end
+    narrow(work.P, P)

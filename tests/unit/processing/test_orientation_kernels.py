@@ -5,11 +5,11 @@ import pytest
 
 from processing import quaternion
 from processing.orientation import FilterParams, SensorParams
-from processing.orientation.layout import N_ERROR, N_WORK, TH
+from processing.orientation.layout import N_ERROR, TH
 from processing.orientation.params import constants, initial_state, initial_variances
 from processing.orientation.recording import Recording, swept
 from processing.orientation.single import Mode, filtered
-from processing.orientation.strapdown import integrate
+from processing.orientation.strapdown import PART_ROWS, PART_WIDTH, integrate
 from processing.orientation.window import run
 from processing.types import FloatArray
 from tests.oracles import orientation as oracle
@@ -67,7 +67,6 @@ def test_smoother_equals_rauch_tung_striebel() -> None:
         constants(sensor, shared)[None],
         1.0 / RATE,
         round(shared.window_s * RATE),
-        np.zeros((N_WORK, N_ERROR)),
         np.empty((1, n, 4)),
         np.empty(0),
         *record.arrays,
@@ -112,7 +111,8 @@ def test_strapdown_is_exact_for_rates_that_change_linearly() -> None:
         s = initial_state(SensorParams(), rate_hz)
         out = np.empty((n, 4))
         up = np.tile([0.0, 0.0, 9.81], (n, 1))
-        integrate(s, gyr, up, np.ones(n, dtype=np.bool_), 0, n, 1.0 / rate_hz, out)
+        part = np.empty((PART_ROWS, PART_WIDTH))
+        integrate(s, gyr, up, np.ones(n, dtype=np.bool_), 0, n, 1.0 / rate_hz, out, part)
         last: FloatArray = out[-1]
         return last
 

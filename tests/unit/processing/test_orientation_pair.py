@@ -25,7 +25,6 @@ from processing.orientation.layout import (
     N_ERROR,
     N_PAIR,
     N_STATE,
-    N_WORK,
     REFERENCE,
     TH,
     Q,
@@ -226,7 +225,7 @@ def test_a_heading_of_a_while_ago_corrects_bias_as_a_dense_filter_does() -> None
     expected = -gain * heading
     left = (P - np.outer(gain, h @ P))[BI : BI + 3, BI : BI + 3]
     reset_heading(
-        x, P, heading, variance, lag_s, REFERENCE, np.zeros((N_WORK, N_PAIR)), np.empty(2),
+        x, P, heading, variance, lag_s, REFERENCE, np.empty(2),
         np.empty((0, 2 * N_PAIR + 2)), np.zeros(2, dtype=np.int64),
     )  # fmt: skip
     np.testing.assert_allclose(x[0, BIAS : BIAS + 3], expected[BI : BI + 3], atol=1e-12)
@@ -246,7 +245,7 @@ def test_what_all_later_poses_share_is_taken_for_heading_only_as_far_as_it_may_b
     turned_by, turns = 0.0, np.empty(2)
     for n in range(1, 13):
         reset_heading(
-            x, P, turned_by - off, pose_variance, 0.0, REFERENCE, np.zeros((N_WORK, N_PAIR)), turns,
+            x, P, turned_by - off, pose_variance, 0.0, REFERENCE, turns,
             np.empty((0, 2 * N_PAIR + 2)), np.zeros(2, dtype=np.int64),
         )  # fmt: skip
         turned_by += turns[0]

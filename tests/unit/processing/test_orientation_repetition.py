@@ -8,7 +8,7 @@ import pytest
 from processing import quaternion
 from processing.orientation import PairParams, smooth, start, state_from_dict, state_to_dict, step
 from processing.orientation.heading import heading_sigma, reset_heading
-from processing.orientation.layout import COMMON, N_PAIR, N_STATE, N_WORK, TH, Q
+from processing.orientation.layout import COMMON, N_PAIR, N_STATE, TH, Q
 from processing.orientation.repetition import own_error, shared_error, with_own_error
 from processing.types import HeadingReset
 from tests.unit.processing.test_orientation_pair import RATE, heading_error_deg, held, part, person
@@ -40,7 +40,7 @@ def test_what_a_pose_stands_for_is_learnt_with_the_heading_of_its_time() -> None
             P[TH + 2, TH + 2] += drift
         reset_heading(
             x, P, turned_by - off, repetition if i < 3 else later, 0.0, n - 1,
-            np.zeros((N_WORK, n)), turns, np.empty((0, 2 * n + 2)), np.zeros(2, dtype=np.int64),
+            turns, np.empty((0, 2 * n + 2)), np.zeros(2, dtype=np.int64),
         )  # fmt: skip
         turned_by += turns[0]
     # unknowns: heading then, drift, value of M; z = heading (+ drift) + value

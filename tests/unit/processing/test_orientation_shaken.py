@@ -5,7 +5,7 @@ import pytest
 
 from processing import quaternion
 from processing.orientation import FilterParams, SensorParams
-from processing.orientation.layout import LEAD, N_ERROR, N_WORK, POWER, POWER_UP, TH
+from processing.orientation.layout import LEAD, POWER, POWER_UP, TH
 from processing.orientation.params import constants, initial_state, initial_variances
 from processing.orientation.recording import Recording
 from processing.orientation.window import run
@@ -35,7 +35,6 @@ def filtered(
         constants(sensor, shared)[None],
         1.0 / RATE,
         round(shared.window_s * RATE),
-        np.zeros((N_WORK, N_ERROR)),
         np.empty((1, n, 4)),
         np.empty(0),
         *Recording.of(0, 1).arrays,
