@@ -135,14 +135,13 @@ def _run(
             for ready in rows.join(output):
                 writer.write(ready)
             _collect(output.episodes, found, notes)
-            if not settled.setup.head_only:
-                slipped = slip_warnings(
-                    output.pair, output.orientation, settled.setup.alignment, recording.spans
-                )
-                notes.extend(note for note in slipped if note not in notes)
             minutes.extend(output.minutes.minutes)
             told("processing", (output.angles.k0 - pair.k0 + output.worn.shape[0]) / n)
     write_episodes(out / "episodes.parquet", found, t0_ns=pair.t0_ns, provenance=provenance)
+    if not settled.setup.head_only:
+        notes.extend(
+            slip_warnings(pair, settled.setup.alignment, settled.references, recording.spans)
+        )
     result = summary.summarise_recording(
         minutes,
         found,

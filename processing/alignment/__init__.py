@@ -9,8 +9,8 @@ from processing.alignment.references import (
     reference_poses,
     sensor_rotation,
     sharing,
-    slip_warnings,
 )
+from processing.alignment.slip_warnings import slip_warnings
 from processing.alignment.steps import Expected, StepCheck, StepProblem, check_step
 
 __all__ = [

@@ -5,8 +5,8 @@ sensors: whoever leans with the pose held takes both along. A head held otherwis
 slipped look the same in one pose; the pose taken up again, as it was asked for, tells them apart.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
@@ -14,17 +14,16 @@ import numpy as np
 from processing import quaternion
 from processing.alignment.axes import angle_deg
 from processing.alignment.neutral import Held
+from processing.alignment.slips import step_in
 from processing.types import Alignment, BoolArray, FloatArray, PairBlock
 
 OTHER_POSE_DEG: Final = 15.0
 """A held pose that is off by more was another pose, or a sensor slipped. Smaller cries wolf: two
 takes of a pose differ by 5° (standard deviation), by 9° on different days. Larger lets a slip
 pass for longer."""
-SLIPPED_DEG: Final = 10.0
-"""Poses that are off by more in their mean say that a sensor slipped, or that the last pose of the
-calibration was far off; either way angles are off by as much."""
 SLIPPED_POSES: Final = 3
-"""Poses in that mean. Fewer mistake scatter for a slip, more tell later."""
+"""Poses at most that are compared with all before. Fewer mistake scatter for a slip, more tell
+later."""
 
 Lean = Literal["chin_down", "chin_up", "tilted_right", "tilted_left", "trunk_leans"]
 Point = Literal["head", "trunk"]
@@ -101,21 +100,58 @@ def placement(pair: PairBlock, held: Held, found: Alignment, rotation: FloatArra
     )
 
 
-def steady(taken: Sequence[Placement]) -> Placement | None:
-    """Return the newest placement, its angle that of the mean, where the newest say of a slip.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A slip that poses have shown, and the last one still does."""
+
+    placement: Placement
+    """The mean of the poses since, against those before."""
+    first: int
+    """Which pose was the first to show it."""
+    noticed: int
+    """Which pose made it sure."""
+
+
+def slip_shown(taken: Sequence[Placement], *, fewest: int = 2) -> Shown | None:
+    """Return the slip that poses show, None where sensors sit as at the calibration.
 
     Parameters
     ----------
     taken : sequence of Placement
-        Of the poses under one alignment, in order.
+        Of the poses under one alignment, in order, that of the calibration left out.
+    fewest : int
+        Poses that say it at least: 1 where a pose that was far off was not asked for again.
     """
-    newest = taken[-SLIPPED_POSES:]
-    if len(newest) < SLIPPED_POSES:
+    at = np.array([(each.flexion_deg, each.lateral_right_deg) for each in taken])
+    step = step_in(at.reshape(-1, 2), fewest=fewest, most=SLIPPED_POSES, alone_deg=OTHER_POSE_DEG)
+    if step is None:
         return None
-    flexion = sum(each.flexion_deg for each in newest) / SLIPPED_POSES
-    lateral = sum(each.lateral_right_deg for each in newest) / SLIPPED_POSES
-    off_deg = float(np.hypot(flexion, lateral))
-    return replace(newest[-1], between_deg=off_deg) if off_deg > SLIPPED_DEG else None
+    return Shown(_against(taken[: step.first], taken[step.first :]), step.first, step.noticed)
+
+
+def steady(taken: Sequence[Placement]) -> Placement | None:
+    """Return the placement since a slip, where the newest poses say of one."""
+    shown = slip_shown(taken)
+    return None if shown is None else shown.placement
+
+
+def _against(before: Sequence[Placement], since: Sequence[Placement]) -> Placement:
+    """Return the mean of the placements since less that of those before."""
+
+    def step(angle: Callable[[Placement], float]) -> float:
+        # the calibration's pose counts among those before, with no deviation
+        earlier = sum(map(angle, before)) / (len(before) + 1)
+        return sum(map(angle, since)) / len(since) - earlier
+
+    flexion_deg = step(lambda each: each.flexion_deg)
+    lateral_deg = step(lambda each: each.lateral_right_deg)
+    return Placement(
+        between_deg=float(np.hypot(flexion_deg, lateral_deg)),
+        head_deg=step(lambda each: each.head_deg),
+        trunk_deg=step(lambda each: each.trunk_deg),
+        flexion_deg=flexion_deg,
+        lateral_right_deg=lateral_deg,
+    )
 
 
 def _up(acc: FloatArray, valid: BoolArray, q_segment_sensor: FloatArray) -> FloatArray:

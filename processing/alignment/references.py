@@ -15,8 +15,7 @@ from typing import Final
 import numpy as np
 
 from processing import angles, quaternion
-from processing.alignment.axes import angle_deg
-from processing.alignment.neutral import Held, held_in, up_in_sensor
+from processing.alignment.neutral import Held, held_in
 from processing.frames import EARTH_UP
 from processing.types import Alignment, FloatArray, HeadingReset, PairBlock, PairOrientation, Span
 
@@ -40,9 +39,6 @@ That M varies more over days (`DEFAULT_SIGMA_DEG`) is no error of what it was th
 UNKNOWN_SIGMA_DEG: Final = 20.0
 """Standard deviation of what a pose stands for before its repetitions say it: wide enough that they
 alone do."""
-SLIP_DEG: Final = 10.0
-"""A held pose whose gravity differs by more says that a sensor slipped. Smaller cries wolf at the
-scatter of a pose taken up anew (3°, and 9° between days), larger lets a slip pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,41 +209,6 @@ def sensor_rotation(found: Alignment, rotation: FloatArray) -> FloatArray:
     """Return the head sensor to trunk sensor rotation (4,) that an `R_rel` stands for."""
     to_trunk = quaternion.multiply(quaternion.conjugate(found.q_trunk_segment_sensor), rotation)
     return quaternion.multiply(to_trunk, found.q_head_segment_sensor)
-
-
-def slip_warnings(
-    pair: PairBlock, oriented: PairOrientation, found: Alignment, spans: Sequence[Span]
-) -> tuple[str, ...]:
-    """Return a sentence for every sensor that sits otherwise in a later neutral pose than in N.
-
-    Only poses inside the block are looked at; heading plays no part, gravity says it.
-    """
-    up_trunk = np.array([0.0, 1.0, 0.0])
-    expected = {
-        "head": quaternion.rotate(quaternion.conjugate(found.neutral_q), up_trunk),
-        "trunk": up_trunk,
-    }
-    said: dict[str, str] = {}
-    for span in sorted(spans, key=lambda s: s.start_ns):
-        if span.kind != "neutral_pose":
-            continue
-        held = held_in(pair, span)
-        if held is None:
-            continue
-        for point, q_es, q_segment in (
-            ("head", oriented.q_es_head, found.q_head_segment_sensor),
-            ("trunk", oriented.q_es_trunk, found.q_trunk_segment_sensor),
-        ):
-            up = quaternion.rotate(q_segment, up_in_sensor(q_es[held.start : held.stop]))
-            off = angle_deg(up, expected[point])
-            if off > SLIP_DEG and point not in said:
-                at_min = (span.start_ns - pair.t0_ns) * 1e-9 / 60.0
-                said[point] = (
-                    f"the {point} sensor sits {off:.0f}° otherwise in the neutral pose at "
-                    f"{at_min:.0f} min than at the calibration: it slipped, or the pose was "
-                    "another; put it back and take up the reference pose again"
-                )
-    return tuple(said.values())
 
 
 def _learning_ends(ordered: Sequence[Span]) -> int:

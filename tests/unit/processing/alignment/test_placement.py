@@ -129,5 +129,7 @@ def test_three_poses_off_to_the_same_side_say_slip_and_scatter_does_not() -> Non
     found = steady([off(0.0, 0.0), *same])
     assert found is not None
     assert found.between_deg == pytest.approx(10.7, abs=0.1)
+    assert found.head_deg == pytest.approx(10.8, abs=0.1)
+    assert found.point == "head"
     assert steady(same[1:]) is None
     assert steady([off(12.0, 0.0), off(-12.0, 0.0), off(12.0, 0.0)]) is None

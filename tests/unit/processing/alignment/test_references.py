@@ -1,7 +1,5 @@
 """Held poses as measurements: what they stand for, how far they are trusted, what they reveal."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,6 @@ from processing.alignment import (
     reference_poses,
     sensor_rotation,
     sharing,
-    slip_warnings,
 )
 from processing.alignment.references import UNKNOWN_SIGMA_DEG
 from processing.synthesis import SimulatedRecording
@@ -120,22 +117,3 @@ def test_stored_poses_are_not_measured_again(made: SimulatedRecording) -> None:
     # the stored N makes the first neutral pose a measurement, and every row of M and D is one
     assert resets[0].sigma_deg == 2.0
     assert len(resets) == len([s for s in made.spans if s.kind.endswith("_pose")])
-
-
-def test_a_slipped_sensor_is_named_and_a_well_worn_one_is_not() -> None:
-    made = recording(2, 1300.0)
-    found = aligned(made)
-    pair, oriented = pair_block(made), true_orientation(made)
-    assert slip_warnings(pair, oriented, found, made.spans) == ()
-    slipped = quaternion.from_rotation_vector(np.radians([0.0, 0.0, 14.0]))
-    turn = quaternion.multiply(
-        quaternion.multiply(quaternion.conjugate(found.q_trunk_segment_sensor), slipped),
-        found.q_trunk_segment_sensor,
-    )
-    q_es = oriented.q_es_trunk.copy()
-    later = made.t_ns > 900e9
-    q_es[later] = quaternion.multiply(q_es[later], turn)
-    said = slip_warnings(pair, replace(oriented, q_es_trunk=q_es), found, made.spans)
-    assert len(said) == 1
-    assert "trunk sensor" in said[0]
-    assert "21 min" in said[0] or "22 min" in said[0]
