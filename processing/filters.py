@@ -83,25 +83,33 @@ def fir(x: FloatArray, taps: FloatArray, out: FloatArray) -> None:
     size = into.shape[0]
     block = 768
     for begin in range(0, size, block):
-        end = min(begin + block, size)
-        centre = half * width
-        for f in range(begin, end):
-            into[f] = taps[half] * flat[f + centre]
-        # four taps a pass: each output is loaded and stored a quarter as often
+        y = into[begin : min(begin + block, size)]
+        n = y.shape[0]
+        centre = begin + half * width
+        middle, a = flat[centre:], taps[half]
+        for f in range(n):
+            y[f] = a * middle[f]
+        # four taps a pass: each output is loaded and stored a quarter as often; slices, because
+        # of an index that might be negative the compiler takes one at a time
         j = 1
         while j + 3 <= half:
             a, b, c, d = taps[half + j], taps[half + j + 1], taps[half + j + 2], taps[half + j + 3]
-            for f in range(begin, end):
-                x0 = flat[f + centre + j * width] + flat[f + centre - j * width]
-                x1 = flat[f + centre + (j + 1) * width] + flat[f + centre - (j + 1) * width]
-                x2 = flat[f + centre + (j + 2) * width] + flat[f + centre - (j + 2) * width]
-                x3 = flat[f + centre + (j + 3) * width] + flat[f + centre - (j + 3) * width]
-                into[f] += (a * x0 + b * x1) + (c * x2 + d * x3)
+            after0, before0 = flat[centre + j * width :], flat[centre - j * width :]
+            after1, before1 = flat[centre + (j + 1) * width :], flat[centre - (j + 1) * width :]
+            after2, before2 = flat[centre + (j + 2) * width :], flat[centre - (j + 2) * width :]
+            after3, before3 = flat[centre + (j + 3) * width :], flat[centre - (j + 3) * width :]
+            for f in range(n):
+                x0 = after0[f] + before0[f]
+                x1 = after1[f] + before1[f]
+                x2 = after2[f] + before2[f]
+                x3 = after3[f] + before3[f]
+                y[f] += (a * x0 + b * x1) + (c * x2 + d * x3)
             j += 4
         while j <= half:
             a = taps[half + j]
-            for f in range(begin, end):
-                into[f] += a * (flat[f + centre + j * width] + flat[f + centre - j * width])
+            after0, before0 = flat[centre + j * width :], flat[centre - j * width :]
+            for f in range(n):
+                y[f] += a * (after0[f] + before0[f])
             j += 1
 
 

@@ -167,14 +167,23 @@ def follow(
         away = off = False
         rate = deviation = limit = 0.0
         if known[row]:
-            weight = 0.0
-            for j in range(COLUMNS):
-                value[j] = 0.0
-            for t in range(-half, half + 1):
-                if known[row + t]:
-                    weight += taps[half + t]
-                    for j in range(COLUMNS):
-                        value[j] += taps[half + t] * points[row + t, j]
+            # eight sums side by side, each in a register of its own
+            weight = v0 = v1 = v2 = v3 = v4 = v5 = v6 = v7 = 0.0
+            near, sure = points[row - half : row + half + 1], known[row - half : row + half + 1]
+            for t in range(2 * half + 1):
+                if sure[t]:
+                    tap = taps[t]
+                    weight += tap
+                    v0 += tap * near[t, 0]
+                    v1 += tap * near[t, 1]
+                    v2 += tap * near[t, 2]
+                    v3 += tap * near[t, 3]
+                    v4 += tap * near[t, 4]
+                    v5 += tap * near[t, 5]
+                    v6 += tap * near[t, 6]
+                    v7 += tap * near[t, 7]
+            value[0], value[1], value[2], value[3] = v0, v1, v2, v3
+            value[4], value[5], value[6], value[7] = v4, v5, v6, v7
             for j in range(COLUMNS):
                 value[j] /= weight
             rate = np.sqrt(value[5] * value[5] + value[6] * value[6] + value[7] * value[7])

@@ -27,6 +27,10 @@ FIRST_BIN, LAST_BIN = 4, 48
 
 HANN: FloatArray = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(SEGMENT) / SEGMENT)
 _HANN_POWER = float(np.sum(HANN * HANN))
+_INVERSE: FloatArray = (
+    1.0 / (2.0 * np.pi * BIN_HZ * np.arange(FIRST_BIN, LAST_BIN + 1, dtype=np.float64)) ** 2
+)
+"""From the density of the rate to that of the angle, s²."""
 
 
 @kernel()
@@ -35,26 +39,31 @@ def _segments(w: FloatArray, starts: IntArray, hann: FloatArray, z: FloatArray) 
     n = hann.shape[0]
     middle = 0.5 * (n - 1)
     spread = n * (n * n - 1.0) / 12.0
+    x = np.empty((3, n + SHIFT))
+    mean, slope = np.empty((2, 3)), np.empty((2, 3))
     for i in range(starts.shape[0]):
+        rows = w[starts[i] : starts[i] + 2 * (n + SHIFT)]
+        for k in range(n + SHIFT):
+            x[0, k], x[1, k], x[2, k] = rows[2 * k, 0], rows[2 * k, 1], rows[2 * k, 2]
         for part in range(2):
-            row0 = starts[i] + 2 * SHIFT * part
+            xa, xb, xc = x[0, SHIFT * part :], x[1, SHIFT * part :], x[2, SHIFT * part :]
             # three sums side by side: one alone waits for its own last addition
             ta = tb = tc = sa = sb = sc = 0.0
             for k in range(n):
-                a, b, c = w[row0 + 2 * k, 0], w[row0 + 2 * k, 1], w[row0 + 2 * k, 2]
+                a, b, c = xa[k], xb[k], xc[k]
                 at = k - middle
                 ta, tb, tc = ta + a, tb + b, tc + c
                 sa, sb, sc = sa + at * a, sb + at * b, sc + at * c
-            means = (ta / n, tb / n, tc / n)
-            slopes = (sa / spread, sb / spread, sc / spread)
-            for j in range(3):
-                mean, slope = means[j], slopes[j]
-                for k in range(n):
-                    z[i, j, k, part] = hann[k] * (w[row0 + 2 * k, j] - mean - slope * (k - middle))
+            mean[part, 0], mean[part, 1], mean[part, 2] = ta / n, tb / n, tc / n
+            slope[part, 0], slope[part, 1], slope[part, 2] = sa / spread, sb / spread, sc / spread
         for j in range(3):
-            for k in range(n, z.shape[2]):
-                z[i, j, k, 0] = 0.0
-                z[i, j, k, 1] = 0.0
+            first, second, into = x[j, :n], x[j, SHIFT:], z[i, j].reshape(-1)
+            m0, m1, s0, s1 = mean[0, j], mean[1, j], slope[0, j], slope[1, j]
+            for k in range(n):
+                into[2 * k] = hann[k] * (first[k] - m0 - s0 * (k - middle))
+                into[2 * k + 1] = hann[k] * (second[k] - m1 - s1 * (k - middle))
+            for k in range(2 * n, into.shape[0]):
+                into[k] = 0.0
 
 
 @kernel()
@@ -118,10 +127,7 @@ def find_peaks(
     fundamental in its angle.
     """
     bins = psd.shape[1]
-    inverse = np.empty(bins)
-    for b in range(bins):
-        omega = 2.0 * np.pi * BIN_HZ * (b + FIRST_BIN)
-        inverse[b] = 1.0 / (omega * omega)
+    inverse = _INVERSE
     for i in range(psd.shape[0]):
         best = low_bin
         highest = total = 0.0
