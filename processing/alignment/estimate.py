@@ -22,6 +22,12 @@ import numpy as np
 from processing import quaternion
 from processing.alignment import neutral
 from processing.alignment.axes import angle_deg, from_right_and_up, level, neutral_rotation
+from processing.alignment.directions import (
+    agreeing,
+    bowing,
+    in_their_places,
+    say_if_the_neck_bowed,
+)
 from processing.alignment.facing import (
     Facing,
     Point,
@@ -104,6 +110,7 @@ def estimate_alignment(
     enough = 1 if stored_n is not None else MIN_REPETITIONS
     nod = last_good(pair, spans, "nod", head_gyr, pair.head_valid, enough, verdict)
     shake = last_good(pair, spans, "shake", head_gyr, pair.head_valid, enough, verdict)
+    nod, shake = in_their_places(nod, shake, head.up, verdict)
     if stored_n is None:
         check_head(nod, shake, head.up, verdict)
     if head_only:
@@ -127,6 +134,9 @@ def estimate_alignment(
         verdict.doubt(
             "the trunk bow's axis is not level: repeat the trunk bow straight forward from the hips"
         )
+    both = bowing(pair, oriented, spans, head_gyr, trunk_gyr)
+    say_if_the_neck_bowed(bow, both, pair.rate_hz, verdict)
+    nod, bow = agreeing(nod, bow, both, trunk.up, verdict)
     turn: FloatArray | None = None
     # M and D turn the head against the trunk, only N does not
     if kind == "neutral_pose" and (nod is None or bow is None):

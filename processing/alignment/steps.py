@@ -28,6 +28,7 @@ StepProblem = (
         "too_few",
         "crooked",
         "other_sensor",
+        "neck_moved",
         "head_off_gravity",
         "trunk_off_gravity",
     ]
@@ -127,6 +128,10 @@ def _movement(pair: PairBlock, span: Span, enough: int, *, head_only: bool) -> S
         if other > SWAP_RATIO * motion_deg(mine, pair.rate_hz) and other > LEAST_MOTION_DEG:
             return StepCheck("other_sensor")
     found = movement_axis(mine, pair.rate_hz)
+    if not (of_head or head_only) and (found is None or found.range_deg < MIN_RANGE_DEG):
+        head = _turned(pair.head_gyr, pair.head_valid, start, stop, pair.rate_hz)
+        if head > LEAST_MOTION_DEG:
+            return StepCheck("neck_moved")
     if found is None:
         return StepCheck("nothing_moved")
     problem: StepProblem = ""
