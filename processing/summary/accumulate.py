@@ -128,18 +128,29 @@ def add_sensor(
 
     The number of rows stands in moments[6, 0].
     """
-    for i in range(begin, end):
-        if not valid[i]:
-            continue
-        moments[6, 0] += 1.0
-        for j in range(3):
-            g, f = gyr[i, j], acc[i, j]
-            moments[j, 0] += g
-            moments[j, 1] += g * g
-            moments[3 + j, 0] += f
-            moments[3 + j, 1] += f * f
-            moments[3 + j, 2] = min(moments[3 + j, 2], f)
-            moments[3 + j, 3] = max(moments[3 + j, 3], f)
+    for first in (0, 3):
+        values = gyr if first == 0 else acc
+        # in registers: a sum in memory waits for its own last addition to get there
+        sx, sy, sz = moments[first, 0], moments[first + 1, 0], moments[first + 2, 0]
+        qx, qy, qz = moments[first, 1], moments[first + 1, 1], moments[first + 2, 1]
+        lx, ly, lz = moments[first, 2], moments[first + 1, 2], moments[first + 2, 2]
+        hx, hy, hz = moments[first, 3], moments[first + 1, 3], moments[first + 2, 3]
+        n = 0
+        for i in range(begin, end):
+            if not valid[i]:
+                continue
+            n += 1
+            x, y, z = values[i, 0], values[i, 1], values[i, 2]
+            sx, sy, sz = sx + x, sy + y, sz + z
+            qx, qy, qz = qx + x * x, qy + y * y, qz + z * z
+            lx, ly, lz = min(lx, x), min(ly, y), min(lz, z)
+            hx, hy, hz = max(hx, x), max(hy, y), max(hz, z)
+        moments[first, 0], moments[first + 1, 0], moments[first + 2, 0] = sx, sy, sz
+        moments[first, 1], moments[first + 1, 1], moments[first + 2, 1] = qx, qy, qz
+        if first == 3:
+            moments[first, 2], moments[first + 1, 2], moments[first + 2, 2] = lx, ly, lz
+            moments[first, 3], moments[first + 1, 3], moments[first + 2, 3] = hx, hy, hz
+            moments[6, 0] += n
 
 
 def empty_moments() -> FloatArray:
