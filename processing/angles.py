@@ -25,7 +25,8 @@ FAIR_SIGMA_DEG = 10.0
 """Rotation is `fair` up to this standard deviation, degrees; beyond, `poor`."""
 
 _BLOCK_ROWS: Final = 256
-"""Rows between tangents and angles: what the one leaves is still in the first cache."""
+"""Rows between tangents and angles: what the one leaves is still in the first cache. A constant,
+because the compiler works on eight rows at once only where it knows how far apart things lie."""
 
 
 @kernel()
@@ -46,7 +47,7 @@ def _cervical(
     Three quaternion products a row; the angles of a block follow at once from their tangents.
     """
     n = q_head.shape[0]
-    across = np.empty((4, _BLOCK_ROWS))
+    tangents = np.empty((8, _BLOCK_ROWS))
     for begin in range(0, n, _BLOCK_ROWS):
         end = min(n, begin + _BLOCK_ROWS)
         _tangents(
@@ -56,16 +57,20 @@ def _cervical(
             q_head_segment_sensor,
             neutral_q,
             q_rel[begin:end],
-            flexion[begin:end],
-            lateral[begin:end],
-            rotation[begin:end],
-            deviation[begin:end],
-            across,
+            tangents,
         )
-        arctan2_deg(flexion[begin:end], across[0], -1.0)
-        arctan2_deg(lateral[begin:end], across[1], 1.0)
-        arctan2_deg(rotation[begin:end], across[2], -1.0)
-        arctan2_deg(deviation[begin:end], across[3], 2.0)
+        _angle(flexion[begin:end], tangents[0], tangents[1], -1.0)
+        _angle(lateral[begin:end], tangents[2], tangents[3], 1.0)
+        _angle(rotation[begin:end], tangents[4], tangents[5], -1.0)
+        _angle(deviation[begin:end], tangents[6], tangents[7], 2.0)
+
+
+@kernel()
+def _angle(out: FloatArray, y: FloatArray, x: FloatArray, sign: float) -> None:
+    """Fill out (n,) with the angles of the points (x, y), degrees, times `sign`."""
+    for k in range(out.shape[0]):
+        out[k] = y[k]
+    arctan2_deg(out, x, sign)
 
 
 @kernel()
@@ -76,17 +81,17 @@ def _tangents(
     q_head_segment_sensor: FloatArray,
     neutral_q: FloatArray,
     q_rel: FloatArray,
-    flexion: FloatArray,
-    lateral: FloatArray,
-    rotation: FloatArray,
-    deviation: FloatArray,
-    across: FloatArray,
+    tangents: FloatArray,
 ) -> None:
-    """Fill `q_rel`, and of every angle's tangent the numerator in its place, the other in `across`.
+    """Fill `q_rel`, and of every angle's tangent numerator and denominator (8, `_BLOCK_ROWS`).
 
     The deviation's is that of half of it. Lateral is taken of its sine and the length of what is
     its cosine, which is exact up to 90° where an arc sine is not.
     """
+    if q_head.shape[1] != 4 or q_trunk.shape[1] != 4 or q_rel.shape[1] != 4:
+        raise ValueError("quaternions have four numbers")
+    if tangents.shape[1] != _BLOCK_ROWS:
+        raise ValueError("rows of another width than they are compiled for")
     aw, ax, ay, az = (
         q_trunk_segment_sensor[0],
         q_trunk_segment_sensor[1],
@@ -126,11 +131,12 @@ def _tangents(
         x = rw * nx + rx * nw + ry * nz - rz * ny
         y = rw * ny - rx * nz + ry * nw + rz * nx
         z = rw * nz + rx * ny - ry * nx + rz * nw
-        flexion[k], across[0, k] = 2.0 * (w * z - x * y), 1.0 - 2.0 * (x * x + z * z)
-        lateral[k] = 2.0 * (y * z + w * x)
-        across[1, k] = np.sqrt(flexion[k] * flexion[k] + across[0, k] * across[0, k])
-        rotation[k], across[2, k] = 2.0 * (w * y - x * z), 1.0 - 2.0 * (x * x + y * y)
-        deviation[k], across[3, k] = np.sqrt(x * x + y * y + z * z), abs(w)
+        bent, upright = 2.0 * (w * z - x * y), 1.0 - 2.0 * (x * x + z * z)
+        tangents[0, k], tangents[1, k] = bent, upright
+        tangents[2, k] = 2.0 * (y * z + w * x)
+        tangents[3, k] = np.sqrt(bent * bent + upright * upright)
+        tangents[4, k], tangents[5, k] = 2.0 * (w * y - x * z), 1.0 - 2.0 * (x * x + y * y)
+        tangents[6, k], tangents[7, k] = np.sqrt(x * x + y * y + z * z), abs(w)
 
 
 def decompose(q: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -35,6 +35,8 @@ def _relative(
     out: FloatArray,
 ) -> None:
     """Fill out (n, 3), deg/s, with ``w_head - R_rel^-1 w_trunk``."""
+    if head.shape[1] != 3 or trunk.shape[1] != 3 or q_rel.shape[1] != 4 or out.shape[1] != 3:
+        raise ValueError("rates have three numbers, quaternions four")
     h00, h01, h02, h10, h11, h12, h20, h21, h22 = _matrix(q_head_segment_sensor)
     t00, t01, t02, t10, t11, t12, t20, t21, t22 = _matrix(q_trunk_segment_sensor)
     a = b = c = 0.0
