@@ -35,8 +35,9 @@ test: install-dev influxd ## linters, type checks, import contracts and every te
 	@echo "tests in a browser, side by side:"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "realtime and browser" -q $(ARGS) $(NONE_IS_FINE)
 
+# the one file whose import takes seconds holds slow tests only
 test-fast: install-dev ## what a change is tried with every minute
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" -q tests/unit $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" -q tests/unit --ignore tests/unit/api/access/test_fuzzed.py $(ARGS)
 
 soak: install-dev influxd ## the long forms of the proofs in docs/reliability.md (about half an hour)
 	@$(BIN)/python -m pytest --soak -v $(ARGS)

@@ -16,6 +16,8 @@ from storage.record import RecordReader
 from storage.record.types import Stream
 from tests.integration.ble.conftest import HEAD, TRUNK, Bluez, v1
 
+pytestmark = pytest.mark.long
+
 NECKTRACE = [sys.executable, "-c", "from api.cli import main; main()"]
 
 

@@ -22,6 +22,8 @@ from storage.record import RecordReader
 from storage.result_rows import ResultBatch
 from tests.support.collecting import Rig, collecting, plain_setup, recorded
 
+pytestmark = pytest.mark.long
+
 ROLES: tuple[Role, Role] = ("head", "trunk")
 SECOND_NS = 1_000_000_000
 

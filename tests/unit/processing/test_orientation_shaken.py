@@ -10,6 +10,7 @@ from processing.orientation.params import constants, initial_state, initial_vari
 from processing.orientation.recording import Recording
 from processing.orientation.window import run
 from processing.types import FloatArray
+from tests.unit.processing.test_orientation_pair import turned
 
 RATE = 200.0
 SHARED = FilterParams(window_s=0.25)
@@ -55,11 +56,7 @@ def test_delay_of_the_gyroscope_is_learnt_from_either_side(delay_s: float) -> No
         turning: FloatArray = 3.0 * np.sin(np.outer(4.1 * at, [0.0, 0.0, 1.0]))
         return turning
 
-    q = np.empty((t.shape[0], 4))
-    now = quaternion.IDENTITY
-    for i, w in enumerate(rate(t - 0.5 / RATE)):
-        now = quaternion.multiply(now, quaternion.from_rotation_vector(w / RATE))
-        q[i] = now
+    q = turned(quaternion.IDENTITY, rate(t - 0.5 / RATE), RATE)
     # pushed in step with the turns, now with them, now against: no tilt looks like that
     side = np.where(t % 20.0 < 10.0, 8.0, -8.0) * np.sin(4.1 * t)
     force = np.column_stack((side, np.zeros_like(t), np.full_like(t, 9.81)))
