@@ -23,6 +23,7 @@ from processing.types import Alignment
 from storage.record import RecordReader
 from storage.results import ResultStore
 
+_OTHER: dict[Role, Role] = {"head": "trunk", "trunk": "head"}
 IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
 QUICK = replace(
     LinkLimits(),
@@ -106,8 +107,12 @@ async def collecting(
     roles: tuple[Role, ...] = ("head", "trunk"),
     resume: Resume | None = None,
     calibration_of: Callable[[str], Calibration] = lambda _: {},
+    exchanged: bool = False,
 ) -> AsyncIterator[Rig]:
-    """Run a collector on virtual sensors; it is stopped at the end."""
+    """Run a collector on virtual sensors; it is stopped at the end.
+
+    `exchanged` sensors are each worn where the collector takes the other to be.
+    """
     clock = ScaledClock(speed)
     made = VirtualBody(body or BodySpec(), boots=boots, monotonic_ns=clock, keep=True, speed=speed)
     transport = SimulatedTransport(made, radio)
@@ -117,7 +122,12 @@ async def collecting(
         patient="p1",
         zone=ZoneInfo("Europe/Berlin"),
         setup=plain_setup(head_only=roles == ("head",)),
-        wishes={role: SensorWish(name=made.worn[role].sensor.model.serial) for role in roles},
+        wishes={
+            role: SensorWish(
+                name=made.worn[_OTHER[role] if exchanged else role].sensor.model.serial
+            )
+            for role in roles
+        },
         limits=QUICK,
         resume=resume,
     )

@@ -44,13 +44,15 @@ PERSON = BodySpec(
 
 
 @asynccontextmanager
-async def guided(folder: Path) -> AsyncIterator[tuple[Rig, Guide, Catalog, SimpleNamespace]]:
+async def guided(
+    folder: Path, *, person: BodySpec = PERSON, exchanged: bool = False
+) -> AsyncIterator[tuple[Rig, Guide, Catalog, SimpleNamespace]]:
     """A guide, and what its simulated person obeys, or does instead."""
     compile_chain(PipelineParams(), plain_setup())
     obeys = SimpleNamespace(kinds=None, instead=None)
     with Catalog(folder) as catalog:
         catalog.save_patient(Patient("p1", "", "Europe/Berlin"))
-        async with collecting(folder, body=PERSON, speed=SPEED) as rig:
+        async with collecting(folder, body=person, speed=SPEED, exchanged=exchanged) as rig:
             offset_ns = rig.collector.utc_offset_ns
 
             def perform(kind: str, start_ns: int, seconds: float, times: int) -> None:
@@ -179,3 +181,38 @@ async def test_a_step_that_is_not_done_waits_for_the_person(tmp_path: Path) -> N
         assert catalog.spans("p1") == []
         assert catalog.wear_sessions("p1") == []
         assert rig.collector.alignment.id == "plain"
+
+
+async def test_exchanged_sensors_are_told_at_the_first_nod(tmp_path: Path) -> None:
+    async with guided(tmp_path, exchanged=True) as (_, guide, catalog, _):
+        assert guide.start("calibration") == ""
+        await until(guide, lambda: guide.view.state == "waiting")
+        assert (guide.view.steps[1].kind, guide.view.steps[1].problem) == ("nod", "other_sensor")
+        # who goes on all the same is told again by the verdict
+        while guide.busy:
+            guide.answer(again=False)
+            await asyncio.sleep(0.05)
+        view = guide.view
+        assert (view.state, view.quality) == ("done", "low"), view
+        assert any("are swapped" in sentence for sentence in view.sentences)
+        assert catalog.wear_sessions("p1") != []
+
+
+async def test_sensors_worn_upside_down_calibrate_like_any_other(tmp_path: Path) -> None:
+    upside_down = replace(
+        PERSON,
+        patient=replace(
+            PERSON.patient, head_mounting=(0.0, 1.0, 0.0, 0.0), trunk_mounting=(0.0, 0.0, 0.0, 1.0)
+        ),
+    )
+    async with guided(tmp_path, person=upside_down) as (rig, guide, _, _):
+        assert guide.start("calibration") == ""
+        await until(guide, lambda: guide.view.state in ("waiting", "done", "failed"))
+        assert (guide.view.state, guide.view.quality) == ("done", "good"), guide.view
+        found = rig.collector.alignment
+        # known up to how the sensors' own segment frames are
+        for got, want in (
+            (found.q_head_segment_sensor, upside_down.patient.head_mounting),
+            (found.q_trunk_segment_sensor, upside_down.patient.trunk_mounting),
+        ):
+            assert np.degrees(quaternion.angle_between(got, np.array(want))) < 10.0
