@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from processing import grid, session, summary
-from processing.alignment import Mounting, slip_warnings
+from processing.alignment import Mounting
+from processing.alignment.slip_warnings import jump_warnings, pose_starts, slip_warnings
 from processing.episodes import EpisodesOut
 from processing.errors import InputError
 from processing.pipeline import (
@@ -129,19 +130,22 @@ def _run(
     minutes: list[MinuteSummary] = []
     notes: list[str] = []
     n = pair.head_gyr.shape[0]
+    worn = settled.setup.alignment, settled.references, recording.spans
+    # smoothed, heading has drifted towards a jump before it came
+    look = mode == "online" and not settled.setup.head_only
+    starts = pose_starts(pair, *worn) if look else ()
     with AnglesWriter(out / "angles.parquet", provenance) as writer:
         rows = _GatedRows(pair)
         for output in session.run(params, settled, pair, mode=mode):
             for ready in rows.join(output):
                 writer.write(ready)
             _collect(output.episodes, found, notes)
+            notes.extend(jump_warnings(starts, output.angles, pair.rate_hz))
             minutes.extend(output.minutes.minutes)
             told("processing", (output.angles.k0 - pair.k0 + output.worn.shape[0]) / n)
     write_episodes(out / "episodes.parquet", found, t0_ns=pair.t0_ns, provenance=provenance)
     if not settled.setup.head_only:
-        notes.extend(
-            slip_warnings(pair, settled.setup.alignment, settled.references, recording.spans)
-        )
+        notes.extend(slip_warnings(pair, *worn))
     result = summary.summarise_recording(
         minutes,
         found,

@@ -10,7 +10,6 @@ from processing.alignment.references import (
     sensor_rotation,
     sharing,
 )
-from processing.alignment.slip_warnings import slip_warnings
 from processing.alignment.steps import Expected, StepCheck, StepProblem, check_step
 
 __all__ = [
@@ -30,5 +29,4 @@ __all__ = [
     "reference_poses",
     "sensor_rotation",
     "sharing",
-    "slip_warnings",
 ]

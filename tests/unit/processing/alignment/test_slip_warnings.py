@@ -11,10 +11,10 @@ from processing.alignment import (
     ReferencePoses,
     estimate_alignment,
     reference_poses,
-    slip_warnings,
 )
+from processing.alignment.slip_warnings import jump_warnings, pose_starts, slip_warnings
 from processing.synthesis import SimulatedRecording
-from processing.types import Alignment, FloatArray, PairBlock, Span
+from processing.types import Alignment, CervicalAngles, FloatArray, PairBlock, Span
 from tests.support.aligned_recording import pair_block, recording, true_orientation
 
 RATE = {"rate_hz": 52.0}
@@ -70,3 +70,35 @@ def test_a_pose_that_was_not_held_or_is_unknown_says_nothing(made: SimulatedReco
     assert slip_warnings(off, found, references, early + anywhere) == ()
     moved = replace(off, head_gyr=off.head_gyr + 0.2)
     assert slip_warnings(moved, found, references, made.spans) == ()
+
+
+def shown_at(rotation_deg: float, sigma_deg: float, k0: int, n: int) -> CervicalAngles:
+    row, nothing = np.zeros(n), np.zeros((n, 4))
+    sigma, ok = np.full(n, sigma_deg), np.ones(n, dtype=np.bool_)
+    return CervicalAngles(k0, nothing, row, row, row + rotation_deg, row, sigma, ok)
+
+
+def test_a_turn_about_the_vertical_is_told_where_drift_does_not_explain_it(
+    made: SimulatedRecording,
+) -> None:
+    pair, found, references = settled(made)
+    starts = pose_starts(pair, found, references, made.spans)
+    assert len(starts) >= 2
+    second = starts[1]
+    assert second.since == f"the pose at {starts[0].at_min:.0f} min"
+    wanted = second.rotation_right_deg
+    if made.spec.reset_pose == "midline_pose":
+        assert wanted == pytest.approx(made.spec.midline_deg[2], abs=6.0)
+
+    def said(rotation_deg: float, sigma_deg: float, first: int, n: int = 500) -> tuple[str, ...]:
+        stretch = shown_at(rotation_deg, sigma_deg, second.k + first, n)
+        return jump_warnings(starts, stretch, made.rate_hz)
+
+    (sentence,) = said(wanted - 20.0, 3.0, -250)
+    assert "rotation was 20° off" in sentence
+    assert "calibrate again" in sentence
+    assert len(said(wanted - 20.0, 3.0, -499)) == 1, "the last row of a stretch"
+    assert said(wanted + 20.0, 9.0, -250) == (), "drift explains it"
+    assert said(wanted + 11.0, 1.0, -250) == ()
+    assert said(wanted + 355.0, 1.0, -250) == ()
+    assert said(wanted + 90.0, 1.0, -500) == said(wanted + 90.0, 1.0, 1) == ()
