@@ -77,17 +77,18 @@ def _judge(
     worn: BoolArray,
 ) -> None:
     """Fill worn (n,) for one sensor; windows lie on whole multiples of `window` rows."""
-    for i in range(gyr.shape[0]):
-        worn[i] = counts[1] < needed
-        if valid[i]:
-            counts[0] += 1
-            for j in range(3):
-                sums[j] += gyr[i, j]
-                sums[3 + j] += acc[i, j]
-                sums[6 + j] += gyr[i, j] * gyr[i, j]
-                sums[9 + j] += acc[i, j] * acc[i, j]
-        if (k0 + i + 1) % window != 0:
-            continue
+    i, n = 0, gyr.shape[0]
+    while i < n:
+        end = min(n, i + window - (k0 + i) % window)
+        on = counts[1] < needed
+        for m in range(i, end):
+            worn[m] = on
+            counts[0] += valid[m]
+        _add(gyr, valid, i, end, sums[:3], sums[6:9])
+        _add(acc, valid, i, end, sums[3:6], sums[9:])
+        i = end
+        if (k0 + i) % window != 0:
+            break
         # a window mostly missing says nothing
         if 2 * counts[0] >= window:
             still = True
@@ -100,6 +101,26 @@ def _judge(
         counts[0] = 0
         for j in range(12):
             sums[j] = 0.0
+
+
+@kernel()
+def _add(
+    values: FloatArray,
+    valid: BoolArray,
+    begin: int,
+    end: int,
+    sums: FloatArray,
+    squares: FloatArray,
+) -> None:
+    """Add valid rows to their sums (3,) and the sums of their squares (3,)."""
+    # in registers: a sum in memory waits for its own last addition to get there
+    sx, sy, sz, qx, qy, qz = sums[0], sums[1], sums[2], squares[0], squares[1], squares[2]
+    for i in range(begin, end):
+        if valid[i]:
+            x, y, z = values[i, 0], values[i, 1], values[i, 2]
+            sx, sy, sz = sx + x, sy + y, sz + z
+            qx, qy, qz = qx + x * x, qy + y * y, qz + z * z
+    sums[0], sums[1], sums[2], squares[0], squares[1], squares[2] = sx, sy, sz, qx, qy, qz
 
 
 @derived

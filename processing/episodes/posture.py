@@ -101,15 +101,15 @@ class PostureState:
 def block_means(
     angles: FloatArray,
     w: FloatArray,
-    seen: BoolArray,
-    counting: BoolArray,
+    invalid: BoolArray,
+    gated: BoolArray,
     points: FloatArray,
     known: BoolArray,
     judged: BoolArray,
 ) -> None:
-    """Fill points (m, 8) from angles (10 m, 5) and rates (10 m, 3) of the rows that were seen.
+    """Fill points (m, 8) from angles (10 m, 5) and rates (10 m, 3) of the rows that are known.
 
-    `counting` rows are among them: those outside of gates.
+    Those outside of gates count for `judged` as well.
     """
     for p in range(points.shape[0]):
         n = 0
@@ -117,9 +117,9 @@ def block_means(
         for j in range(COLUMNS):
             points[p, j] = 0.0
         for i in range(p * POINT_ROWS, (p + 1) * POINT_ROWS):
-            if seen[i]:
+            if not invalid[i] and np.isfinite(angles[i, 0]):
                 n += 1
-                m += 1 if counting[i] else 0
+                m += 0 if gated[i] else 1
                 for j in range(5):
                     points[p, j] += angles[i, j]
                 for j in range(3):

@@ -83,8 +83,9 @@ def _postures(
     points = np.empty((count, posture.COLUMNS))
     known, judged = np.empty(count, dtype=np.bool_), np.empty(count, dtype=np.bool_)
     span = slice(state.k_angles - rows.k0, k_end - rows.k0)
-    seen = ~rows.invalid[span] & np.isfinite(block[:, 0])
-    posture.block_means(block, rows.w[span], seen, ~rows.gated[span], points, known, judged)
+    posture.block_means(
+        block, rows.w[span], rows.invalid[span], rows.gated[span], points, known, judged
+    )
     rest, ended = posture.advance(
         params.posture, state.posture, points, known, judged, params.rate_hz
     )

@@ -115,13 +115,19 @@ def _choose(
     chosen: IntArray,
     clear: BoolArray,
 ) -> int:
-    """Choose the windows with at most `allowed` invalid or gated rows; `clear` those with none."""
-    count = 0
+    """Choose the windows with at most `allowed` invalid or gated rows; `clear` those with none.
+
+    Windows overlap: each takes over from the one before what both have.
+    """
+    count = blocked = 0
+    begin = end = starts[0]
     for i in range(starts.shape[0]):
-        blocked = 0
-        for k in range(starts[i], starts[i] + rows):
-            if invalid[k] or gated[k]:
-                blocked += 1
+        while end < starts[i] + rows:
+            blocked += 1 if invalid[end] or gated[end] else 0
+            end += 1
+        while begin < starts[i]:
+            blocked -= 1 if invalid[begin] or gated[begin] else 0
+            begin += 1
         if blocked <= allowed:
             chosen[count] = starts[i]
             clear[count] = blocked == 0
@@ -183,23 +189,24 @@ def _describe(
 
 @kernel()
 def _count(
-    histograms: IntArray, axes: FloatArray, lows: FloatArray, widths: FloatArray, row: FloatArray
+    histograms: IntArray, axes: FloatArray, lows: FloatArray, widths: FloatArray, rows: FloatArray
 ) -> None:
-    """Add the five figures of one window and its axis in place."""
-    values = (
-        row[_FREQUENCY],
-        np.log10(row[_PP]),
-        np.log10(row[_POWER]),
-        row[_CV],
-        abs(row[_SKEW]),
-    )
-    for i in range(5):
-        if np.isfinite(values[i]):
-            at = int((values[i] - lows[i]) / widths[i])
-            histograms[i, min(histograms.shape[1] - 1, max(0, at))] += 1
-    for i in range(3):
-        for j in range(3):
-            axes[i, j] += row[_AXIS + i] * row[_AXIS + j]
+    """Add the five figures of every window and its axis in place."""
+    for row in rows:
+        values = (
+            row[_FREQUENCY],
+            np.log10(row[_PP]),
+            np.log10(row[_POWER]),
+            row[_CV],
+            abs(row[_SKEW]),
+        )
+        for i in range(5):
+            if np.isfinite(values[i]):
+                at = int((values[i] - lows[i]) / widths[i])
+                histograms[i, min(histograms.shape[1] - 1, max(0, at))] += 1
+        for i in range(3):
+            for j in range(3):
+                axes[i, j] += row[_AXIS + i] * row[_AXIS + j]
 
 
 _LOWS = np.array([low for _, low, _ in _HISTOGRAMS])
@@ -211,22 +218,28 @@ def _begun(k: int) -> TremorEpisode:
     return TremorEpisode(k, k, 0, 0, empty, np.zeros((3, 3)), 0.0, k, 0.0)
 
 
-def _grown(episode: TremorEpisode, k: int, row: FloatArray) -> TremorEpisode:
-    """Return the episode with one more window; its arrays are counted up in place."""
-    _count(episode.histograms, episode.axes, _LOWS, _WIDTHS, row)
-    figures = row.tolist()
-    pp_deg = figures[_PP]
-    larger = pp_deg > episode.pp_largest_deg
+def _grown(episode: TremorEpisode, k_row0: int, rows: FloatArray) -> TremorEpisode:
+    """Return the episode with more windows; its arrays are counted up in place."""
+    _count(episode.histograms, episode.axes, _LOWS, _WIDTHS, rows)
+    ratio_sum, k_largest, pp_largest_deg = (
+        episode.ratio_sum,
+        episode.k_largest,
+        episode.pp_largest_deg,
+    )
+    for figures in rows.tolist():
+        ratio_sum += figures[_RATIO]
+        if figures[_PP] > pp_largest_deg:
+            k_largest, pp_largest_deg = k_row0 + int(figures[_ROW]), figures[_PP]
     return TremorEpisode(
         k_first=episode.k_first,
-        k_last=k,
-        windows=episode.windows + 1,
-        slow_windows=episode.slow_windows + int(figures[_SLOW]),
+        k_last=k_row0 + int(rows[-1, _ROW]),
+        windows=episode.windows + rows.shape[0],
+        slow_windows=episode.slow_windows + int(rows[:, _SLOW].sum()),
         histograms=episode.histograms,
         axes=episode.axes,
-        ratio_sum=episode.ratio_sum + figures[_RATIO],
-        k_largest=k if larger else episode.k_largest,
-        pp_largest_deg=pp_deg if larger else episode.pp_largest_deg,
+        ratio_sum=ratio_sum,
+        k_largest=k_largest,
+        pp_largest_deg=pp_largest_deg,
     )
 
 
@@ -365,19 +378,28 @@ def judge(
     own = False
     for i in range(0, n, _BATCH):
         some = slice(i, min(i + _BATCH, n))
-        for row in _oscillating(params, w_dps, chosen[some], clear[some], rate_hz):
-            k = k_row0 + int(row[_ROW])
+        rows = _oscillating(params, w_dps, chosen[some], clear[some], rate_hz)
+        for together in _runs(rows, merge_rows):
+            k = k_row0 + int(together[0, _ROW])
             open_episode, closed = _close_before(open_episode, k, merge_rows)
             ended.extend(closed)
             if open_episode is None:
                 open_episode, own = _begun(k), True
             elif not own:
                 open_episode, own = _copied(open_episode), True  # the caller's stays as it was
-            open_episode = _grown(open_episode, k, row)
+            open_episode = _grown(open_episode, k_row0, together)
     k_next = k_row0 + int(starts[-1]) + spectrum.HOP_ROWS
     open_episode, closed = _close_before(open_episode, k_next, merge_rows)
     ended.extend(closed)
     return open_episode, [(k, e) for k, e in ended if counts_as_episode(params, e, rate_hz)]
+
+
+def _runs(rows: FloatArray, merge_rows: int) -> list[FloatArray]:
+    """Return windows in runs that belong together; see `_close_before`."""
+    if rows.shape[0] == 0:
+        return []
+    apart = np.diff(rows[:, _ROW]) > spectrum.WINDOW_ROWS + merge_rows
+    return np.split(rows, np.flatnonzero(apart) + 1)
 
 
 def _copied(episode: TremorEpisode) -> TremorEpisode:
