@@ -85,9 +85,7 @@ def find_held(pair: PairBlock, *, head_only: bool = False) -> Held:
         )
     whole = _window_mean(ok.astype(np.float64), width) > 0.999
     if not whole.any():
-        raise AlignmentError(
-            f"no {HOLD_S:.0f} s without missing samples; record again with the sensors connected"
-        )
+        raise AlignmentError(_missing(pair, width, head_only=head_only))
     unrest = np.zeros(whole.size)
     passed = whole.copy()
     for gyr, acc in _sensors(pair, head_only=head_only):
@@ -106,6 +104,21 @@ def find_held(pair: PairBlock, *, head_only: bool = False) -> Held:
         return Held(first, first + width, passed=True)
     first = int(np.argmin(np.where(whole, unrest, np.inf)))
     return Held(first, first + width, passed=False)
+
+
+def _missing(pair: PairBlock, width: int, *, head_only: bool) -> str:
+    """Return which sensor has no stretch without gaps, and what to do."""
+    long = f"{HOLD_S:.0f} s without missing samples"
+    remedy = "record again with the sensors connected"
+    if head_only or not _whole(pair.head_valid, width):
+        return f"the head sensor has no {long}; {remedy}"
+    if not _whole(pair.trunk_valid, width):
+        return f"the trunk sensor has no {long}; use --single head, or {remedy}"
+    return f"head and trunk sensor have no {long} at the same time; {remedy}"
+
+
+def _whole(valid: BoolArray, width: int) -> bool:
+    return bool((_window_mean(valid.astype(np.float64), width) > 0.999).any())
 
 
 def neutral_span(pair: PairBlock, spans: Sequence[Span], *, head_only: bool = False) -> Span:

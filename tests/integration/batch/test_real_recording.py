@@ -132,6 +132,14 @@ def test_without_any_declaration_there_are_still_results(
     assert summary["alignment"]["quality"] == "low"
     assert any("--mounting" in warning for warning in summary["warnings"])
     assert any("--neutral" in warning for warning in summary["warnings"])
+    assert not any("exchanged" in warning for warning in summary["warnings"])
+    # facing by walking and by the motion shared differs by 6° from what the mounting declares
+    found = pq.read_table(tmp_path / "out" / "angles.parquet").to_pydict()
+    declared, _ = run_process(head_trunk_dir, tmp_path / "declared")
+    for name in ("flexion_deg", "lateral_right_deg", "rotation_right_deg"):
+        for window in (seconds(15, 39), seconds(39, 55), seconds(55, 98)):
+            apart = np.array(found[name][window]) - declared[name][window]
+            assert np.sqrt(np.mean(apart**2)) < 6.0, (name, window)
 
 
 def test_head_alone_gives_inclination_and_nulls(head_trunk_dir: Path, tmp_path: Path) -> None:

@@ -48,8 +48,13 @@ def test_missing_rows_are_never_inside() -> None:
     pair = still(3000)
     ok = pair.head_valid.copy()
     ok[100::400] = False
-    with pytest.raises(AlignmentError, match="missing samples"):
+    with pytest.raises(AlignmentError, match=r"the head sensor has no 5 s without missing samples"):
         find_held(replace(pair, head_valid=ok))
+    with pytest.raises(AlignmentError, match=r"the trunk sensor .*--single head"):
+        find_held(replace(pair, trunk_valid=ok))
+    turns = np.arange(3000) // 600 % 2 == 0
+    with pytest.raises(AlignmentError, match=r"at the same time"):
+        find_held(replace(pair, head_valid=turns, trunk_valid=~turns))
     ok[:] = True
     ok[2:1000] = False
     assert find_held(replace(pair, head_valid=ok)).start >= 1000
