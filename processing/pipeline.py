@@ -37,7 +37,7 @@ from processing.types import (
 )
 from processing.wear import WearParams, WearState
 
-ALGORITHM_VERSION: Final = "4"
+ALGORITHM_VERSION: Final = "5"
 """Rises when equal parameters may give other numbers."""
 
 MIN_RATE_FOR_JERKS_HZ: Final = 50.0

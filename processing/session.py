@@ -35,10 +35,6 @@ SEARCH_NEUTRAL_S = 4 * 3600.0
 """How far a neutral pose that nobody declared is looked for; bounds memory."""
 
 
-HEADING_UNKNOWN_DEG = 90.0
-"""A causal filter that has met no reset yet reports more than this; after one it never does."""
-
-
 @dataclass(frozen=True, slots=True)
 class Facing:
     """Relative heading before the pose that defines N, known from that pose backwards."""
@@ -47,13 +43,15 @@ class Facing:
     """(4,) about the vertical, makes the head sensor's heading agree with N at the pose."""
     pose_sigma_deg: float
     """Standard deviation of the pose."""
+    until: int
+    """Grid index of the first row whose heading the causal filter has from the pose itself."""
     unknown_variance_deg2: float
     """Variance of relative heading that the filter without resets reports at the pose."""
 
     def apply(self, oriented: PairOrientation) -> PairOrientation:
         """Return orientations in which no row has an unknown relative heading."""
         sigma = oriented.heading_sigma_deg
-        before = sigma > HEADING_UNKNOWN_DEG
+        before = oriented.k0 + np.arange(sigma.shape[0]) < self.until
         if not before.any():
             return oriented
         drift = np.maximum(0.0, self.unknown_variance_deg2 - np.square(sigma))
@@ -221,13 +219,15 @@ def _facing(
         quaternion.multiply(oriented.q_es_trunk, defining.q_th_ref),
         quaternion.conjugate(oriented.q_es_head),
     )
-    turn = turn[np.isfinite(turn).all(axis=1)]
-    if turn.shape[0] == 0:
+    finite = np.isfinite(turn).all(axis=1)
+    if not finite.any():
         return None
-    mean = quaternion.mean(turn)
+    mean = quaternion.mean(turn[finite])
+    first = max(defining.k_start, pair.k0) + int(np.argmax(finite))
     return Facing(
         turn=quaternion.normalize(mean * np.array([1.0, 0.0, 0.0, 1.0])),
         pose_sigma_deg=defining.sigma_deg,
+        until=orientation.told_from(known, pair.rate_hz, first),
         unknown_variance_deg2=float(np.nanmax(np.square(oriented.heading_sigma_deg))),
     )
 

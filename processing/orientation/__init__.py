@@ -1,6 +1,6 @@
 """Orientation of one or two worn sensors from their inertial and magnetic samples."""
 
-from processing.orientation.pair import smooth, step
+from processing.orientation.pair import smooth, step, told_from
 from processing.orientation.pair_state import PairState, start, state_from_dict, state_to_dict
 from processing.orientation.params import FilterParams, PairParams, SensorParams
 from processing.orientation.single import estimate
@@ -16,4 +16,5 @@ __all__ = [
     "state_from_dict",
     "state_to_dict",
     "step",
+    "told_from",
 ]

@@ -22,8 +22,6 @@ from processing.orientation.field import (
     wear_off,
 )
 from processing.orientation.heading import (
-    HEADING_KNOWN_RAD,
-    heading_sigma,
     turn_heading,
     wrapped,
 )
@@ -65,12 +63,12 @@ def take_look(
 ) -> float:
     """Take in what a look at the field says of relative heading; return the share that wears off.
 
-    Nothing is believed before a reference pose has given heading a zero. What is known of the field
-    is known by itself, as a pose is: its variances are divided by the factor on the filter's.
+    A reference pose must have given heading a zero before. What is known of the field is known by
+    itself, as a pose is: its variances are divided by the factor on the filter's.
     """
     look_s = FIELD_WINDOWS * window * dt
     seen = judge(params, field, look_s, FIELD_WINDOWS * window / EVERY_ROWS)
-    if seen is None or not heading_sigma(P) < HEADING_KNOWN_RAD:
+    if seen is None:
         return 0.0
     turns[:] = 0.0
     H, values, dx = np.zeros((1, WIDTH)), np.empty((1, 2)), np.empty(WIDTH)

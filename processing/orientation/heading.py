@@ -1,5 +1,6 @@
 """Relative heading of two sensors: its variance, and the held pose that measures it."""
 
+import math
 from typing import Final
 
 import numpy as np
@@ -21,8 +22,8 @@ from processing.orientation.layout import (
 from processing.orientation.repetition import common
 from processing.types import FloatArray, IntArray
 
-HEADING_KNOWN_RAD: Final = 1.5
-"""A relative heading less certain than this has met no reset yet: the next one defines its zero."""
+HEADING_UNKNOWN_RAD: Final = math.pi / math.sqrt(3.0)
+"""Standard deviation of an angle of which nothing is known, 104°: uniform on a circle."""
 
 
 @kernel()

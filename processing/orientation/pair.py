@@ -20,7 +20,7 @@ from processing.orientation.consistency import BLOCK_WINDOWS, close_block, facto
 from processing.orientation.field import FIELD_WINDOWS, FieldParams, close_look, gather_field
 from processing.orientation.grade import walk_factor
 from processing.orientation.heading import (
-    HEADING_KNOWN_RAD,
+    HEADING_UNKNOWN_RAD,
     heading_sigma,
     reset_heading,
     sum_pose_error,
@@ -112,7 +112,7 @@ def smooth(
         of_row = (np.arange(work.n) + first) // work.window
         known = of_row < variance.shape[0]
         smoothed = np.sqrt(np.maximum(variance[of_row[known]], 0.0))
-        known_as(smoothed, weight)
+        scale_sigma(smoothed, weight, met=states[-1].met)
         sigma[known] = smoothed
     return _result(states[-1], pair.k0, q, sigma)
 
@@ -125,7 +125,9 @@ _NO_MAG = (np.empty((0, 3)), np.empty((0, 3)))
 @derived
 def _constants(params: PairParams) -> FloatArray:
     """Return both sensors' constants."""
-    return np.stack([constants(s, params.filter) for s in (params.head, params.trunk)])
+    both = np.stack([constants(s, params.filter) for s in (params.head, params.trunk)])
+    both[:, tuning.GAP_RATE] = params.head_gap_rad, params.trunk_gap_rad
+    return both
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ class _Work:
 
     @classmethod
     def of(cls, params: PairParams, pair: PairBlock, resets: Sequence[HeadingReset]) -> "_Work":
-        window = max(1, round(params.filter.window_s * pair.rate_hz))
+        window = window_rows(params, pair.rate_hz)
         ordered = sorted(resets, key=lambda reset: reset.k_start)
         for one, two in pairwise(ordered):
             if two.k_start < _acts_at(one, window):
@@ -194,7 +196,7 @@ def _advance(
     """
     x, P, pose = state.x.copy(), state.P.copy(), state.pose.copy()
     evidence, joint, field = state.evidence.copy(), state.joint.copy(), state.field.copy()
-    pose_start, walk = state.pose_start, state.walk
+    pose_start, walk, met = state.pose_start, state.walk, state.met
     tuned = work.constants.copy()
     rows = slice(k - work.k0, stop - work.k0)
     gyr = (work.gyr[0][rows], work.gyr[1][rows])
@@ -238,11 +240,11 @@ def _advance(
             run(gyr, acc, _NO_MAG, valid, begin - k0, border - k0, k0, x, P, joint, tuned,
                 work.dt, work.window, q, sigma, *record.arrays)  # fmt: skip
             gather(record.tape, used, int(record.used[0]), evidence)
-            known_as(sigma[begin - k0 : border - k0], trusted())
+            scale_sigma(sigma[begin - k0 : border - k0], trusted(), met=met)
             if mag is not None:
                 gather_field(field, *mag, *valid, q, begin - k0, border - k0, k0)
                 if border % look == 0:
-                    if not posing:
+                    if met and not posing:
                         share = take_look(work.field, work.window, work.dt, x, P, field, trusted(),
                                           turns, record)  # fmt: skip
                         if share > 0.0:
@@ -258,7 +260,7 @@ def _advance(
         """Note what came after the window that ends at row k: a turn of heading, and `wear_off`."""
         q[:, k - 1 - k0] = x[:, Q : Q + 4]
         sigma[k - 1 - k0] = heading_sigma(P)
-        known_as(sigma[k - 1 - k0 : k - k0], trusted())
+        scale_sigma(sigma[k - 1 - k0 : k - k0], trusted(), met=met)
         if recording:
             entry = record.log[record.used[1] - 1]
             record.marks[record.used[1]] = record.used[0]
@@ -279,7 +281,7 @@ def _advance(
                 P = with_own_error(P)
                 record = _innovations(record, record.tape.shape[0], P.shape[0])
             shared = shared_error(P.shape[0], own_value=reset.own_value)
-            if heading_sigma(P) < HEADING_KNOWN_RAD and P[shared, shared] == 0.0:
+            if met and P[shared, shared] == 0.0:
                 P[shared, shared] = work.shared_variance(reset) / trusted()
         posing = True
         while k < min(stop, acts):
@@ -302,14 +304,14 @@ def _advance(
                 shared = -1
             reset_heading(x, P, heading, variance, lag_s, shared, turns,
                           record.tape, record.used)  # fmt: skip
-            pose = np.zeros(4)
+            pose, met = np.zeros(4), True
             turned(k)
             close_look(field)  # it was seen with the heading before
         posing = False
         if k >= acts:
             pose_start = -1
     filter_until(k, stop)
-    new = PairState(stop, state.rate_hz, x, P, pose_start, pose, evidence, walk, joint, field)
+    new = PairState(stop, state.rate_hz, x, P, pose_start, pose, met, evidence, walk, joint, field)
     return new, q, sigma
 
 
@@ -320,16 +322,20 @@ def _innovations(record: Recording, rows: int, n: int) -> Recording:
     )
 
 
-def known_as(sigma: FloatArray, weight: float) -> None:
-    """Scale standard deviations in place; one before any pose says "unknown" and stays."""
-    _scale_known(sigma, HEADING_KNOWN_RAD, math.sqrt(weight))
+def scale_sigma(sigma: FloatArray, weight: float, *, met: bool) -> None:
+    """Scale standard deviations of relative heading in place, once a pose was met.
+
+    From then on none is larger than that of an angle of which nothing is known. Before, they say
+    "unknown" and stay: only how they grow means something.
+    """
+    if met:
+        _scale(sigma, math.sqrt(weight))
 
 
 @kernel()
-def _scale_known(sigma: FloatArray, limit: float, by: float) -> None:
+def _scale(sigma: FloatArray, by: float) -> None:
     for i in range(sigma.shape[0]):
-        if sigma[i] < limit:
-            sigma[i] *= by
+        sigma[i] = min(sigma[i] * by, HEADING_UNKNOWN_RAD)
 
 
 def _result(state: PairState, k0: int, q: FloatArray, sigma: FloatArray) -> PairOrientation:
@@ -352,6 +358,17 @@ def _contiguous(a: FloatArray) -> FloatArray:
 
 def _flags(a: BoolArray) -> BoolArray:
     return np.ascontiguousarray(a, dtype=np.bool_)
+
+
+def window_rows(params: PairParams, rate_hz: float) -> int:
+    """Return how many grid rows a window has; windows begin at its multiples."""
+    return max(1, round(params.filter.window_s * rate_hz))
+
+
+def told_from(params: PairParams, rate_hz: float, k: int) -> int:
+    """Return the first row (grid index) whose heading a pose held from row k on has told."""
+    window = window_rows(params, rate_hz)
+    return (k // window + 1) * window - 1
 
 
 def _acts_at(reset: HeadingReset, window: int) -> int:

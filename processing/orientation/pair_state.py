@@ -15,7 +15,7 @@ from processing.orientation.layout import BI, LEAD, N_PAIR, N_STATE, N_WITH_FIEL
 from processing.orientation.params import PairParams, initial_state, initial_variances
 from processing.types import FloatArray
 
-STATE_VERSION = 9
+STATE_VERSION = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,9 @@ class PairState:
     """First grid index of the pose being held, -1 for none."""
     pose: FloatArray
     """(4,) sum of pose errors in the window under way."""
+    met: bool
+    """Whether a pose has said what relative heading is. Gaps may make it uncertain again, but from
+    then on sigma is that of an error and no longer stands for "nobody knows"."""
     evidence: FloatArray
     """(`N_EVIDENCE`,) how well the innovations fit their variances; see `consistency`."""
     walk: float
@@ -61,6 +64,7 @@ def start(params: PairParams, rate_hz: float) -> PairState:
         P=np.diag(np.concatenate([*variances, [0.0], _of_both(params)])),
         pose_start=-1,
         pose=np.zeros(4),
+        met=False,
         evidence=np.zeros(N_EVIDENCE),
         walk=MOST,
         joint=np.zeros(N_JOINT),
@@ -103,6 +107,7 @@ def state_to_dict(state: PairState) -> dict[str, object]:
         "P": state.P.tolist(),
         "pose_start": state.pose_start,
         "pose": state.pose.tolist(),
+        "met": state.met,
         "evidence": state.evidence.tolist(),
         "walk": state.walk,
         "joint": state.joint.tolist(),
@@ -139,6 +144,7 @@ def state_from_dict(data: dict[str, object]) -> PairState:
         P=P,
         pose_start=int(str(data["pose_start"])),
         pose=pose,
+        met=bool(data["met"]),
         evidence=evidence,
         walk=float(str(data["walk"])),
         joint=joint,

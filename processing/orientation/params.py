@@ -122,8 +122,6 @@ class FilterParams:
     power_memory_s: float = 2.0
     """How long a burst of acceleration is remembered. Small: the pause in a stride counts as rest;
     large: gravity is ignored long after. 1 to 8 s are equal on BROAD within 3 %."""
-    gap_rate_rad: float = 0.5
-    """Rotation assumed while samples are missing, rad/√s: a gap of 3 s leaves 50° of doubt."""
     rest_ratio: float = 1.5
     """Rest is below this multiple of the noise floors. A worn trunk comes down to twice."""
     rest_s: float = 2.0
@@ -175,6 +173,13 @@ class PairParams:
     """Standard deviation of what warming up adds to the bias, per axis, °/s: 0.01 to 0.05 °/s/K
     over 8 K, of which a good sensor has the least. Small: the bias of a poor sensor is followed too
     slowly at first; large: a good sensor's bias is doubted without need."""
+    head_gap_rad: float = 0.2
+    """Rotation of the head while its samples are missing, per axis, rad/√s: a gap of a second
+    leaves 11° of doubt. Small: a turn that nobody saw passes for heading; large: a short loss of
+    radio makes rotation poor until the next pose. Simulated wearers turn by 7° in one second and
+    19° in three (root mean square)."""
+    trunk_gap_rad: float = 0.05
+    """The same of the trunk: they turn by 1° in one second and 3° in three, but chairs turn too."""
     misfit_sigma_deg: float = 3.0
     """Standard deviation of the error in heading that all walking shares: a neck is no ball joint.
     Small: walking overrules reference poses; large: it only tells drift since the first walk."""
@@ -203,7 +208,6 @@ def constants(sensor: SensorParams, shared: FilterParams) -> FloatArray:
     c[tuning.COHERENCE] = shared.coherence_s
     c[tuning.POWER_FLOOR] = shared.power_floor
     c[tuning.POWER_MEMORY] = shared.power_memory_s
-    c[tuning.GAP_RATE] = shared.gap_rate_rad
     c[tuning.REST_RATIO] = shared.rest_ratio
     c[tuning.REST_TIME] = shared.rest_s
     c[tuning.POSITION_0] = shared.position0_m

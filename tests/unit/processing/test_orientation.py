@@ -148,4 +148,5 @@ def test_public_names() -> None:
         "state_from_dict",
         "state_to_dict",
         "step",
+        "told_from",
     ]

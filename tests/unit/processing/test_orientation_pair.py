@@ -368,7 +368,8 @@ def test_a_gap_widens_sigma_and_the_filter_goes_on() -> None:
     out = step(PairParams(), start(PairParams(), RATE), pair, [held(hq, tq, 500, 1000, 2.0)])[1]
     assert np.isfinite(out.q_es_head).all()
     assert out.heading_sigma_deg[1990] < 15.0
-    assert out.heading_sigma_deg[2400] > 30.0
+    # three seconds of a head that nobody saw turn
+    assert 18.0 < out.heading_sigma_deg[2400] < 25.0
     tilt = quaternion.rotate(quaternion.conjugate(out.q_es_head), np.array([0.0, 0.0, 1.0]))
     truth = quaternion.rotate(quaternion.conjugate(hq), np.array([0.0, 0.0, 1.0]))
     assert np.degrees(np.arccos(np.sum(tilt[-500:] * truth[-500:], axis=1))).max() < 3.0
