@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from processing import angles, quaternion
-from processing.alignment.neutral import held_in
+from processing.alignment.neutral import Held, held_in
 from processing.alignment.placement import Placement, placement, slip_shown
 from processing.alignment.references import DEFAULT_SIGMA_DEG, ReferencePoses
 from processing.types import Alignment, CervicalAngles, PairBlock, Span
@@ -49,9 +49,7 @@ def slip_warnings(
     said: list[str] = []
     taken: list[Placement] = []
     when: list[Span] = []
-    for span in _later_poses(pair, references, spans):
-        held = held_in(pair, span)
-        assert held is not None
+    for span, held in _later_poses(pair, references, spans):
         taken.append(placement(pair, held, found, references.rotations[span.kind]))
         when.append(span)
         shown = slip_shown(taken, fewest=1)
@@ -78,7 +76,7 @@ def pose_starts(
     """Return the poses in which `jump_warnings` looks; arguments as of `slip_warnings`."""
     starts: list[PoseStart] = []
     since = "the calibration"
-    for span in _later_poses(pair, references, spans):
+    for span, _ in _later_poses(pair, references, spans):
         shown = quaternion.multiply(
             references.rotations[span.kind], quaternion.conjugate(found.neutral_q)
         )
@@ -122,9 +120,11 @@ def jump_warnings(
     return tuple(said)
 
 
-def _later_poses(pair: PairBlock, references: ReferencePoses, spans: Sequence[Span]) -> list[Span]:
+def _later_poses(
+    pair: PairBlock, references: ReferencePoses, spans: Sequence[Span]
+) -> list[tuple[Span, Held]]:
     """Return the poses that were held and did not themselves say what they stand for."""
-    later: list[Span] = []
+    later: list[tuple[Span, Held]] = []
     for span in sorted(spans, key=lambda s: s.start_ns):
         defining = span.start_ns == references.defining_ns or (
             span.kind != "neutral_pose" and span.end_ns <= references.learnt_until_ns
@@ -133,7 +133,7 @@ def _later_poses(pair: PairBlock, references: ReferencePoses, spans: Sequence[Sp
             continue
         held = held_in(pair, span)
         if held is not None and held.passed:
-            later.append(span)
+            later.append((span, held))
     return later
 
 
