@@ -26,7 +26,7 @@ from processing.pipeline import (
 from processing.session import Mode, Plan
 from processing.summary import MinuteSummary
 from processing.types import BoolArray, Episode, FloatArray, PairBlock, Span
-from storage.importers import ImportedRecording
+from storage.importers import GyroscopeCheck, ImportedRecording
 from storage.outputs import AngleRows, AnglesWriter, write_episodes, write_summary
 from storage.spool import GridSpool
 
@@ -70,8 +70,10 @@ def process(
     low_rate = min(recording.rate_hz[point] for point in used) < MIN_RATE_FOR_JERKS_HZ
     with GridSpool() as spool:
         told("reading", 0.0)
-        for pair in to_grid(recording, params.grid, head_only=head_only):
+        check = GyroscopeCheck(recording)
+        for pair in to_grid(recording, params.grid, head_only=head_only, check=check):
             spool.append(pair)
+        check.conclude()
         whole = spool.pair()
         told("aligning", 0.0)
         settled = session.plan(
@@ -89,12 +91,19 @@ def process(
 
 
 def to_grid(
-    recording: ImportedRecording, params: grid.GridParams, *, head_only: bool
+    recording: ImportedRecording,
+    params: grid.GridParams,
+    *,
+    head_only: bool,
+    check: GyroscopeCheck | None = None,
 ) -> Iterator[PairBlock]:
-    """Yield a recording's samples on the common grid, in order."""
+    """Yield a recording's samples on the common grid, in order; `check` sees what is used."""
     state = grid.start(params, has_trunk=not head_only)
     for blocks in recording.read():
         trunk = None if head_only else blocks.get("trunk")
+        if check is not None:
+            used = ("head",) if head_only else ("head", "trunk")
+            check.add({point: blocks[point] for point in used if point in blocks})
         state, pair = grid.step(params, state, blocks.get("head"), trunk)
         yield pair
     state, pair = grid.step(params, state, None, None, final=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from processing.types import ImuBlock
 from storage.catalog import Catalog, Patient
 from storage.importers.errors import ImportFormatError
+from storage.importers.gyroscope import GyroscopeCheck
 from storage.importers.source import POINTS, ImportedRecording
 from storage.record import Anchors, Channel, DirectWriter, RecordReader, StreamInfo
 
@@ -80,12 +81,16 @@ def record_recording(
     Raises
     ------
     ImportFormatError
-        It cannot be read, nothing says when it was made, or the patient wore another sensor in the
-        same place at that time.
+        It cannot be read, its units contradict each other, nothing says when it was made, or the
+        patient wore another sensor in the same place at that time.
     CatalogError
         There is no such patient.
     """
-    facts = {point: _survey(recording, point) for point in POINTS if point in recording.points}
+    check = GyroscopeCheck(recording)
+    facts = {
+        point: _survey(recording, point, check) for point in POINTS if point in recording.points
+    }
+    check.conclude()
     found = {point: known for point, known in facts.items() if known is not None}
     if not found:
         raise ImportFormatError(f"{recording.name} holds no valid sample")
@@ -156,7 +161,7 @@ def _blocks(recording: ImportedRecording, point: str) -> Iterator[ImuBlock]:
             yield part[point]
 
 
-def _survey(recording: ImportedRecording, point: str) -> _Facts | None:
+def _survey(recording: ImportedRecording, point: str, check: GyroscopeCheck) -> _Facts | None:
     """Return what names a sensor's samples; None without a valid one."""
     # times and values apart: how many rows a file gives at once must not matter
     times, values = hashlib.sha256(point.encode()), hashlib.sha256()
@@ -164,6 +169,7 @@ def _survey(recording: ImportedRecording, point: str) -> _Facts | None:
     last_ns = 0
     with_mag = False
     for block in _blocks(recording, point):
+        check.add({point: block})
         # the name rests on what every recording has, so that earlier imports are known again
         t_ns, data = _rows(block, with_mag=False)
         with_mag |= block.mag is not None

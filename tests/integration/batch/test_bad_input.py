@@ -107,6 +107,7 @@ def test_a_whole_recording_first(door: Door, recording: SimulatedRecording) -> N
     assert ran.exit_code == 0, ran.err
     assert json.loads(ran.out) == door.summary()
     assert door.summary()["alignment"]["method"] == "guided"
+    assert not any("gravity turns" in warning for warning in door.summary()["warnings"])
     truth = np.column_stack(recording.angles())
     shown = door.angles()
     at = np.searchsorted(recording.t_ns * 1e-9, shown["t_s"]).clip(0, len(truth) - 1)
@@ -204,6 +205,35 @@ def test_wrong_unit(door: Door, recording: SimulatedRecording) -> None:
     assert "ACCEL" in refused(door(door.table(in_g)))
     in_deg = {n: np.degrees(v) if "_gyr_" in n else v for n, v in columns.items()}
     assert "GYRO" in refused(door(door.table(in_deg)))
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [
+        (25.0, "correct their unit"),
+        (np.pi / 180.0, "rad/s declared as °/s"),
+        (-1.0, "opposite way"),
+    ],
+)
+def test_rates_that_gravity_contradicts(
+    door: Door, recording: SimulatedRecording, factor: float, said: str
+) -> None:
+    columns = columns_of(recording)
+    wrong = {n: v * factor if n.startswith("head_gyr_") else v for n, v in columns.items()}
+    message = refused(door(door.table(wrong), "--neutral", "2:7"))
+    assert said in message
+    assert "head_gyr_" in message
+    assert not (door.folder / "out" / "summary.json").exists()
+
+
+@pytest.mark.parametrize("factor", [2.0, 0.5])
+def test_rates_of_doubtful_scale(door: Door, recording: SimulatedRecording, factor: float) -> None:
+    columns = columns_of(recording)
+    wrong = {n: v * factor if n.startswith("head_gyr_") else v for n, v in columns.items()}
+    ran = door(door.table(wrong), "--neutral", "2:7")
+    assert ran.exit_code == 0
+    assert any("scale" in warning for warning in door.summary()["warnings"])
+    assert "scale" in ran.err
 
 
 def test_an_empty_file(door: Door) -> None:

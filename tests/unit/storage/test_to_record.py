@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ingest.sources.replay import blocks
+from processing.synthesis import PatientSpec, simulate
 from storage.catalog import Catalog, Patient
 from storage.exports import write_bids
 from storage.importers import ImportFormatError, open_recording, record_recording
@@ -96,3 +97,21 @@ def test_a_magnetometer_comes_in_and_an_import_without_it_is_known_again(tmp_pat
         pieces = list(blocks(reader, patient="p1", role="head"))
     held = [piece.block.mag for piece in pieces if piece.block.mag is not None]
     np.testing.assert_allclose(np.concatenate(held), given, rtol=1e-6)
+
+
+def test_rates_in_another_unit_than_declared_are_not_taken(tmp_path: Path) -> None:
+    made = simulate(PatientSpec(), 2, 100.0).blocks()[0]
+    names = [f"head_acc_{a}_ms2" for a in "xyz"] + [f"head_gyr_{a}_dps" for a in "xyz"]
+    rows = np.column_stack((made.t_ns * 1e-9, made.acc, made.gyr))
+    path = tmp_path / "rates.csv"
+    np.savetxt(path, rows, delimiter=",", header=",".join(["t_s", *names]), comments="", fmt="%.9g")
+    entering = Patient("p1", "", "Europe/Berlin")
+    with pytest.raises(ImportFormatError, match="rad/s declared as °/s"):
+        record_recording(
+            open_recording(path),
+            tmp_path / "data",
+            patient="p1",
+            start_ns=START_NS,
+            entering=entering,
+        )
+    assert not list((tmp_path / "data").rglob("*"))
