@@ -58,10 +58,19 @@ def step_in(poses_deg: FloatArray, *, fewest: int, most: int, alone_deg: float) 
     alone_deg : float
         Least step that a single pose shows.
     """
+    steps = steps_in(poses_deg, fewest=fewest, most=most, alone_deg=alone_deg)
+    return steps[-1] if steps else None
+
+
+def steps_in(
+    poses_deg: FloatArray, *, fewest: int, most: int, alone_deg: float
+) -> list[Step | None]:
+    """Return what `step_in` gives after each of the poses: later ones change nothing of it."""
     # indices of the poses before the step and since; -1 is the calibration's own
     right, off = [-1], list[int]()
     noticed = -1
     at = np.concatenate((poses_deg, np.zeros((1, 2))))
+    steps = list[Step | None]()
     for last in range(poses_deg.shape[0]):
         if off:
             off.append(last)
@@ -69,20 +78,30 @@ def step_in(poses_deg: FloatArray, *, fewest: int, most: int, alone_deg: float) 
             if newest < 0.5 * _apart(at, right, [i for i in off if i <= noticed]):
                 # put back
                 right, off = [*right, last], []
-            continue
-        right.append(last)
-        scatter_deg = _scatter_deg(at[right])
-        for poses in range(fewest, min(most, len(right) - 1) + 1):
-            before, since = right[:-poses], right[-poses:]
-            limit_deg = _limit_deg(len(before), poses, scatter_deg)
-            if poses == 1:
-                limit_deg = max(alone_deg, limit_deg)
-            elif poses == most and len(before) < KNOWN_AFTER:
-                limit_deg = min(limit_deg, SLIPPED_DEG * scatter_deg / SCATTER_DEG)
-            if _apart(at, before, since) > limit_deg:
-                right, off, noticed = before, since, last
-                break
-    return Step(off[0], noticed) if off else None
+        else:
+            right.append(last)
+            poses = _since(at, right, fewest=fewest, most=most, alone_deg=alone_deg)
+            if poses:
+                right, off, noticed = right[:-poses], right[-poses:], last
+        steps.append(Step(off[0], noticed) if off else None)
+    return steps
+
+
+def _since(
+    at: FloatArray, right: Sequence[int], *, fewest: int, most: int, alone_deg: float
+) -> int:
+    """Return how many of the newest poses are off by more than scatter explains, 0 for none."""
+    scatter_deg = _scatter_deg(at[right])
+    for poses in range(fewest, min(most, len(right) - 1) + 1):
+        before, since = right[:-poses], right[-poses:]
+        limit_deg = _limit_deg(len(before), poses, scatter_deg)
+        if poses == 1:
+            limit_deg = max(alone_deg, limit_deg)
+        elif poses == most and len(before) < KNOWN_AFTER:
+            limit_deg = min(limit_deg, SLIPPED_DEG * scatter_deg / SCATTER_DEG)
+        if _apart(at, before, since) > limit_deg:
+            return poses
+    return 0
 
 
 def _limit_deg(before: int, since: int, scatter_deg: float) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from processing.alignment.slips import Step, step_in
+from processing.alignment.slips import Step, step_in, steps_in
 from processing.types import FloatArray
 
 SD = np.array([3.0, 2.0])
@@ -18,17 +18,26 @@ def shown(poses_deg: FloatArray, *, fewest: int = 2) -> Step | None:
 
 def first_shown(poses_deg: FloatArray, *, fewest: int = 2) -> int | None:
     """Return the pose at which somebody who is told after each hears of a slip."""
-    for n in range(1, poses_deg.shape[0] + 1):
-        step = shown(poses_deg[:n], fewest=fewest)
-        if step is not None:
-            return n - 1
-    return None
+    steps = steps_in(poses_deg, fewest=fewest, most=3, alone_deg=15.0)
+    return next((n for n, step in enumerate(steps) if step is not None), None)
 
 
 def day(rng: np.random.Generator, scatter: float = 1.0) -> FloatArray:
     """Return a day's poses, off by how they and the calibration's own were taken up."""
     sd = scatter * SD
     return np.asarray(sd * rng.standard_normal((POSES, 2)) - sd * rng.standard_normal(2))
+
+
+@pytest.mark.parametrize("fewest", [1, 2])
+def test_later_poses_change_nothing_of_what_was_said(fewest: int) -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(5):
+        poses = 1.5 * day(rng)
+        poses[10:20] += 10.0
+        steps = steps_in(poses, fewest=fewest, most=3, alone_deg=15.0)
+        assert None in steps
+        assert steps != [None] * POSES
+        assert steps == [shown(poses[: n + 1], fewest=fewest) for n in range(POSES)]
 
 
 @pytest.mark.parametrize("fewest", [1, 2])
