@@ -105,6 +105,10 @@ def resample(
     enough = 0.5e-9 * period
     last, k_gyr, k_acc = clock[0], clock[1], clock[2]
     n_gyr = n_acc = dropped = 0
+    # in registers while samples follow each other: a sum in memory waits for itself
+    gx, gy, gz, ax, ay, az = sample[0], sample[1], sample[2], sample[3], sample[4], sample[5]
+    rx, ry, rz, rate_s = sums[0], sums[1], sums[2], sums[6]
+    fx, fy, fz, force_s = sums[3], sums[4], sums[5], sums[7]
     for i in range(t.shape[0]):
         if not valid[i]:
             continue
@@ -112,24 +116,26 @@ def resample(
         if not fresh and now <= last:
             dropped += 1
             continue
+        wx, wy, wz = gyr[i, 0], gyr[i, 1], gyr[i, 2]
+        bx, by, bz = acc[i, 0], acc[i, 1], acc[i, 2]
         if fresh or now - last > max_gap:
+            sample[3], sample[4], sample[5] = ax, ay, az
+            sums[0], sums[1], sums[2], sums[6] = rx, ry, rz, rate_s
+            sums[3], sums[4], sums[5], sums[7] = fx, fy, fz, force_s
             filled = fill_gyr(now, k_gyr, n_gyr, period, sums, gyr_out, gyr_ok)
             k_gyr, n_gyr = k_gyr + filled, n_gyr + filled
             offset = half if average else 0
             filled = fill_acc(now - offset, k_acc, n_acc, period, sample, sums, acc_out, acc_ok)
             k_acc, n_acc = k_acc + filled, n_acc + filled
-            for j in range(8):
-                sums[j] = 0.0
+            rx = ry = rz = rate_s = fx = fy = fz = force_s = 0.0
             if k_gyr * period == now:
                 # the first sample of a run falls on a row: no interval, but its rate is known
-                for j in range(3):
-                    gyr_out[n_gyr, j] = gyr[i, j]
+                gyr_out[n_gyr, 0], gyr_out[n_gyr, 1], gyr_out[n_gyr, 2] = wx, wy, wz
                 gyr_ok[n_gyr] = True
                 n_gyr += 1
                 k_gyr += 1
             if not average and k_acc * period == now:
-                for j in range(3):
-                    acc_out[n_acc, j] = acc[i, j]
+                acc_out[n_acc, 0], acc_out[n_acc, 1], acc_out[n_acc, 2] = bx, by, bz
                 acc_ok[n_acc] = True
                 n_acc += 1
                 k_acc += 1
@@ -141,15 +147,16 @@ def resample(
                 # trapezium of the straight line between the two samples
                 u = ((begin - last) + (end - last)) * (0.5 * span)
                 dt = (end - begin) * 1e-9
-                for j in range(3):
-                    sums[j] += (sample[j] + u * (gyr[i, j] - sample[j])) * dt
-                sums[6] += dt
+                rx += (gx + u * (wx - gx)) * dt
+                ry += (gy + u * (wy - gy)) * dt
+                rz += (gz + u * (wz - gz)) * dt
+                rate_s += dt
                 if end == k_gyr * period:
-                    inside = sums[6] >= enough
-                    for j in range(3):
-                        gyr_out[n_gyr, j] = sums[j] / sums[6] if inside else 0.0
-                        sums[j] = 0.0
-                    sums[6] = 0.0
+                    inside = rate_s >= enough
+                    gyr_out[n_gyr, 0] = rx / rate_s if inside else 0.0
+                    gyr_out[n_gyr, 1] = ry / rate_s if inside else 0.0
+                    gyr_out[n_gyr, 2] = rz / rate_s if inside else 0.0
+                    rx = ry = rz = rate_s = 0.0
                     gyr_ok[n_gyr] = inside
                     n_gyr += 1
                     k_gyr += 1
@@ -160,15 +167,16 @@ def resample(
                     end = min(now, k_acc * period + half)
                     u = ((begin - last) + (end - last)) * (0.5 * span)
                     dt = (end - begin) * 1e-9
-                    for j in range(3):
-                        sums[3 + j] += (sample[3 + j] + u * (acc[i, j] - sample[3 + j])) * dt
-                    sums[7] += dt
+                    fx += (ax + u * (bx - ax)) * dt
+                    fy += (ay + u * (by - ay)) * dt
+                    fz += (az + u * (bz - az)) * dt
+                    force_s += dt
                     if end == k_acc * period + half:
-                        inside = sums[7] >= enough
-                        for j in range(3):
-                            acc_out[n_acc, j] = sums[3 + j] / sums[7] if inside else sample[3 + j]
-                            sums[3 + j] = 0.0
-                        sums[7] = 0.0
+                        inside = force_s >= enough
+                        acc_out[n_acc, 0] = fx / force_s if inside else ax
+                        acc_out[n_acc, 1] = fy / force_s if inside else ay
+                        acc_out[n_acc, 2] = fz / force_s if inside else az
+                        fx = fy = fz = force_s = 0.0
                         acc_ok[n_acc] = inside
                         n_acc += 1
                         k_acc += 1
@@ -176,15 +184,17 @@ def resample(
             else:
                 while k_acc * period <= now:
                     u = (k_acc * period - last) * span
-                    for j in range(3):
-                        acc_out[n_acc, j] = sample[3 + j] + u * (acc[i, j] - sample[3 + j])
+                    acc_out[n_acc, 0] = ax + u * (bx - ax)
+                    acc_out[n_acc, 1] = ay + u * (by - ay)
+                    acc_out[n_acc, 2] = az + u * (bz - az)
                     acc_ok[n_acc] = True
                     n_acc += 1
                     k_acc += 1
-        for j in range(3):
-            sample[j] = gyr[i, j]
-            sample[3 + j] = acc[i, j]
+        gx, gy, gz, ax, ay, az = wx, wy, wz, bx, by, bz
         last = now
         fresh = False
+    sample[0], sample[1], sample[2], sample[3], sample[4], sample[5] = gx, gy, gz, ax, ay, az
+    sums[0], sums[1], sums[2], sums[6] = rx, ry, rz, rate_s
+    sums[3], sums[4], sums[5], sums[7] = fx, fy, fz, force_s
     clock[0], clock[1], clock[2] = last, k_gyr, k_acc
     return n_gyr, n_acc, dropped
