@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from processing.alignment.references import POSES
+from processing.declared import TO_ORDER
 from processing.types import FloatArray, ImuBlock, Span
 from storage.importers.errors import ImportFormatError
 from storage.importers.source import (
@@ -28,6 +30,9 @@ from storage.importers.text import read_rows, stream_numbers
 from storage.importers.units import to_si
 
 _AXES = ("x", "y", "z")
+KINDS = (*POSES, *TO_ORDER)
+"""Events that mean something here; a data set may hold any others, of unknown duration too (BIDS
+specification, "Events": `duration` may be n/a, `trial_type` may be missing)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,28 +244,40 @@ def _read_file(file: _MotionFile, warnings: list[str]) -> Iterator[dict[str, Imu
 
 
 def _events(folder: Path) -> tuple[Span, ...]:
+    """Return the events of a data set; others than ours only where onset and duration are known."""
     spans = []
     for path in _raw(folder, "*_events.tsv"):
         for number, row in enumerate(read_rows(path), start=2):
-            try:
-                onset_s, duration_s = float(row["onset"]), float(row["duration"])
-                kind = row["trial_type"].strip()
-            except (KeyError, ValueError) as error:
+            where = f"{path.name}, line {number}"
+            kind = row.get("trial_type", "").strip()
+            ours = kind.lower() in KINDS
+            onset_s, duration_s = _seconds(row, "onset"), _seconds(row, "duration")
+            if onset_s is None or duration_s is None or duration_s < 0.0:
+                if not ours:
+                    continue
                 raise ImportFormatError(
-                    f"{path.name}, line {number}: needs numbers in onset and duration (seconds) "
-                    f"and a trial_type ({error})"
-                ) from error
-            if not (np.isfinite(onset_s) and np.isfinite(duration_s)) or duration_s < 0:
-                raise ImportFormatError(f"{path.name}, line {number}: onset or duration not finite")
+                    f"{where}: {kind} has onset {row.get('onset')!r} and duration "
+                    f"{row.get('duration')!r}; write seconds, or remove the row"
+                )
+            if kind in {"", "n/a"}:
+                continue
             spans.append(
                 Span(
-                    kind=kind,
+                    kind=kind.lower() if ours else kind,
                     start_ns=round(onset_s * 1e9),
                     end_ns=round((onset_s + duration_s) * 1e9),
-                    sigma_deg=_optional_sigma(row.get("sigma_deg"), f"{path.name}, line {number}"),
+                    sigma_deg=_optional_sigma(row.get("sigma_deg"), where) if ours else None,
                 )
             )
     return tuple(sorted(spans, key=lambda span: span.start_ns))
+
+
+def _seconds(row: dict[str, str], column: str) -> float | None:
+    try:
+        value = float(row.get(column, ""))
+    except ValueError:
+        return None
+    return value if np.isfinite(value) else None
 
 
 def _optional_sigma(text: str | None, where: str) -> float | None:

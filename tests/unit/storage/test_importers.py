@@ -69,6 +69,26 @@ def test_bids_events_become_spans(tmp_path: Path) -> None:
     assert spans[1].sigma_deg is None
 
 
+def test_events_that_are_not_ours_may_be_of_unknown_duration(tmp_path: Path) -> None:
+    events = (
+        "onset\tduration\ttrial_type\n100.0\tn/a\tstimulus\n3\t1\tn/a\n0.5\t4\tNEUTRAL_POSE\n"
+        "7\t1\tStimulus\n"
+    )
+    spans = open_recording(write_bids(tmp_path, events=events)).spans
+    assert [span.kind for span in spans] == ["neutral_pose", "Stimulus"]
+
+
+def test_events_without_trial_type_mean_nothing_here(tmp_path: Path) -> None:
+    assert open_recording(write_bids(tmp_path, events="onset\tduration\n1\t2\n")).spans == ()
+
+
+@pytest.mark.parametrize("row", ["n/a\t3\tnod", "5\tn/a\tnod", "5\t-3\tnod", "5\tinf\tnod"])
+def test_a_movement_of_unknown_time_is_named(tmp_path: Path, row: str) -> None:
+    write_bids(tmp_path, events=f"onset\tduration\ttrial_type\n1\tn/a\tcue\n{row}\n")
+    with pytest.raises(ImportFormatError, match=r"_events\.tsv, line 3: nod has onset"):
+        open_recording(tmp_path)
+
+
 def test_missing_numbers_are_marked_not_dropped(tmp_path: Path) -> None:
     write_bids(tmp_path, samples=100)
     table = next(tmp_path.rglob("*_motion.tsv"))
