@@ -17,9 +17,9 @@ from ingest.poses import PoseReset
 from ingest.priors import units_of
 from processing import state
 from processing.alignment.references import sensor_rotation
+from processing.declared import TO_ORDER
 from processing.orientation import SensorParams
 from processing.pipeline import MIN_RATE_FOR_JERKS_HZ, Setup
-from processing.session import TO_ORDER
 from processing.types import Alignment, HeadingReset
 from storage.catalog import Catalog, SpanEvent, WearSession
 from storage.record import RecordReader

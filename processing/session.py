@@ -14,15 +14,14 @@ import numpy as np
 from processing import alignment, orientation, pipeline, quaternion
 from processing.alignment import Mounting, ReferencePoses, StoredReference
 from processing.alignment.neutral import find_held
+from processing.alignment.references import MOVEMENTS
+from processing.declared import TO_ORDER, checked_spans
 from processing.orientation import SensorParams
 from processing.rows import join_orientations, orientation_rows, pair_rows
 from processing.types import FloatArray, HeadingReset, PairBlock, PairOrientation, Span
 
 Mode = Literal["online", "offline"]
 
-MOVEMENTS = ("nod", "shake", "trunk_bow")
-TO_ORDER = (*MOVEMENTS, "exercise")
-"""Kinds of spans that are no free living: neither episodes nor postures count in them."""
 CHUNK_ROWS = 60_000
 """Rows per step of a batch run, ten minutes at 100 Hz; bounds memory, changes no result."""
 SURVEY_BEFORE_S = 60.0
@@ -116,11 +115,10 @@ def plan(
     Raises
     ------
     AlignmentError
-        There is no stretch of valid samples to align by.
+        There is no stretch of valid samples to align by, or `neutral` holds none.
     """
-    declared = list(spans)
-    if neutral is not None and not any(span.kind == "neutral_pose" for span in declared):
-        declared.insert(0, neutral)
+    counting = checked_spans(pair, spans, neutral=neutral, head_only=head_only)
+    declared = list(counting.calibration)
     begin, end = _survey_rows(pair, declared, head_only=head_only)
     surveyed = pair_rows(pair, begin, end)
     known = pipeline.for_units(params.orientation, head_sensor, trunk_sensor)
@@ -159,8 +157,8 @@ def plan(
         setup=setup,
         resets=tuple(resets),
         facing=_facing(known, pair, resets[0]) if resets else None,
-        excluded=_moving_to_order(pair, declared),
-        warnings=found.warnings,
+        excluded=_moving_to_order(pair, counting.spans),
+        warnings=(*counting.warnings, *found.warnings),
         references=references,
     )
 

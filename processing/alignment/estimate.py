@@ -222,11 +222,13 @@ def _reference_pose(
 ) -> tuple[neutral.Held, str, bool]:
     """Return the rows of the pose that the alignment rests on, its kind, and if it was found."""
     kinds = ("neutral_pose",) if stored is None else tuple(stored.rotations)
+    empty = 0
     for span in sorted(spans, key=lambda s: s.start_ns):
         if span.kind not in kinds:
             continue
         held = neutral.held_in(pair, span, head_only=head_only)
         if held is None:
+            empty += 1
             continue
         if held.off_gravity:
             verdict.doubt(
@@ -242,8 +244,11 @@ def _reference_pose(
     held = neutral.find_held(pair, head_only=head_only)
     start_s = (pair.k0 + held.start) / pair.rate_hz
     how = "the first 5 s held still" if held.passed else "the quietest 5 s"
+    why = "no neutral pose is declared"
+    if empty:
+        why = "no declared reference pose holds half a second of samples"
     verdict.doubt(
-        f"no neutral pose is declared: {how}, from {start_s:.1f} s, were taken; "
+        f"{why}: {how}, from {start_s:.1f} s, were taken; "
         "mark a neutral_pose event or give --neutral START:END"
     )
     return held, "neutral_pose", True

@@ -263,6 +263,47 @@ def test_no_such_file_and_bad_options(door: Door, recording: SimulatedRecording)
     assert "not valid JSON" in ran.err
 
 
+@pytest.mark.parametrize("off_s", [-1000.0, 1000.0])
+def test_events_by_another_clock(door: Door, recording: SimulatedRecording, off_s: float) -> None:
+    """All events outside the recording are none: three files, with a warning that says so."""
+    off_ns = round(off_s * 1e9)
+    spans = tuple(
+        dataclasses.replace(span, start_ns=span.start_ns + off_ns, end_ns=span.end_ns + off_ns)
+        for span in recording.spans
+    )
+    source = write_bids(door.folder / "in", columns_of(recording), 104.0, spans)
+    ran = door(source)
+    assert ran.exit_code == 0, ran.err
+    assert {path.name for path in (door.folder / "out").iterdir()} == {
+        "angles.parquet", "episodes.parquet", "summary.json",
+    }  # fmt: skip
+    n = len(spans)
+    said = [w for w in door.summary()["warnings"] if f"{n} of {n} events lie outside" in w]
+    assert len(said) == 1
+    assert "(0 to 100 s)" in said[0]
+    assert door.summary()["alignment"]["quality"] == "low"
+
+
+def test_a_neutral_outside_the_recording_or_too_short(
+    door: Door, recording: SimulatedRecording
+) -> None:
+    table = door.table(columns_of(recording))
+    said = refused(door(table, "--neutral", "1000:1005"))
+    assert "--neutral 1000:1005 lies outside the recording (0 to 100 s)" in said
+    said = refused(door(table, "--neutral", "2:2.2"))
+    assert "--neutral 2:2.2 holds less than 0.5 s of samples" in said
+
+
+def test_a_neutral_beside_an_event_is_said_not_to_be_used(
+    door: Door, recording: SimulatedRecording
+) -> None:
+    source = write_bids(door.folder / "in", columns_of(recording), 104.0, recording.spans)
+    assert door(source, "--neutral", "80:85").exit_code == 0
+    said = [w for w in door.summary()["warnings"] if "--neutral is not used" in w]
+    assert len(said) == 1
+    assert f"{recording.spans[0].start_ns * 1e-9:.1f} s" in said[0]
+
+
 def test_an_output_folder_that_cannot_be_written(door: Door, recording: SimulatedRecording) -> None:
     (door.folder / "out").write_text("a file where the folder should be")
     assert "out" in refused(door(door.table(columns_of(recording))))
