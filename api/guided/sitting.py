@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ingest.service import Collector
 from ingest.slip import Slip, keep_slip, slip_in_force
-from processing.alignment.placement import SLIPPED_POSES, Placement, Point, steady
+from processing.alignment.placement import Placement, Point, slip_shown
 from storage.catalog import Catalog
 
 _log = logging.getLogger(__name__)
@@ -32,15 +32,16 @@ class Sitting:
         self._catalog = catalog
         self._patient = patient
         self._taken: list[Placement] = []
+        self._ends_ns: list[int] = []
         slip = slip_in_force(catalog, patient, collector.alignment.id)
-        # when they sat right: each is sure once the poses after it say so too
-        self._right_ns = [right_ns if slip is None else slip.since_ns]
+        # when they sat right last, and when they did before any pose of this process
+        self._right_ns = self._begun_ns = right_ns if slip is None else slip.since_ns
         collector.slip = slip
 
     def calibrated(self) -> None:
         """Begin anew: wherever they sit now is right."""
-        self._taken = []
-        self._right_ns = [self._collector.now_utc_ns()]
+        self._taken, self._ends_ns = [], []
+        self._right_ns = self._begun_ns = self._collector.now_utc_ns()
         self._collector.slip = None
 
     def took(self, placement: Placement, end_ns: int) -> None:
@@ -53,15 +54,16 @@ class Sitting:
             UTC; end of the pose.
         """
         self._taken.append(placement)
-        steadily = steady(self._taken)
-        if steadily is None:
-            self._right_ns.append(end_ns)
+        self._ends_ns.append(end_ns)
+        shown = slip_shown(self._taken)
+        if shown is None:
+            self._right_ns = end_ns
             self._collector.slip = None
             return
         if self._collector.slip is None:
-            # in those of the mean it was off already
-            del self._right_ns[max(1, len(self._right_ns) + 1 - SLIPPED_POSES) :]
-        self._note(steadily, end_ns)
+            # it was off already in the first of the poses that say so together
+            self._right_ns = self._ends_ns[shown.first - 1] if shown.first else self._begun_ns
+        self._note(shown.placement, end_ns)
 
     def refused(self, takes: Sequence[Placement], end_ns: int) -> Point | None:
         """Take the tries of one pose that were far off; return which sensor slipped, if one did.
@@ -79,7 +81,7 @@ class Sitting:
         return takes[-1].point
 
     def _note(self, placement: Placement, shown_ns: int) -> None:
-        before, since_ns = self._collector.slip, self._right_ns[-1]
+        before, since_ns = self._collector.slip, self._right_ns
         noticed_ns = shown_ns
         if before is not None and before.since_ns == since_ns:
             noticed_ns = before.noticed_ns

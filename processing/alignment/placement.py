@@ -129,12 +129,6 @@ def slip_shown(taken: Sequence[Placement], *, fewest: int = 2) -> Shown | None:
     return Shown(_against(taken[: step.first], taken[step.first :]), step.first, step.noticed)
 
 
-def steady(taken: Sequence[Placement]) -> Placement | None:
-    """Return the placement since a slip, where the newest poses say of one."""
-    shown = slip_shown(taken)
-    return None if shown is None else shown.placement
-
-
 def _against(before: Sequence[Placement], since: Sequence[Placement]) -> Placement:
     """Return the mean of the placements since less that of those before."""
 

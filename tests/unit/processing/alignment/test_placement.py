@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from processing import quaternion
 from processing.alignment import Expected, check_step
-from processing.alignment.placement import OTHER_POSE_DEG, Placement, steady
+from processing.alignment.placement import OTHER_POSE_DEG, Placement, slip_shown
 from processing.types import FloatArray, PairBlock, Span
 from tests.support.collecting import plain_setup
 
@@ -126,10 +126,12 @@ def off(flexion_deg: float, lateral_right_deg: float) -> Placement:
 
 def test_three_poses_off_to_the_same_side_say_slip_and_scatter_does_not() -> None:
     same = [off(12.0, 1.0), off(9.0, -2.0), off(11.0, 2.0)]
-    found = steady([off(0.0, 0.0), *same])
-    assert found is not None
+    shown = slip_shown([off(0.0, 0.0), *same])
+    assert shown is not None
+    assert shown.first == 1
+    found = shown.placement
     assert found.between_deg == pytest.approx(10.7, abs=0.1)
     assert found.head_deg == pytest.approx(10.8, abs=0.1)
     assert found.point == "head"
-    assert steady(same[1:]) is None
-    assert steady([off(12.0, 0.0), off(-12.0, 0.0), off(12.0, 0.0)]) is None
+    assert slip_shown(same[1:]) is None
+    assert slip_shown([off(12.0, 0.0), off(-12.0, 0.0), off(12.0, 0.0)]) is None
