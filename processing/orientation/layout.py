@@ -141,7 +141,17 @@ MISFIT: Final = 167
 """By how much walking shows the heading of the head too far, rad; held as `COMMON` is."""
 WARMING: Final = 168
 """What warming up adds to the bias in all, rad/s; see `warming`."""
-N_STATE: Final = 171
+LAST_W: Final = 171
+"""Measured rate of the last sample of the window."""
+SUM_STEP2: Final = 174
+"""Sum over the window and the axes of the squared step of the rate from sample to sample; cleared
+when the next window begins."""
+QUIET_STEP: Final = 175
+"""Half the mean square step of the rate, mean of the last 2 s, (rad/s)²: `QUIET_W` of white noise.
+"""
+FLOOR_KNOWN: Final = 176
+"""1 once `FLOOR_W` was measured."""
+N_STATE: Final = 177
 
 WINDOW_START: Final = SUM_R
 WINDOW_STOP: Final = REF_W

@@ -51,8 +51,8 @@ class SensorParams:
     sensor hardly turns."""
     gyro_noise_dps: float | None = None
     """Standard deviation of the gyroscope at rest at the filter's rate, °/s; None: learnt from the
-    quietest 2 s so far. Rest is recognised by it, so too large a value mistakes a quiet wearer for
-    a table."""
+    quietest 2 s so far (`rest`). Rest is recognised by it, so too large a value mistakes a quiet
+    wearer for a table."""
     acc_lead_s: float = 0.0
     """How much later than the middle of the rate's interval a specific force was taken, s, the
     delay of the gyroscope's low-pass included. Wrong by 1 ms at 4 rad/s and 10 m/s²: 0.04 m/s²."""
@@ -124,6 +124,10 @@ class FilterParams:
     large: gravity is ignored long after. 1 to 8 s are equal on BROAD within 3 %."""
     rest_ratio: float = 1.5
     """Rest is below this multiple of the noise floors. A worn trunk comes down to twice."""
+    floor_most_dps: float = 0.0
+    """Highest noise floor above the assumed one that is learnt, °/s/√Hz. Small: a poor gyroscope
+    never rests; large: with one, a slow sway passes for rest as it does with a good one. 0 for worn
+    sensors, which hardly ever rest; 0.03 for one moved by hand (`single`)."""
     rest_s: float = 2.0
     """Rest must last this long before it counts, s."""
     tilt0_rad: float = 0.3
@@ -186,8 +190,8 @@ class PairParams:
 
 
 DEFAULT_GYRO_DENSITY_DPS = 0.0085
-"""Noise floor assumed until one is known or learnt, °/s/√Hz, times √(rate / 2): consumer sensors
-lie between 0.004 and 0.01."""
+"""Noise floor assumed until one is known or learnt, °/s/√Hz, times √(rate / 2): most consumer
+sensors lie between 0.004 and 0.01, some at 0.015."""
 DEFAULT_ACC_DENSITY_MS2 = 0.006
 """As above for the accelerometer, m/s²/√Hz."""
 
@@ -210,6 +214,7 @@ def constants(sensor: SensorParams, shared: FilterParams) -> FloatArray:
     c[tuning.POWER_MEMORY] = shared.power_memory_s
     c[tuning.REST_RATIO] = shared.rest_ratio
     c[tuning.REST_TIME] = shared.rest_s
+    c[tuning.FLOOR_MOST] = np.radians(shared.floor_most_dps)
     c[tuning.POSITION_0] = shared.position0_m
     c[tuning.VELOCITY_0] = shared.velocity0_ms
     c[tuning.LEARN_FLOOR] = 1.0 if sensor.gyro_noise_dps is None else 0.0

@@ -4,6 +4,9 @@ A worn sensor is never still enough: its slow posture drift would be learnt as g
 rest needs the spread of rate and specific force at the floor of the device for seconds, a mean rate
 that the remaining uncertainty of the bias can explain, and that it does not change: a slow sway
 hides below the noise of one window, but not from one window to the next.
+
+The floor of the gyroscope is what the quietest 2 s so far show, an assumed one until then. Above
+the assumed one it is learnt where `floor_most_dps` allows, from white noise only.
 """
 
 import numpy as np
@@ -15,22 +18,28 @@ from processing.orientation.layout import (
     BIAS,
     COUNT,
     FLOOR_A,
+    FLOOR_KNOWN,
     FLOOR_W,
     QUIET_A,
+    QUIET_STEP,
     QUIET_W,
     REF_W,
     STILL_S,
     STILL_W,
     SUM_A,
     SUM_A2,
+    SUM_STEP2,
     SUM_W,
     SUM_W2,
 )
-from processing.orientation.tuning import LEARN_FLOOR, REST_RATIO, REST_TIME
+from processing.orientation.tuning import FLOOR_MOST, LEARN_FLOOR, REST_RATIO, REST_TIME
 from processing.types import FloatArray
 
 UNCHANGED_SIGMAS = 4.0
 """A mean rate that moved by more than this many standard deviations of its noise is motion."""
+WHITE_RATIO = 1.25
+"""Noise whose variance differs from half its mean square step by more than this factor is not
+white. Of 2 s at 25 Hz in three axes the ratio is known to 8 %."""
 EXPLAINED_SIGMAS = 3.0
 """A mean rate beyond this many standard deviations of the bias is motion."""
 
@@ -43,6 +52,25 @@ def variance_of(s: FloatArray, first: int, squares: int) -> float:
     for j in range(3):
         spread -= s[first + j] * s[first + j] / n
     return float(max(spread, 0.0) / (3.0 * max(n - 1.0, 1.0)))
+
+
+@kernel()
+def learn_floor(s: FloatArray, most: float) -> None:
+    """Take the last 2 s for the gyroscope's noise floor if none were quieter.
+
+    A floor above the assumed one lets in more motion. It is learnt from white noise only: its
+    variance is half the mean square of its steps from sample to sample (von Neumann 1941), while
+    a wearer's motion is slower than that.
+    """
+    now = np.sqrt(s[QUIET_W])
+    if now < s[FLOOR_W]:
+        s[FLOOR_W] = now
+        s[FLOOR_KNOWN] = 1.0
+    elif s[FLOOR_KNOWN] == 0.0 and now < most:
+        ratio = s[QUIET_W] / max(s[QUIET_STEP], 1e-30)
+        if 1.0 / WHITE_RATIO < ratio < WHITE_RATIO:
+            s[FLOOR_W] = now
+            s[FLOOR_KNOWN] = 1.0
 
 
 @kernel()
@@ -68,9 +96,10 @@ def expect_bias(
     memory = min(1.0, T / min(s[AGE_S], k[REST_TIME]))
     s[QUIET_W] += memory * (var_w - s[QUIET_W])
     s[QUIET_A] += memory * (var_a - s[QUIET_A])
+    s[QUIET_STEP] += memory * (s[SUM_STEP2] / (6.0 * max(n - 1.0, 1.0)) - s[QUIET_STEP])
     if s[AGE_S] >= k[REST_TIME]:
         if k[LEARN_FLOOR] > 0.0:
-            s[FLOOR_W] = min(s[FLOOR_W], np.sqrt(s[QUIET_W]))
+            learn_floor(s, k[FLOOR_MOST] * np.sqrt(0.5 / dt))
         s[FLOOR_A] = min(s[FLOOR_A], np.sqrt(s[QUIET_A]))
     noise = s[FLOOR_W] * s[FLOOR_W] / n
     quiet = var_w < (k[REST_RATIO] * s[FLOOR_W]) ** 2 and var_a < (k[REST_RATIO] * s[FLOOR_A]) ** 2

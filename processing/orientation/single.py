@@ -8,6 +8,7 @@ from processing import quaternion
 from processing.errors import InputError
 from processing.orientation.layout import (
     FLOOR_A,
+    FLOOR_KNOWN,
     FLOOR_W,
     GAIN,
     MG,
@@ -39,6 +40,8 @@ HAND_COHERENCE_S: Final = 0.5
 """A hand turns there and back in less than this, s; see `FilterParams.coherence_s`."""
 HAND_BIAS_WALK_DPS: Final = 0.001
 """Random walk of the bias where warming up is no state of its own, °/s/√s."""
+HAND_FLOOR_MOST_DPS: Final = 0.03
+"""Highest gyroscope noise that is learnt, °/s/√Hz: twice that of the noisiest data sheets."""
 GYRO_DELAY_S: Final = 0.00125
 """How much more a gyroscope's low-pass delays than the accelerometer's, s: consumer sensors with
 bandwidths of 100 to 250 Hz lie between 0.5 and 2 ms. Where the filter starts: it is a state."""
@@ -103,6 +106,7 @@ def estimate(
         window_s=HAND_WINDOW_S,
         coherence_s=HAND_COHERENCE_S,
         bias_walk_dps=HAND_BIAS_WALK_DPS,
+        floor_most_dps=HAND_FLOOR_MOST_DPS,
     )
     known, count = first_known(gyr, rate_hz)
     if count == 0.0:
@@ -171,7 +175,8 @@ def filtered(
             if last:
                 smooth_rows(q[0], 0, window, record.passages[:, 0], error[:, 0])
             else:
-                x0[[FLOOR_W, FLOOR_A]] = x[0, [FLOOR_W, FLOOR_A]]
+                known = [FLOOR_W, FLOOR_A, FLOOR_KNOWN]
+                x0[known] = x[0, known]
                 x0[GAIN : GAIN + 9] -= variances[MG : MG + 9] * adjoint[0, MG : MG + 9]
                 variances[MG : MG + 9] = SETTLED_GAIN_SIGMA**2
     oriented: FloatArray = q[0]

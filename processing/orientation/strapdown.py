@@ -14,6 +14,7 @@ from processing.orientation.layout import (
     GAIN,
     LAST_A,
     LAST_N,
+    LAST_W,
     LEAD,
     MISSING,
     OFFSET,
@@ -29,6 +30,7 @@ from processing.orientation.layout import (
     SUM_P,
     SUM_R,
     SUM_RW,
+    SUM_STEP2,
     SUM_W,
     SUM_W2,
     Q,
@@ -200,6 +202,7 @@ def _sums(
     s[SUM_F], s[SUM_F + 1], s[SUM_F + 2] = fx, fy, fz
     s[SUM_P], s[SUM_P + 1], s[SUM_P + 2] = px, py, pz
     _spread(s, gyr, start, start + n, REF_W, SUM_W, SUM_W2)
+    _steps(s, gyr, start, start + n)
     _spread(s, acc, start, start + n, REF_A, SUM_A, SUM_A2)
     s[COUNT] += n
     _blows(s, acc, start, start + n)
@@ -272,6 +275,17 @@ def _spread(
 
 
 @kernel()
+def _steps(s: FloatArray, gyr: FloatArray, start: int, stop: int) -> None:
+    """Add the part's squared steps of the rate."""
+    hx, hy, hz, ss = s[LAST_W], s[LAST_W + 1], s[LAST_W + 2], s[SUM_STEP2]
+    for i in range(start, stop):
+        dx, dy, dz = gyr[i, 0] - hx, gyr[i, 1] - hy, gyr[i, 2] - hz
+        ss += dx * dx + dy * dy + dz * dz
+        hx, hy, hz = gyr[i, 0], gyr[i, 1], gyr[i, 2]
+    s[LAST_W], s[LAST_W + 1], s[LAST_W + 2], s[SUM_STEP2] = hx, hy, hz, ss
+
+
+@kernel()
 def integrate(
     s: FloatArray,
     gyr: FloatArray,
@@ -305,7 +319,9 @@ def integrate(
         if s[STARTED] == 0.0:
             start_attitude(s, acc[i, 0], acc[i, 1], acc[i, 2])
         if s[COUNT] == 0.0:
+            s[SUM_STEP2] = 0.0
             for j in range(3):
+                s[LAST_W + j] = gyr[i, j]
                 s[REF_W + j] = gyr[i, j]
                 s[REF_A + j] = acc[i, j]
         end = i + 1

@@ -28,4 +28,5 @@ GYRO_SHAKE: Final = 22
 BLOW: Final = 23
 JOINT_NOISE: Final = 24
 WARM_TAU: Final = 25
-N_TUNING: Final = 26
+FLOOR_MOST: Final = 26
+N_TUNING: Final = 27

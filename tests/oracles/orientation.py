@@ -46,6 +46,8 @@ class Sensor:
     still_w: FloatArray = field(default_factory=lambda: np.zeros(3))
     age_s: float = 0.0
     quiet: FloatArray = field(default_factory=lambda: np.zeros(2))
+    quiet_step: float = 0.0
+    floor_known: bool = False
     slow: FloatArray = field(default_factory=lambda: np.zeros((3, 13)))
     slow_age: float = 0.0
 
@@ -221,9 +223,15 @@ def _rest(
     inside = np.array([w.var(axis=0, ddof=1).mean(), a.var(axis=0, ddof=1).mean()])
     s.age_s += T
     s.quiet += min(1.0, T / min(s.age_s, shared.rest_s)) * (inside - s.quiet)
+    most = np.radians(shared.floor_most_dps) * np.sqrt(s.rate_hz / 2.0)
+    steps = float(np.mean(np.diff(w, axis=0) ** 2)) / 2.0
+    s.quiet_step += min(1.0, T / min(s.age_s, shared.rest_s)) * (steps - s.quiet_step)
     if s.age_s >= shared.rest_s:
-        quietest = np.minimum(s.floor, np.sqrt(s.quiet))
-        s.floor = quietest if learn else np.array([s.floor[0], quietest[1]])
+        floor_w, now = float(s.floor[0]), float(np.sqrt(s.quiet[0]))
+        white = 0.8 < s.quiet[0] / s.quiet_step < 1.25
+        if learn and (now < floor_w or (not s.floor_known and white and now < most)):
+            floor_w, s.floor_known = now, True
+        s.floor = np.array([floor_w, min(s.floor[1], np.sqrt(s.quiet[1]))])
     noise = s.floor[0] ** 2 / n
     rate = w.mean(axis=0) - s.bias
     at_rest = (inside < (shared.rest_ratio * s.floor) ** 2).all() and (

@@ -44,6 +44,19 @@ def test_filter_equals_dense_oracle(window_s: float) -> None:
     assert np.degrees(quaternion.angle_between(q, expected)).max() < 1e-6
 
 
+def test_filter_that_learns_a_higher_floor_equals_dense_oracle() -> None:
+    gyr, acc = moving(1, 14.0)
+    gyr += np.radians(0.09) * np.random.default_rng(8).standard_normal(gyr.shape)
+    sensor, shared = SensorParams(), FilterParams(window_s=0.25, floor_most_dps=0.03)
+    expected, _, _ = oracle.single(gyr, acc, RATE, sensor, shared)
+    q = filtered(gyr, acc, None, sensor, shared, rate_hz=RATE, mode="online")
+    assert np.degrees(quaternion.angle_between(q, expected)).max() < 1e-6
+    never = filtered(
+        gyr, acc, None, sensor, FilterParams(window_s=0.25), rate_hz=RATE, mode="online"
+    )
+    assert np.degrees(quaternion.angle_between(q, never)).max() > 0.01
+
+
 def test_smoother_equals_rauch_tung_striebel() -> None:
     gyr, acc = moving(2, 20.0)
     sensor, shared = SensorParams(gyro_noise_dps=0.05), FilterParams()
