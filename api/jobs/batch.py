@@ -8,7 +8,7 @@ output folder before everything has succeeded but whole files.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -30,6 +30,10 @@ from storage.importers import GyroscopeCheck, ImportedRecording
 from storage.outputs import AngleRows, AnglesWriter, write_episodes, write_summary
 from storage.spool import GridSpool
 
+TRUNK_EMPTY: Final = (
+    "the trunk sensor has no valid sample beside the head's: the head sensor was used alone, as "
+    "with --single head, so there are no neck angles; check the trunk's columns or its clock"
+)
 Progress = Callable[[str, float], None]
 """Told the phase and the fraction of it that is done."""
 
@@ -66,8 +70,6 @@ def process(
     told = progress or (lambda _phase, _fraction: None)
     out.mkdir(parents=True, exist_ok=True)
     head_only = options.head_only or "trunk" not in recording.points
-    used = ("head",) if head_only else ("head", "trunk")
-    low_rate = min(recording.rate_hz[point] for point in used) < MIN_RATE_FOR_JERKS_HZ
     with GridSpool() as spool:
         told("reading", 0.0)
         check = GyroscopeCheck(recording)
@@ -75,6 +77,9 @@ def process(
             spool.append(pair)
         check.conclude()
         whole = spool.pair()
+        if not head_only and not whole.trunk_valid.any():
+            head_only = True
+            recording.warnings.append(TRUNK_EMPTY)
         told("aligning", 0.0)
         settled = session.plan(
             params,
@@ -83,11 +88,17 @@ def process(
             mounting=options.mounting,
             neutral=_neutral_span(options.neutral_s, whole.t0_ns),
             head_only=head_only,
-            low_rate=low_rate,
+            low_rate=too_slow(recording, head_only=head_only),
             head_sensor=recording.units.get("head"),
             trunk_sensor=recording.units.get("trunk"),
         )
         return _run(params, settled, whole, out, options.mode, recording, told)
+
+
+def too_slow(recording: ImportedRecording, *, head_only: bool) -> bool:
+    """Whether a sensor that counts is too slow for jerks and tremor."""
+    used = ("head",) if head_only else ("head", "trunk")
+    return min(recording.rate_hz[point] for point in used) < MIN_RATE_FOR_JERKS_HZ
 
 
 def to_grid(

@@ -11,12 +11,12 @@ from typing import Final
 
 from api.alignments import IMPORTED, alignment_body
 from api.guided.references import KEY, references_body
-from api.jobs.batch import to_grid
+from api.jobs.batch import to_grid, too_slow
 from ingest.open_record import open_record
 from ingest.reprocess_wear import wear_detail
 from processing import session
 from processing.errors import AlignmentError, InputError
-from processing.pipeline import MIN_RATE_FOR_JERKS_HZ, PipelineParams
+from processing.pipeline import PipelineParams
 from storage.catalog import Catalog, StoredAlignment
 from storage.importers import ImportFormatError, Recorded
 from storage.spool import GridSpool
@@ -86,8 +86,6 @@ def _plan(folder: Path, patient: str, since_ns: int, until_ns: int) -> session.P
     params = PipelineParams()
     recording = open_record(folder, patient, since_ns, until_ns)
     head_only = "trunk" not in recording.points
-    used = ("head",) if head_only else ("head", "trunk")
-    low_rate = min(recording.rate_hz[point] for point in used) < MIN_RATE_FOR_JERKS_HZ
     with GridSpool() as spool:
         for pair in to_grid(recording, params.grid, head_only=head_only):
             spool.append(pair)
@@ -97,7 +95,7 @@ def _plan(folder: Path, patient: str, since_ns: int, until_ns: int) -> session.P
             whole,
             recording.spans,
             head_only=head_only,
-            low_rate=low_rate,
+            low_rate=too_slow(recording, head_only=head_only),
             head_sensor=recording.units.get("head"),
             trunk_sensor=recording.units.get("trunk"),
         )

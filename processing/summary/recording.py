@@ -58,7 +58,8 @@ def summarise_recording(
     if total.heading_good_s + total.heading_fair_s <= 0.0 and kinds["posture"] is not None:
         kinds["posture"] = None
         notes.append("heading quality was poor throughout: rotation and postures are null")
-    if minutes and "posture" not in total.judged_s:
+    alone = bool(minutes) and "posture" not in total.judged_s
+    if alone:
         notes.append("a single head sensor: neck angles and postures are null")
     if minutes and "jerk" not in total.judged_s:
         notes.append("sensors below 50 Hz: jerks and tremor are null")
@@ -85,9 +86,9 @@ def summarise_recording(
         "near_neutral_fraction": total.near_neutral_fraction,
         "episodes": {kind: _kind(figures) for kind, figures in kinds.items()},
         "heading": {
-            "good_s": total.heading_good_s,
-            "fair_s": total.heading_fair_s,
-            "poor_s": total.heading_poor_s,
+            "good_s": None if alone else total.heading_good_s,
+            "fair_s": None if alone else total.heading_fair_s,
+            "poor_s": None if alone else total.heading_poor_s,
         },
         "warnings": notes,
     }

@@ -183,6 +183,23 @@ def test_one_sensor_only(door: Door, recording: SimulatedRecording) -> None:
     assert door.summary()["near_neutral_fraction"] is None
 
 
+def test_a_trunk_without_a_sample_leaves_the_head(
+    door: Door, recording: SimulatedRecording
+) -> None:
+    columns = columns_of(recording)
+    for name in columns:
+        if name.startswith("trunk"):
+            columns[name] = np.full_like(columns[name], np.nan)
+    ran = door(door.table(columns), "--neutral", "2:7")
+    assert ran.exit_code == 0, ran.err
+    summary = door.summary()
+    assert sum("trunk sensor has no valid sample" in w for w in summary["warnings"]) == 1
+    assert summary["heading"] == {"good_s": None, "fair_s": None, "poor_s": None}
+    angles = door.angles()
+    assert np.isnan(angles["rotation_right_deg"].astype(float)).all()
+    assert np.isfinite(angles["head_pitch_deg"]).all()
+
+
 def test_time_going_backwards(door: Door, recording: SimulatedRecording) -> None:
     columns = columns_of(recording)
     columns["t_s"] = columns["t_s"].copy()

@@ -102,6 +102,12 @@ def test_what_could_not_be_judged_is_null_with_a_warning() -> None:
     assert found["alignment"] is None
 
 
+def test_a_head_alone_has_no_heading() -> None:
+    alone = replace(minute(0), posture_n=None)
+    found = summarise([alone], [])
+    assert found["heading"] == {"good_s": None, "fair_s": None, "poor_s": None}
+
+
 def test_nothing_recorded() -> None:
     found = summarise([], [])
     assert found["recorded_s"] == 0.0
