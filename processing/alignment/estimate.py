@@ -189,8 +189,10 @@ def _head(
     up_functional = up
     if shake is not None:
         if shake.axis @ up < 0.0:
-            verdict.warnings.append(
-                "the first shake went left: its axis was turned by gravity; start to the right"
+            verdict.question(
+                "the first shake went left: its axis was turned by gravity; start to the right. If "
+                "it did go right, the accelerometer's signs are reversed and all angles wrong: at "
+                "rest the axis that points up must read +g (specific force, not gravity)"
             )
         # gravity knows which end of the axis is up; an axis far from it is no shake
         axis = shake.axis * np.sign(shake.axis @ up)
@@ -294,7 +296,7 @@ def _finished(
             )
     quality: Literal["good", "fair", "low"] = "low"
     if not verdict.low:
-        quality = "good" if sigma_deg <= FAIR_SIGMA_DEG else "fair"
+        quality = "good" if sigma_deg <= FAIR_SIGMA_DEG and not verdict.fair else "fair"
     q_head, q_trunk, n = _canonical(q_head), _canonical(q_trunk), _canonical(n)
     return Alignment(
         id=_short_hash(q_head, q_trunk, n),

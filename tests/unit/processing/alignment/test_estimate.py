@@ -179,6 +179,24 @@ def test_a_circling_nod_is_to_be_repeated() -> None:
     assert any("about one axis" in warning for warning in found.warnings)
 
 
+def test_an_accelerometer_with_reversed_signs_is_not_good() -> None:
+    """It looks like a first shake to the left, and the angles are upside down."""
+    made = recording(1, 110.0)
+    pair, true = pair_block(made), true_orientation(made)
+    reversed_signs = replace(pair, head_acc=-pair.head_acc, trunk_acc=-pair.trunk_acc)
+    over = quaternion.from_rotation_vector([np.pi, 0.0, 0.0])
+    oriented = replace(
+        true,
+        q_es_head=quaternion.multiply(over, true.q_es_head),
+        q_es_trunk=quaternion.multiply(over, true.q_es_trunk),
+    )
+    found = estimate_alignment(reversed_signs, oriented, made.spans)
+    assert found.quality == "fair"
+    said = [w for w in found.warnings if "the first shake went left" in w]
+    assert len(said) == 1
+    assert "must read +g" in said[0]
+
+
 def test_nod_and_shake_about_one_axis_are_refused() -> None:
     made = recording(7)
     nod = next(span for span in made.spans if span.kind == "nod")
