@@ -24,7 +24,12 @@ def last_pose_ns(catalog: Catalog, patient: str, now_ns: int) -> int | None:
 
 
 def reset_due(
-    frame: LiveFrame | None, *, now_ns: int, last_ns: int | None, snoozed_until_ns: int
+    frame: LiveFrame | None,
+    *,
+    calibrated: bool,
+    now_ns: int,
+    last_ns: int | None,
+    snoozed_until_ns: int,
 ) -> bool:
     """Return whether to ask for a reference pose now.
 
@@ -32,6 +37,9 @@ def reset_due(
     ----------
     frame : LiveFrame or None
         The newest.
+    calibrated : bool
+        The alignment rests on movements of these sensors as they sit now: a pose then helps,
+        however well they were made.
     now_ns : int
         UTC.
     last_ns : int or None
@@ -41,7 +49,7 @@ def reset_due(
     """
     if frame is None or frame.stale or frame.heading_sigma_deg is None or frame.worn is False:
         return False
-    if frame.alignment_quality == "low" or now_ns < snoozed_until_ns:
+    if not calibrated or now_ns < snoozed_until_ns:
         return False
     lately = last_ns is not None and now_ns - last_ns < EVERY_S * 1e9
     return frame.heading_sigma_deg > (LOST_SIGMA_DEG if lately else SIGMA_DEG)

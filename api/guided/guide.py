@@ -48,6 +48,8 @@ WINDOW_S: Final = 900.0
 ASSISTED_SIGMA_DEG: Final = 3.0
 ALONE_SIGMA_DEG: Final = 3.0
 """Least standard deviation of a pose taken up at home (docs/explanation/numbers.md)."""
+MADE: Final = ("guided", "redon")
+"""Methods of alignments that rest on movements."""
 SNOOZE: Final = "reset_snoozed_until_ns"
 
 
@@ -100,8 +102,10 @@ class Guide:
         view = self._view
         now_ns = self._collector.now_utc_ns()
         frame = self._collector.hub.latest
+        collector = self._collector
         due = not self.busy and reset_due(
             frame,
+            calibrated=collector.alignment.method in MADE and collector.slip is None,
             now_ns=now_ns,
             last_ns=self._last_reset_ns,
             snoozed_until_ns=self._snoozed_until_ns,

@@ -32,6 +32,8 @@ def begin_anew(catalog: Catalog, patient: str, role: str, now_ns: int) -> None:
     rough = {
         **last.body,
         "id": f"{last.id.split('-', 1)[0]}-{role}",
+        # the movements were another sensor's: this one is taken to be mounted alike
+        "method": "mounting",
         "quality": "low",
         "warnings": [
             f"Another sensor is worn {_PLACES[role]}: calibrate, or put the sensors on again as "

@@ -27,9 +27,16 @@ WORN = LiveFrame(
 )  # fmt: skip
 
 
-def due(frame: LiveFrame | None, *, last_s: float | None = None, snoozed_s: float = -1.0) -> bool:
+def due(
+    frame: LiveFrame | None,
+    *,
+    last_s: float | None = None,
+    snoozed_s: float = -1.0,
+    calibrated: bool = True,
+) -> bool:
     return reset_due(
         frame,
+        calibrated=calibrated,
         now_ns=NOW_NS,
         last_ns=None if last_s is None else NOW_NS - round(last_s * 1e9),
         snoozed_until_ns=NOW_NS + round(snoozed_s * 1e9),
@@ -39,6 +46,8 @@ def due(frame: LiveFrame | None, *, last_s: float | None = None, snoozed_s: floa
 def test_asked_for_where_turning_is_not_told_well() -> None:
     assert due(WORN)
     assert not due(replace(WORN, heading_sigma_deg=SIGMA_DEG))
+    assert due(replace(WORN, alignment_quality="low")), "one gate that failed is no reason"
+    assert not due(WORN, calibrated=False)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +56,6 @@ def test_asked_for_where_turning_is_not_told_well() -> None:
         None,
         replace(WORN, heading_sigma_deg=None),
         replace(WORN, worn=False),
-        replace(WORN, alignment_quality="low"),
         replace(WORN, head=SensorLive("head", "stalled", stale=True)),
     ],
 )
@@ -86,8 +94,10 @@ def asks(guide: Guide) -> bool:
 def test_the_guide_asks_after_a_loss_and_keeps_quiet_when_told(tmp_path: Path) -> None:
     """As the page sees it: a pose a minute ago, then samples lost, then "not now"."""
     shown = SimpleNamespace(latest=WORN)
-    alignment = SimpleNamespace(id="a1")
-    collector: Any = SimpleNamespace(now_utc_ns=lambda: NOW_NS, hub=shown, alignment=alignment)
+    alignment = SimpleNamespace(id="a1", method="guided")
+    collector: Any = SimpleNamespace(
+        now_utc_ns=lambda: NOW_NS, hub=shown, alignment=alignment, slip=None
+    )
     with Catalog(tmp_path) as catalog:
         catalog.save_patient(Patient("p1", "", "UTC"))
         start_ns = NOW_NS - 60_000_000_000
@@ -96,6 +106,12 @@ def test_the_guide_asks_after_a_loss_and_keeps_quiet_when_told(tmp_path: Path) -
         assert not asks(guide), "one was held a minute ago"
         shown.latest = replace(WORN, heading_sigma_deg=LOST_SIGMA_DEG + 1.0)
         assert asks(guide)
+        alignment.method = "mounting"
+        assert not asks(guide), "a pose of sensors never calibrated says little"
+        alignment.method = "redon"
+        collector.slip = SimpleNamespace()
+        assert not asks(guide), "first the sensor is put on again"
+        collector.slip = None
         shown.latest = replace(shown.latest, heading_sigma_deg=LOST_SIGMA_DEG)
         assert not asks(guide), "uncertain, not lost"
         shown.latest = replace(WORN, heading_sigma_deg=LOST_SIGMA_DEG + 1.0)
