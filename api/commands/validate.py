@@ -18,15 +18,23 @@ import click
     is_flag=True,
     help="Angles, honesty of sigma and drift on the simulated patients.",
 )
-@click.option("--patients", default=6, show_default=True, help="Simulated patients per sensor.")
+@click.option(
+    "--patients",
+    type=click.IntRange(min=1),
+    default=6,
+    show_default=True,
+    help="Simulated patients per sensor.",
+)
 @click.option(
     "--hours",
+    type=click.FloatRange(min=0.0),
     default=0.0,
     show_default=True,
     help="Also a day of so many hours with a torticollis and resets at M; 8 takes minutes.",
 )
 @click.option(
     "--magnetic",
+    type=click.FloatRange(min=0.0),
     default=0.0,
     show_default=True,
     help="Also simulated patients with magnetometers in clean and disturbed fields, so many hours.",

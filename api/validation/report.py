@@ -11,7 +11,7 @@ import numpy as np
 
 from api.validation import magnetic, sensitivity, temperature
 from api.validation.plots import Frame, bars
-from api.validation.simulated import LEVELS
+from api.validation.simulated import DRIFT_S, LEVELS, AngleScore, drift_rms
 from processing.types import FloatArray
 
 _STYLE = """
@@ -126,15 +126,32 @@ def _simulated(result: dict[str, Any]) -> list[str]:
         values = [score[key] for score in group if score[key] is not None]
         return f"{np.mean(values):.2f}" if values else ""
 
-    keys = ("flexion", "lateral_right", "rotation_right", "within_1_sigma", "within_2_sigma")
-    rows = [[*names, *(mean(group, key) for key in keys)] for names, group in groups.items()]
+    def drift(group: list[dict[str, Any]]) -> str:
+        moved = drift_rms([AngleScore(**score) for score in group])
+        return "" if moved is None else f"{moved:.2f}"
+
+    angles = ("flexion", "lateral_right", "rotation_right")
+    honesty = ("within_1_sigma", "within_2_sigma")
+    rows = [
+        [
+            *names,
+            *(mean(group, key) for key in angles),
+            drift(group),
+            *(mean(group, key) for key in honesty),
+        ]
+        for names, group in groups.items()
+    ]
     parts = [
         f"<h2>Two sensors: simulated patients, {result['patients']} per row</h2>",
         "<p>Angles as <code>necktrace process</code> writes them, alignment error included, scored "
         "after the guided calibration. VQF uses our alignment and the same resets; set right: rest "
-        "bias off, bias of the held neutral pose given.</p>",
+        "bias off, bias of the held neutral pose given. Drift: mean rotation error of the last "
+        f"{DRIFT_S / 60:.0f} minutes minus that of the first, root mean square over patients.</p>",
         _table(
-            ["sensor", "scenario", "method", "flexion", "lateral", "rotation", "in 1σ", "in 2σ"],
+            [
+                *("sensor", "scenario", "method", "flexion", "lateral", "rotation", "drift"),
+                *("in 1σ", "in 2σ"),
+            ],
             rows,
         ),
     ]

@@ -6,7 +6,7 @@ worn sensor: rest bias off, and the true bias during the neutral pose given at t
 real wearer could give it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -24,6 +24,8 @@ SENSORS = {"A": SENSOR_A, "B": SENSOR_B}
 AXES = ("flexion", "lateral_right", "rotation_right")
 LEVELS = tuple(round(0.1 * step, 1) for step in range(1, 31))
 """Multiples of sigma at which its honesty is judged."""
+DRIFT_S = 600.0
+"""Length of the stretches at the beginning and the end whose errors tell the drift."""
 EVERY_S = 20.0
 """Distance of the points that a Bland-Altman plot shows."""
 
@@ -39,6 +41,9 @@ class AngleScore:
     flexion: float
     lateral_right: float
     rotation_right: float
+    drift: float | None = None
+    """Mean error of rotation in the last `DRIFT_S` minus that in the first, degrees; None where
+    the two would overlap."""
     within_1_sigma: float | None = None
     """Fraction of rows whose rotation error is within `heading_sigma_deg`."""
     within_2_sigma: float | None = None
@@ -164,6 +169,7 @@ def score_patient(
             patient,
             f"necktrace {mode}",
             error[after],
+            drift=_drift(error[after, 2], pair.rate_hz),
             within_1_sigma=float(np.mean(rotation <= sigma[after])),
             within_2_sigma=float(np.mean(rotation <= 2.0 * sigma[after])),
             mean_sigma_deg=float(np.mean(sigma[after])),
@@ -174,7 +180,24 @@ def score_patient(
         oriented = _vqf(pair, recording, set_right=set_right)
         if oriented is not None:
             shown = _with_overwriting_resets(oriented, settled, pair)
-            yield _score(sensor, scenario, patient, method, (shown - truth)[after])
+            error = (shown - truth)[after]
+            drift = _drift(error[:, 2], pair.rate_hz)
+            yield _score(sensor, scenario, patient, method, error, drift=drift)
+
+
+def _drift(rotation_error_deg: FloatArray, rate_hz: float) -> float | None:
+    """Return how far the mean error of rotation went from the first to the last stretch."""
+    n = round(DRIFT_S * rate_hz)
+    if rotation_error_deg.shape[0] < 2 * n:
+        return None
+    ends = np.unwrap(np.radians(rotation_error_deg))
+    return float(np.degrees(np.mean(ends[-n:]) - np.mean(ends[:n])))
+
+
+def drift_rms(scores: Sequence[AngleScore]) -> float | None:
+    """Return the root mean square of drift over patients, whose signs are chance."""
+    drifts = [score.drift for score in scores if score.drift is not None]
+    return float(np.sqrt(np.mean(np.square(drifts)))) if drifts else None
 
 
 def errors_of_rows(
@@ -297,11 +320,11 @@ def _score(
     patient: int,
     method: str,
     error_deg: FloatArray,
-    **sigma: Any,
+    **more: Any,
 ) -> AngleScore:
     rmse = np.sqrt(np.mean(np.square(error_deg), axis=0))
     flexion, lateral, rotation = (float(value) for value in rmse)
-    return AngleScore(sensor, scenario, patient, method, flexion, lateral, rotation, **sigma)
+    return AngleScore(sensor, scenario, patient, method, flexion, lateral, rotation, **more)
 
 
 def print_table(result: dict[str, Any], echo: Callable[[str], None]) -> None:
@@ -309,8 +332,12 @@ def print_table(result: dict[str, Any], echo: Callable[[str], None]) -> None:
     scores = [AngleScore(**score) for score in result["scores"]]
     echo(f"\nsimulated patients: {result['patients']}; RMSE in degrees, mean over patients")
     echo(
+        f"drift: mean rotation error of the last {DRIFT_S / 60:.0f} min minus that of the first, "
+        "RMS over patients"
+    )
+    echo(
         f"{'sensor':6} {'scenario':28} {'method':18} {'flexion':>8} {'lateral':>8} {'rotation':>9}"
-        f"  {'1 sigma':>8} {'2 sigma':>8}"
+        f" {'drift':>7}  {'1 sigma':>8} {'2 sigma':>8}"
     )
     groups: dict[tuple[str, str, str], list[AngleScore]] = {}
     for score in scores:
@@ -326,9 +353,11 @@ def print_table(result: dict[str, Any], echo: Callable[[str], None]) -> None:
             ),
         ]
         honest = f"{inside[0]:8.0%} {inside[1]:8.0%}" if group[0].within_1_sigma is not None else ""
+        moved = drift_rms(group)
+        drift = "" if moved is None else f"{moved:.2f}"
         echo(
             f"{sensor:6} {scenario:28} {method:18} {means[0]:8.2f} {means[1]:8.2f} {means[2]:9.2f}"
-            f"  {honest}"
+            f" {drift:>7}  {honest}"
         )
     echo("\nrotation within sigma, all recordings together (honest: 60-80 % and 90-98 %)")
     for honesty in pooled(scores):
