@@ -110,7 +110,7 @@ def si_block(
     if not layout.gyr:
         acc = samples[:, columns] * scales
         unknown = np.full_like(acc, np.nan)
-        block = ImuBlock.checked(t_ns, acc, acc, rate_hz=layout.rate_hz, mag=mag)
+        block = ImuBlock.checked(t_ns, acc, np.zeros_like(acc), rate_hz=layout.rate_hz, mag=mag)
         block = replace(block, gyr=unknown)  # valid is what the accelerometer gave
     elif layout.full_scale is None:
         values = samples[:, columns] * scales

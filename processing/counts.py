@@ -4,7 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing._jit import kernel
-from processing.types import BoolArray, FloatArray, ImuBlock, IntArray
+from processing.types import (
+    MOST_FORCE_MS2,
+    MOST_RATE_RADS,
+    BoolArray,
+    FloatArray,
+    ImuBlock,
+    IntArray,
+)
 
 Counts = NDArray[np.int16] | NDArray[np.int32]
 
@@ -26,6 +33,9 @@ def _convert(
             acc[i, j] = a * scales[j]
             gyr[i, j] = g * scales[3 + j]
             inside = inside and max(abs(a), abs(g)) < full_scale
+            inside = (
+                inside and abs(acc[i, j]) <= MOST_FORCE_MS2 and abs(gyr[i, j]) <= MOST_RATE_RADS
+            )
         valid[i] = inside
 
 

@@ -7,7 +7,7 @@ arrays and None in records, never zero.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,12 @@ from processing.errors import InputError
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+
+MOST_RATE_RADS: Final = 100.0
+"""No sensor for people measures a faster rate about one axis, rad/s: 5700 °/s; the widest range on
+the market is 4000 °/s."""
+MOST_FORCE_MS2: Final = 2000.0
+"""Nor a greater specific force along one axis, m/s²: 204 g."""
 
 EpisodeKind = Literal["jerk", "posture", "tremor"]
 PoseKind = Literal["neutral_pose", "midline_pose", "dystonic_pose"]
@@ -34,7 +40,8 @@ class ImuBlock:
     gyr: FloatArray
     """(n, 3) angular rate, rad/s."""
     valid: BoolArray
-    """(n,) False where the sample is missing, clipped beyond use or not finite."""
+    """(n,) False where the sample is missing, clipped beyond use, not finite or beyond any sensor's
+    range."""
     rate_hz: float
     """Nominal sample rate; the true rate is in `t_ns`."""
     mag: FloatArray | None = None
@@ -53,7 +60,8 @@ class ImuBlock:
     ) -> "ImuBlock":
         """Return a block after checking shapes, time order and finiteness.
 
-        Non-finite samples are kept in place and marked invalid; time that does not increase
+        Samples that are not finite or beyond any sensor's range (`MOST_RATE_RADS`,
+        `MOST_FORCE_MS2`) are kept in place and marked invalid; time that does not increase
         raises `InputError` naming the first offending sample.
         """
         t = np.ascontiguousarray(t_ns, dtype=np.int64)
@@ -73,7 +81,7 @@ class ImuBlock:
                 f"time does not increase at sample {at} (step {int(steps[at - 1])} ns); "
                 "sort the samples and drop duplicates first"
             )
-        fine = np.isfinite(a) & np.isfinite(g)
+        fine = (np.abs(a) <= MOST_FORCE_MS2) & (np.abs(g) <= MOST_RATE_RADS)  # NaN is neither
         # column by column: a reduction over three neighbours costs numpy ten times as much
         ok: BoolArray = fine[:, 0] & fine[:, 1] & fine[:, 2]
         if valid is not None:

@@ -1,5 +1,6 @@
 """One sensor: the batch estimator that BROAD measures, half of the pair filter."""
 
+from numbers import Real
 from typing import Final, Literal
 
 import numpy as np
@@ -26,10 +27,12 @@ from processing.orientation.params import (
 from processing.orientation.recording import Recording, smooth_rows, swept
 from processing.orientation.truncation import first_known, restored
 from processing.orientation.window import run
-from processing.types import FloatArray
+from processing.types import MOST_FORCE_MS2, MOST_RATE_RADS, FloatArray
 
 Mode = Literal["online", "offline"]
 
+MOST_FIELD: Final = 1e9
+"""Above the counts and nanotesla of any magnetometer; what is more has lost its meaning."""
 CALIBRATED_OFFSET_MS2: Final = 0.02
 """Accelerometer offset that a calibrated sensor has left, standard deviation, m/s²."""
 SETTLED_GAIN_SIGMA: Final = 1e-4
@@ -81,20 +84,21 @@ def estimate(
     Raises
     ------
     InputError
-        For wrong shapes, NaN or infinity, or a rate that is not positive.
+        For wrong shapes or types, NaN, infinity, a sample beyond any sensor's range, or a rate
+        that is not positive.
     """
-    gyr = checked(gyr, "gyr")
-    acc = checked(acc, "acc")
+    gyr = checked(gyr, "gyr", MOST_RATE_RADS, "rad/s")
+    acc = checked(acc, "acc", MOST_FORCE_MS2, "m/s²")
     if acc.shape != gyr.shape:
         raise InputError(f"acc has shape {acc.shape}, gyr {gyr.shape}; both must be (n, 3)")
     if mag is not None:
-        mag = checked(mag, "mag")
+        mag = checked(mag, "mag", MOST_FIELD, "of any unit")
         if mag.shape != gyr.shape:
             raise InputError(f"mag has shape {mag.shape}, gyr {gyr.shape}; both must be (n, 3)")
-    if not (np.isfinite(rate_hz) and rate_hz > 0.0):
-        raise InputError(f"rate_hz is {rate_hz}; give the sample rate in hertz")
-    if gyro_noise_dps is not None and not (np.isfinite(gyro_noise_dps) and gyro_noise_dps > 0.0):
-        raise InputError(f"gyro_noise_dps is {gyro_noise_dps}; give a positive number or None")
+    if not positive(rate_hz):
+        raise InputError(f"rate_hz is {rate_hz!r}; give the sample rate in hertz")
+    if gyro_noise_dps is not None and not positive(gyro_noise_dps):
+        raise InputError(f"gyro_noise_dps is {gyro_noise_dps!r}; give a positive number or None")
     if mode not in ("online", "offline"):
         raise InputError(f"mode is {mode!r}; choose 'online' or 'offline'")
     sensor = SensorParams(
@@ -197,14 +201,32 @@ def attitude_from(acc: FloatArray, mag: FloatArray) -> FloatArray:
     return q
 
 
-def checked(a: FloatArray, name: str) -> FloatArray:
+def positive(value: object) -> bool:
+    """Return whether `value` is a real, finite number above zero."""
+    return isinstance(value, Real) and bool(0.0 < float(value) < np.inf)
+
+
+def checked(a: FloatArray, name: str, most: float, unit: str) -> FloatArray:
     """Return `a` as contiguous (n, 3) float64 or raise `InputError` saying where it is wrong."""
-    b = np.ascontiguousarray(a, dtype=np.float64)
+    try:
+        given = np.asarray(a)
+    except ValueError as error:
+        raise InputError(f"{name} is no array of shape (n, 3): {error}") from error
+    if given.dtype.kind not in "fiu":
+        raise InputError(f"{name} is of type {given.dtype}; give real numbers")
+    b = np.ascontiguousarray(given, dtype=np.float64)
     if b.ndim != 2 or b.shape[1] != 3:
         raise InputError(f"{name} has shape {b.shape}, expected (n, 3)")
     if not np.isfinite(b.sum()) and not np.isfinite(b).all():
         bad = ~np.isfinite(b).all(axis=1)
         raise InputError(
             f"{name} is not finite at sample {int(np.argmax(bad))}; fill or cut gaps first"
+        )
+    if b.size and max(float(b.max()), -float(b.min())) > most:
+        largest = np.abs(b).max(axis=1)
+        at = int(np.argmax(largest > most))
+        raise InputError(
+            f"{name} is {largest[at]:.4g} at sample {at}, beyond any sensor's {most:.4g} {unit}; "
+            "check the unit, or cut or replace the sample"
         )
     return b

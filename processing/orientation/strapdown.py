@@ -85,6 +85,30 @@ _U: Final = _T + 4
 PART_ROWS: Final = _U + 3
 
 
+SERIES_RAD2: Final = 0.25
+"""Square of the half angle of a sample up to which the series are used, rad²: their quaternion is
+off by 1e-8 there."""
+
+
+@kernel()
+def _wide_turns(n: int, b: FloatArray) -> None:
+    """Fill anew, without series, the rotations of samples that turn by more than 1 rad."""
+    for i in range(n):
+        lx, ly, lz = b[_U, i], b[_U + 1, i], b[_U + 2, i]
+        ux, uy, uz = b[_U, 1 + i], b[_U + 1, 1 + i], b[_U + 2, 1 + i]
+        tx = ux + (ly * uz - lz * uy) * (1.0 / 12.0)
+        ty = uy + (lz * ux - lx * uz) * (1.0 / 12.0)
+        tz = uz + (lx * uy - ly * ux) * (1.0 / 12.0)
+        h = 0.25 * (tx * tx + ty * ty + tz * tz)
+        if h > SERIES_RAD2:
+            half = np.sqrt(h)
+            c, k = np.cos(half), 0.5 * np.sin(half) / half
+            if c < 0.0:  # the same attitude, and never the opposite of the one before
+                c, k = -c, -k
+            b[_T, i] = c
+            b[_T + 1, i], b[_T + 2, i], b[_T + 3, i] = k * tx, k * ty, k * tz
+
+
 @kernel()
 def _turns(s: FloatArray, gyr: FloatArray, start: int, n: int, dt: float, b: FloatArray) -> None:
     """Fill the rotation of every sample."""
@@ -101,6 +125,7 @@ def _turns(s: FloatArray, gyr: FloatArray, start: int, n: int, dt: float, b: Flo
         b[_U, 1 + i] = g00 * gx + g01 * gy + g02 * gz
         b[_U + 1, 1 + i] = g10 * gx + g11 * gy + g12 * gz
         b[_U + 2, 1 + i] = g20 * gx + g21 * gy + g22 * gz
+    wide = 0
     for i in range(n):
         lx, ly, lz = b[_U, i], b[_U + 1, i], b[_U + 2, i]
         ux, uy, uz = b[_U, 1 + i], b[_U + 1, 1 + i], b[_U + 2, 1 + i]
@@ -115,6 +140,9 @@ def _turns(s: FloatArray, gyr: FloatArray, start: int, n: int, dt: float, b: Flo
         k *= r
         b[_T, i] = c * r
         b[_T + 1, i], b[_T + 2, i], b[_T + 3, i] = k * tx, k * ty, k * tz
+        wide += h > SERIES_RAD2
+    if wide > 0:
+        _wide_turns(n, b)
     s[PHI], s[PHI + 1], s[PHI + 2] = b[_U, n], b[_U + 1, n], b[_U + 2, n]
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from processing.alignment.references import POSES
 from processing.declared import TO_ORDER
 from processing.types import FloatArray, ImuBlock, Span
+from storage.importers.beyond_range import BeyondRange
 from storage.importers.errors import ImportFormatError
 from storage.importers.source import (
     POINTS,
@@ -219,6 +220,7 @@ def _read(files: list[_MotionFile], warnings: list[str]) -> Iterator[dict[str, I
 
 
 def _read_file(file: _MotionFile, warnings: list[str]) -> Iterator[dict[str, ImuBlock]]:
+    beyond = BeyondRange()
     times = SampleTimes(rate_hz=file.rate_hz)
     first = True
     for columns in stream_numbers(file.path, delimiter="\t", names=file.columns):
@@ -236,9 +238,11 @@ def _read_file(file: _MotionFile, warnings: list[str]) -> Iterator[dict[str, Imu
             for point, block in blocks.items():
                 require_plausible(f"{file.path.name}, {point}", block)
             first = False
+        beyond.add(blocks)
         yield blocks
     if first:
         raise ImportFormatError(f"{file.path.name} is empty: no sample to process")
+    beyond.conclude(file.path.name, warnings)
     if times.repeated:
         warnings.append(f"{file.path.name}: {times.repeated} rows with a repeated time left out")
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing.orientation import SensorParams
-from processing.types import FloatArray, ImuBlock, Span
+from processing.types import MOST_FORCE_MS2, MOST_RATE_RADS, FloatArray, ImuBlock, Span
+from storage.importers.beyond_range import beyond_range
 from storage.importers.errors import ImportFormatError
 
 POINTS = ("head", "trunk")
@@ -126,6 +127,13 @@ def require_plausible(name: str, block: ImuBlock) -> None:
     ImportFormatError
         The median specific force is far from 1 g, or the rates are beyond any neck.
     """
+    beyond = beyond_range(block)
+    if beyond.sum() > 0.5 * beyond.shape[0]:
+        raise ImportFormatError(
+            f"{name}: most samples are beyond any sensor's range ({MOST_RATE_RADS:.0f} rad/s, "
+            f"{MOST_FORCE_MS2:.0f} m/s²) by the declared units; correct the units of the ACCEL and "
+            "GYRO channels"
+        )
     good = block.valid
     if good.sum() < 10:
         return

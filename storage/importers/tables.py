@@ -14,6 +14,7 @@ from typing import Final, Literal
 import numpy as np
 
 from processing.types import ImuBlock
+from storage.importers.beyond_range import BeyondRange
 from storage.importers.columnar import column_names, number_columns, provenance
 from storage.importers.errors import ImportFormatError
 from storage.importers.source import (
@@ -162,6 +163,7 @@ def _read(
     rate_hz: float,
     warnings: list[str],
 ) -> Iterator[dict[str, ImuBlock]]:
+    beyond = BeyondRange()
     times = SampleTimes(rate_hz=rate_hz)
     first = True
     wanted = [] if time_column is None else [time_column]
@@ -183,8 +185,10 @@ def _read(
             for point, block in blocks.items():
                 require_plausible(f"{path.name}, {point}", block)
             first = False
+        beyond.add(blocks)
         yield blocks
     if first:
         raise ImportFormatError(f"{path.name} is empty: no sample to process")
+    beyond.conclude(path.name, warnings)
     if times.repeated:
         warnings.append(f"{path.name}: {times.repeated} rows with a repeated time left out")

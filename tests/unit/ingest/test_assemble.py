@@ -113,6 +113,15 @@ def test_a_stream_without_gyroscope_has_no_layout() -> None:
     assert layout_of(IMU[:3], "int16", 100.0) is None
 
 
+def test_an_accelerometer_alone_measures_more_than_a_gyroscope_may() -> None:
+    found = layout_of(IMU[:3], "float32", 100.0, needs_gyr=False)
+    assert found is not None
+    samples = np.array([[150.0, 0, 0], [3000.0, 0, 0]], dtype=np.float32) * 8192 / G
+    block = si_block(found, np.arange(2), samples)
+    assert block.valid.tolist() == [True, False]
+    assert np.isnan(block.gyr).all()
+
+
 def test_a_unit_s_errors_are_taken_out_of_its_samples() -> None:
     unit = UnitCalibration(acc_offset_ms2=np.array([0.0, 0.0, G]))
     block = si_block(layout(calibration=unit), np.arange(1), counts(0, 1))

@@ -24,7 +24,16 @@ def test_is_counts_times_scale_and_knows_saturation() -> None:
 
 def test_one_below_full_scale_is_a_measurement() -> None:
     counts = np.array([[32766, -32766, 0, 0, 0, 0]], dtype=np.int16)
-    assert to_si(counts, np.arange(6), np.ones(6), 32767)[2].tolist() == [True]
+    assert to_si(counts, np.arange(6), np.full(6, 1e-3), 32767)[2].tolist() == [True]
+
+
+def test_what_no_sensor_measures_is_no_measurement() -> None:
+    counts = np.zeros((5, 6), dtype=np.int32)
+    counts[1, 4], counts[2, 4], counts[3, 0], counts[4, 0] = 99_000, -101_000, 1_999_000, 2_001_000
+    acc, gyr, valid = to_si(counts, np.arange(6), np.full(6, 1e-3), 2**31 - 1)
+    assert valid.tolist() == [True, True, False, True, False]
+    block = ImuBlock.checked(np.arange(5), acc, gyr, rate_hz=100.0)
+    assert block.valid.tolist() == valid.tolist()
 
 
 def test_a_block_of_counts_is_what_the_checked_block_would_be() -> None:

@@ -1,14 +1,17 @@
 """`estimate`, and its accuracy on real recordings beside VQF in the same run."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from processing import orientation, quaternion
 from processing.errors import InputError
-from processing.orientation import estimate, evaluation
+from processing.orientation import FilterParams, SensorParams, estimate, evaluation
 from processing.orientation.evaluation import Trial
+from processing.orientation.single import Mode, filtered
 from processing.types import FloatArray
 
 vqf = pytest.importorskip("vqf")
@@ -134,6 +137,63 @@ def test_bad_input_says_what_is_wrong() -> None:
         estimate(gyr, acc, rate_hz=100.0, mode="live")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="gyro_noise_dps"):
         estimate(gyr, acc, rate_hz=100.0, gyro_noise_dps=-1.0)
+
+
+def test_a_sample_that_no_sensor_measures_is_named() -> None:
+    gyr, acc = lying(50)
+    for array, name, value in ((gyr, "gyr", -200.0), (acc, "acc", 1e5)):
+        kept = array[9, 1]
+        array[9, 1] = value
+        with pytest.raises(InputError, match=re.escape(f"{name} is {abs(value):.4g} at sample 9")):
+            estimate(gyr, acc, rate_hz=25.0)
+        array[9, 1] = kept
+    with pytest.raises(InputError, match="check the unit"):
+        estimate(gyr + np.radians(30.0) * 1000.0, acc, rate_hz=25.0)
+    with pytest.raises(InputError, match="mag is 1e"):
+        estimate(gyr, acc, np.full_like(acc, 1e300), rate_hz=25.0)
+
+
+@pytest.mark.parametrize("mode", ["online", "offline"])
+@pytest.mark.parametrize("rate_hz", [1.0, 25.0, 50.0, 100.0, 1000.0])
+def test_quaternions_are_of_unit_length_whatever_is_accepted(rate_hz: float, mode: Mode) -> None:
+    rng = np.random.default_rng(3)
+    gyr, acc = lying(600)
+    gyr[200:300] = rng.choice([-100.0, 100.0], (100, 3))
+    acc[250:350] = rng.choice([-2000.0, 2000.0], (100, 3))
+    gyr[450], acc[500] = 99.0, 1999.0
+    q = estimate(gyr, acc, rate_hz=rate_hz, mode=mode)
+    assert np.abs(np.linalg.norm(q, axis=1) - 1.0).max() < 1e-6
+
+
+def test_turns_of_more_than_a_radian_per_sample_are_exact() -> None:
+    n, rate_hz = 100, 25.0
+    gyr = np.zeros((n, 3))
+    gyr[:, 2] = 60.0
+    acc = np.tile([0.0, 0.0, 9.80665], (n, 1))
+    sensor = SensorParams(bias_sigma_dps=1e-6, gain_sigma=1e-9)
+    q = filtered(gyr, acc, None, sensor, FilterParams(), rate_hz=rate_hz, mode="online")
+    step = quaternion.multiply(quaternion.conjugate(q[50]), q[51])
+    assert quaternion.angle_between(step, quaternion.from_rotation_vector([0.0, 0.0, 2.4])) < 1e-6
+
+
+@pytest.mark.parametrize("rate_hz", ["100", None, 100j, [100.0], np.nan, -1])
+def test_a_rate_that_is_no_number_is_refused(rate_hz: Any) -> None:
+    gyr, acc = lying(50)
+    with pytest.raises(InputError, match="rate_hz is"):
+        estimate(gyr, acc, rate_hz=rate_hz)
+    if rate_hz is not None:
+        with pytest.raises(InputError, match="gyro_noise_dps is"):
+            estimate(gyr, acc, rate_hz=100.0, gyro_noise_dps=rate_hz)
+
+
+def test_arrays_that_are_not_real_numbers_are_refused() -> None:
+    gyr, acc = lying(50)
+    wrongs: tuple[Any, ...] = (gyr + 1j, gyr.astype(str), np.full((50, 3), None))
+    for wrong in wrongs:
+        with pytest.raises(InputError, match=r"gyr is of type .*; give real numbers"):
+            estimate(wrong, acc, rate_hz=100.0)
+    with pytest.raises(InputError, match="gyr is no array"):
+        estimate([[0.0, 1.0], [2.0]], acc, rate_hz=100.0)  # type: ignore[arg-type]
 
 
 def test_public_names() -> None:

@@ -192,6 +192,27 @@ def test_time_going_back_is_refused_by_row(tmp_path: Path) -> None:
         read_all(write_csv(tmp_path / "a.csv", table_of(300, t_s=t)))
 
 
+def test_samples_beyond_any_sensor_are_left_out_and_counted(tmp_path: Path) -> None:
+    rate, force = np.zeros(300), np.zeros(300)
+    rate[[40, 41]], force[7] = np.degrees(300.0), 1e4
+    columns = table_of(300, head_gyr_y_dps=rate, trunk_acc_x_g=force)
+    recording = open_recording(write_csv(tmp_path / "a.csv", columns))
+    for _ in range(2):
+        [blocks] = recording.read()
+        assert np.flatnonzero(~blocks["head"].valid).tolist() == [40, 41]
+        assert np.flatnonzero(~blocks["trunk"].valid).tolist() == [7]
+    head, trunk = recording.warnings
+    assert head.startswith("a.csv, head: samples beyond any sensor's range")
+    assert head.endswith("2 in all; the first is sample 41 with 300 rad/s")
+    assert trunk.endswith("1 in all; the first is sample 8 with 9.807e+04 m/s²")
+
+
+def test_a_recording_beyond_any_sensor_is_refused(tmp_path: Path) -> None:
+    columns = table_of(300, head_gyr_y_dps=np.full(300, 1e5))
+    with pytest.raises(ImportFormatError, match="most samples are beyond any sensor's range"):
+        read_all(write_csv(tmp_path / "a.csv", columns))
+
+
 def test_repeated_times_keep_the_first_and_are_counted(tmp_path: Path) -> None:
     t = np.arange(300) / 100.0
     t[120] = t[119]
