@@ -28,15 +28,17 @@ def _convert(
 ) -> None:
     for i in range(counts.shape[0]):
         inside: bool | np.bool_ = True
+        force: bool | np.bool_ = False
         for j in range(3):
             a, g = np.int64(counts[i, columns[j]]), np.int64(counts[i, columns[3 + j]])
             acc[i, j] = a * scales[j]
             gyr[i, j] = g * scales[3 + j]
             inside = inside and max(abs(a), abs(g)) < full_scale
+            force = force or a != 0
             inside = (
                 inside and abs(acc[i, j]) <= MOST_FORCE_MS2 and abs(gyr[i, j]) <= MOST_RATE_RADS
             )
-        valid[i] = inside
+        valid[i] = inside and force
 
 
 @kernel()
@@ -61,7 +63,8 @@ def to_si(
     scales : (6,) float64
         m/s² and rad/s per count of those columns.
     full_scale : int
-        Counts of at least this size are saturated, which is no measurement.
+        Counts of at least this size are saturated, which is no measurement; nor is a specific
+        force of exactly zero.
 
     Returns
     -------

@@ -40,8 +40,8 @@ class ImuBlock:
     gyr: FloatArray
     """(n, 3) angular rate, rad/s."""
     valid: BoolArray
-    """(n,) False where the sample is missing, clipped beyond use, not finite or beyond any sensor's
-    range."""
+    """(n,) False where the sample is missing, clipped beyond use, not finite, beyond any sensor's
+    range or without force."""
     rate_hz: float
     """Nominal sample rate; the true rate is in `t_ns`."""
     mag: FloatArray | None = None
@@ -60,9 +60,9 @@ class ImuBlock:
     ) -> "ImuBlock":
         """Return a block after checking shapes, time order and finiteness.
 
-        Samples that are not finite or beyond any sensor's range (`MOST_RATE_RADS`,
-        `MOST_FORCE_MS2`) are kept in place and marked invalid; time that does not increase
-        raises `InputError` naming the first offending sample.
+        Samples that are not finite, beyond any sensor's range (`MOST_RATE_RADS`, `MOST_FORCE_MS2`)
+        or of a specific force of exactly zero are kept in place and marked invalid; time that does
+        not increase raises `InputError` naming the first offending sample.
         """
         t = np.ascontiguousarray(t_ns, dtype=np.int64)
         a = np.ascontiguousarray(acc, dtype=np.float64)
@@ -84,6 +84,8 @@ class ImuBlock:
         fine = (np.abs(a) <= MOST_FORCE_MS2) & (np.abs(g) <= MOST_RATE_RADS)  # NaN is neither
         # column by column: a reduction over three neighbours costs numpy ten times as much
         ok: BoolArray = fine[:, 0] & fine[:, 1] & fine[:, 2]
+        # nothing on earth is without specific force: a driver or a file that holds no sample
+        ok &= (a[:, 0] != 0.0) | (a[:, 1] != 0.0) | (a[:, 2] != 0.0)
         if valid is not None:
             ok = np.logical_and(ok, valid)
         return cls(t_ns=t, acc=a, gyr=g, valid=ok, rate_hz=float(rate_hz), mag=m)

@@ -5,6 +5,7 @@ from pathlib import Path
 from storage.importers.bids import open_bids
 from storage.importers.columnar import SUFFIXES
 from storage.importers.errors import ImportFormatError
+from storage.importers.lifeless import without_lifeless
 from storage.importers.source import ImportedRecording
 from storage.importers.tables import Role, open_table
 
@@ -54,4 +55,4 @@ def open_recording(
                 f"{recording.name}: {point} has {rate:.3g} samples a second; angles need at least "
                 f"{_MIN_RATE_HZ:.0f}, jerks and tremor 50"
             )
-    return recording
+    return without_lifeless(recording)

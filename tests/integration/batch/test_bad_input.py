@@ -253,6 +253,25 @@ def test_rates_of_doubtful_scale(door: Door, recording: SimulatedRecording, fact
     assert "scale" in ran.err
 
 
+@pytest.mark.parametrize(("held", "said"), [(False, "exactly 0"), (True, "stay the same")])
+def test_a_sensor_that_stopped(
+    door: Door, recording: SimulatedRecording, held: bool, said: str
+) -> None:
+    columns = columns_of(recording)
+    begin, end = round(72 * 104.0), round(92 * 104.0)
+    for name, values in columns.items():
+        if name.startswith("trunk_"):
+            values[begin:end] = values[begin] if held else 0.0
+    ran = door(door.table(columns), "--neutral", "2:7")
+    assert ran.exit_code == 0
+    assert any(said in warning and "trunk" in warning for warning in door.summary()["warnings"])
+    assert said in ran.err
+    angles = door.angles()
+    stopped = (angles["t_s"] > 74.2) & (angles["t_s"] < 91.8)
+    assert not angles["valid"][stopped].any()
+    assert angles["valid"][(angles["t_s"] < 71.8) | (angles["t_s"] > 92.2)].all()
+
+
 def test_an_empty_file(door: Door) -> None:
     empty = door.folder / "empty.csv"
     empty.touch()

@@ -216,7 +216,8 @@ def test_a_recording_beyond_any_sensor_is_refused(tmp_path: Path) -> None:
 def test_repeated_times_keep_the_first_and_are_counted(tmp_path: Path) -> None:
     t = np.arange(300) / 100.0
     t[120] = t[119]
-    recording = open_recording(write_csv(tmp_path / "a.csv", table_of(300, t_s=t)))
+    alive = {f"{point}_gyr_x_dps": t for point in ("head", "trunk")}
+    recording = open_recording(write_csv(tmp_path / "a.csv", table_of(300, t_s=t, **alive)))
     rows = sum(blocks["head"].t_ns.shape[0] for blocks in recording.read())
     assert rows == 299
     assert recording.warnings == ["a.csv: 1 rows with a repeated time left out"]
