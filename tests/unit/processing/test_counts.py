@@ -29,6 +29,7 @@ def test_one_below_full_scale_is_a_measurement() -> None:
 
 def test_what_no_sensor_measures_is_no_measurement() -> None:
     counts = np.zeros((5, 6), dtype=np.int32)
+    counts[:, 2] = 9_807
     counts[1, 4], counts[2, 4], counts[3, 0], counts[4, 0] = 99_000, -101_000, 1_999_000, 2_001_000
     acc, gyr, valid = to_si(counts, np.arange(6), np.full(6, 1e-3), 2**31 - 1)
     assert valid.tolist() == [True, True, False, True, False]
