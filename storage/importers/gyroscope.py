@@ -67,10 +67,10 @@ def _of_units(point: str, slope: float) -> str:
 
 def _of_hand(point: str) -> str:
     return (
-        "gravity turns the opposite way to the gyroscope's rates: the axes are left-handed, or "
-        "the gyroscope's sign is reversed. Negate one axis of both sensors if the axes are "
-        "left-handed, all three rates if the sign is reversed (the GYRO channels, or the columns "
-        f"{point}_gyr_...)"
+        "gravity turns the opposite way to the gyroscope's rates: the axes are left-handed, or the "
+        "gyroscope's sign is reversed. Negate one axis, the same of accelerometer and gyroscope, "
+        "if the axes are left-handed; all three rates if their sign is reversed (the GYRO "
+        f"channels, or the columns {point}_gyr_...)"
     )
 
 
