@@ -117,7 +117,7 @@ STARTED: Final = 104
 LEAD: Final = 105
 """Lead of the accelerometer over the gyroscope, s."""
 SLOW: Final = 106
-"""Mean over the last second of what `SUM_R` to `SUM_L` gather per second."""
+"""Mean over the last `FilterParams.coherence_s` of what `SUM_R` to `SUM_L` gather per second."""
 SLOW_AGE: Final = 145
 """Seconds that `SLOW` has averaged over."""
 BLOCK_W: Final = 146

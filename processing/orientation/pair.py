@@ -222,9 +222,10 @@ def _advance(
     def tune() -> None:
         # what a gap hides is known by itself, as a held pose is
         tuned[:, tuning.GAP_RATE] = work.constants[:, tuning.GAP_RATE] / math.sqrt(trusted())
-        # so is white noise; a density over positive frequencies alone walks by half its square
-        white = work.constants[:, tuning.GYRO_DENSITY] / math.sqrt(2.0 * trusted())
-        tuned[:, tuning.GYRO_DENSITY] = white
+        # so is white noise
+        tuned[:, tuning.GYRO_DENSITY] = work.constants[:, tuning.GYRO_DENSITY] / math.sqrt(
+            trusted()
+        )
         tuned[:, tuning.JOINT_NOISE] = work.constants[:, tuning.JOINT_NOISE] / trusted()
         tuned[:, tuning.BIAS_WALK] = work.constants[:, tuning.BIAS_WALK] * walk
 

@@ -73,7 +73,8 @@ class FilterParams:
     """Length of a window. Small: more covariance work; large: acceleration averages out before it
     can be weighed. 1 s for a worn sensor, 0.25 s for one moved by hand (`single`)."""
     gyro_density_dps: float = 0.007
-    """Gyroscope white noise, °/s/√Hz over positive frequencies. Small: what leans have shown of the
+    """Gyroscope white noise, °/s/√Hz over positive frequencies: heading walks by its square over 2
+    times the time, °². Small: what leans have shown of the
     bias about the vertical is believed too much, and sigma is too narrow where no pose comes.
     Data sheets of consumer sensors: 0.004 to 0.01."""
     bias_walk_dps: float = 0.0007
@@ -202,7 +203,8 @@ def constants(sensor: SensorParams, shared: FilterParams) -> FloatArray:
     c[tuning.BIAS_WALK] = np.radians(shared.bias_walk_dps)
     c[tuning.BIAS_SHARE] = np.radians(shared.bias_share_dps)
     c[tuning.OFFSET_WALK] = shared.offset_walk_ms2
-    c[tuning.GYRO_DENSITY] = np.radians(shared.gyro_density_dps)
+    # a density over positive frequencies alone walks by half its square
+    c[tuning.GYRO_DENSITY] = np.radians(shared.gyro_density_dps) / np.sqrt(2.0)
     c[tuning.GYRO_SHARE] = shared.gyro_share
     c[tuning.GYRO_SHAKE] = np.radians(shared.gyro_shake_dps)
     c[tuning.BLOW] = np.radians(shared.blow_deg)

@@ -155,7 +155,7 @@ def single(
         beyond = np.mean(np.sum((a - offset) ** 2, axis=1)) - G**2
         Q = np.zeros((N, N))
         Q[TH, TH] = (
-            np.radians(shared.gyro_density_dps) ** 2
+            np.radians(shared.gyro_density_dps) ** 2 / 2.0
             + shared.gyro_share**2 * mean_square
             + np.radians(shared.gyro_shake_dps) ** 2 * max(beyond, 0.0)
         ) * T * np.eye(3)  # fmt: skip
