@@ -24,9 +24,9 @@ from ingest.reprocess_wear import pose_detail, wear_detail
 from ingest.sources import virtual_body
 from ingest.sources.virtual_body import BodySpec
 from processing.alignment.references import sensor_rotation
-from processing.orientation.field import SUMS, judge
+from processing.orientation.field import SUMS, close_look
 from processing.pipeline import PipelineParams
-from processing.types import Span
+from processing.types import FloatArray, Span
 from storage.catalog import Catalog, Patient, StoredAlignment
 from storage.embedded import EmbeddedStore
 from storage.record import RecordReader
@@ -119,11 +119,11 @@ async def test_a_magnetometer_on_both_counts_alike(
     monkeypatch.setattr(VirtualSensor, "push_samples", push_with_field)
     looked: list[float] = []
 
-    def looking(*arguments: Any) -> Any:
-        looked.append(float(arguments[1][SUMS]))
-        return judge(*arguments)
+    def looking(field: FloatArray) -> None:
+        looked.append(float(field[SUMS]))
+        close_look(field)
 
-    monkeypatch.setattr("processing.orientation.agreement.judge", looking)
+    monkeypatch.setattr("processing.orientation.pair.close_look", looking)
     begin_wear(tmp_path)
     store = EmbeddedStore(tmp_path)
     async with collecting(tmp_path, speed=4.0, store=store) as rig:
