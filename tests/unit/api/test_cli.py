@@ -13,6 +13,8 @@ import pytest
 from api import cli
 from tests.support.necktrace import run as in_process
 
+pytestmark = pytest.mark.slow
+
 HEAVY = ("numba", "scipy", "bleak", "numpy", "fastapi", "pyarrow", "pydantic")
 
 

@@ -28,6 +28,8 @@ from storage.notes import (
 from tests.unit.api.access.conftest import runtime_on, set_up, until
 from tests.unit.api.conftest import T0_NS, fill
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "http.md"
 BASE = "http://127.0.0.1:8765"
 OPERATION = re.compile(r"^### ([A-Z]+) (\S+)$\n(.*?)(?=^##)", re.M | re.S)

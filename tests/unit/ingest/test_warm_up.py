@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_a_live_day_compiles_nothing_after_the_warm_up() -> None:
     done = subprocess.run(

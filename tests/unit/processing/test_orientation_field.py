@@ -44,6 +44,8 @@ from processing.synthesis import (
 from processing.types import FloatArray, HeadingReset, ImuBlock, PairBlock, PairOrientation
 from tests.unit.processing.test_orientation_pair import RATE, heading_error_deg, held, person
 
+pytestmark = pytest.mark.slow
+
 EARTH = np.array([3.0, 19.0, -44.0])
 LOOK = 1600
 """Rows of a look."""

@@ -17,6 +17,8 @@ from api.settings import load_settings
 from storage.access import add_account
 from tests.unit.api.access.conftest import client_of, runtime_on
 
+pytestmark = pytest.mark.slow
+
 PROXY = "10.1.2.3"
 NAME = "posture.clinic.example"
 GOOD = {"host": NAME, "x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.9"}

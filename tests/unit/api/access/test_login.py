@@ -12,6 +12,8 @@ from api.runtime import Runtime
 from storage.access import account_named, add_account, add_grant, set_disabled
 from tests.unit.api.access.conftest import ORIGIN, client_of
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "correct horse battery"
 
 

@@ -17,6 +17,8 @@ from api.runtime import Runtime
 from storage.access import account_named
 from tests.unit.api.access.conftest import BASE, ORIGIN, cookie_for
 
+pytestmark = pytest.mark.slow
+
 PARTS = {
     "patient_id": "p1",
     "stream_id": "1",

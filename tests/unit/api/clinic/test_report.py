@@ -21,6 +21,8 @@ from api.errors import ApiError
 from api.runtime import Runtime
 from api.web import texts
 
+pytestmark = pytest.mark.slow
+
 
 def written(pdf: bytes) -> str:
     """The words of a PDF as drawn, read by another program than the one that wrote them."""

@@ -2,11 +2,14 @@
 
 import json
 
+import pytest
 from click.testing import CliRunner
 
 from api.commands.validate import command
 from api.validation.magnetic import FIELDS, RESETS, TABLE, validate_magnetic
 from api.validation.means import print_means
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_field_is_scored_on_the_same_person() -> None:

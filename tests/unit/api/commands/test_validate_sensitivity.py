@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from api.validation.means import print_means
 from api.validation.report import write_report
 from api.validation.sensitivity import (
@@ -13,6 +15,8 @@ from api.validation.sensitivity import (
     validate_sensitivity,
 )
 from processing.synthesis import SENSOR_A, PatientSpec
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_change_is_one_from_the_default_patient() -> None:

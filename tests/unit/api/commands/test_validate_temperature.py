@@ -1,6 +1,7 @@
 """Going out into the cold: the sensor's temperature, and who is scored how often."""
 
 import numpy as np
+import pytest
 
 from api.validation.means import print_means
 from api.validation.simulated import on_grid
@@ -17,6 +18,8 @@ from api.validation.temperature import (
 )
 from processing.grid import GridParams
 from processing.synthesis import PatientSpec, simulate
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_case_is_scored_and_printed() -> None:

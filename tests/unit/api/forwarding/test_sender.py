@@ -17,6 +17,8 @@ from storage.record import Anchors, DirectWriter, RecordReader, RecordWriter
 from tests.support.clinic import Clinic, clinic_in
 from tests.support.records import expected, held, imu, packet
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 1500
 
 

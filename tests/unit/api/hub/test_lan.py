@@ -27,6 +27,8 @@ from storage.credentials import add_token
 from tests.unit.api.access.conftest import runtime_on, until
 from tests.unit.api.conftest import fill
 
+pytestmark = pytest.mark.slow
+
 HOUSE = "127.0.0.2"
 PATIENT = Patient("p1", "Sam", "Europe/Berlin")
 

@@ -30,6 +30,8 @@ from processing.types import Span
 from storage.catalog import Catalog, Device, Patient
 from storage.record import RecordReader
 
+pytestmark = pytest.mark.slow
+
 PATIENT = Patient("p1", "Sam", "Europe/Berlin")
 ALIGNMENT = mounted_as(PICTURED, PICTURED, "rough")
 

@@ -29,6 +29,8 @@ from storage.credentials import add_token
 from storage.erasure import tombstone_of
 from tests.unit.api.conftest import fill
 
+pytestmark = pytest.mark.slow
+
 URL = "/api/v1/patients/p1/consent"
 
 

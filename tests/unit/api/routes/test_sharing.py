@@ -18,6 +18,8 @@ from storage.credentials import add_token, find_token
 from storage.record.lock import WriterLock
 from tests.unit.api.access.conftest import client_of, cookie_for, runtime_on, set_up, until
 
+pytestmark = pytest.mark.slow
+
 P = "/api/v1/patients/p1"
 
 

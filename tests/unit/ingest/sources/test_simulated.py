@@ -20,6 +20,8 @@ from ingest.sources.simulated import RadioSpec, SimulatedConnection, SimulatedTr
 from ingest.sources.virtual_body import BodySpec, VirtualBody
 from ingest.transport import Transport
 
+pytestmark = pytest.mark.slow
+
 
 def transport_of(radio: RadioSpec | None = None) -> SimulatedTransport:
     return SimulatedTransport(VirtualBody(BodySpec()), radio)
