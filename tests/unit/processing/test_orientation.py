@@ -192,8 +192,9 @@ def test_arrays_that_are_not_real_numbers_are_refused() -> None:
     for wrong in wrongs:
         with pytest.raises(InputError, match=r"gyr is of type .*; give real numbers"):
             estimate(wrong, acc, rate_hz=100.0)
+    uneven: Any = [[0.0, 1.0], [2.0]]
     with pytest.raises(InputError, match="gyr is no array"):
-        estimate([[0.0, 1.0], [2.0]], acc, rate_hz=100.0)  # type: ignore[arg-type]
+        estimate(uneven, acc, rate_hz=100.0)
 
 
 def test_public_names() -> None:
