@@ -20,6 +20,11 @@ class MeansTable:
     """Fields that are averaged over what is left (patients), and their headings."""
 
     @property
+    def sentence(self) -> str:
+        """Return the note as a sentence by itself."""
+        return f"{self.note[:1].upper()}{self.note[1:]}."
+
+    @property
     def head(self) -> list[str]:
         """Return the headings."""
         return [*self.keys.values(), *self.values.values()]

@@ -43,8 +43,8 @@ def write_report(path: Path, result: dict[str, Any]) -> None:
     parts = [
         "<h1>necktrace: validation</h1>",
         f"<p>necktrace {escape(version('necktrace'))}. Errors in degrees. Every number on this "
-        "page was measured by the run that wrote it; VQF ran on the same samples in the same "
-        "run.</p>",
+        "page was measured by the run that wrote it; where VQF is named, it ran on the same "
+        "samples in the same run.</p>",
     ]
     if "broad" in result:
         parts.extend(_broad(result["broad"]))
@@ -54,7 +54,7 @@ def write_report(path: Path, result: dict[str, Any]) -> None:
         parts.extend(_day(result["day"]))
     for name, means in _MEANS.items():
         if name in result:
-            parts.append(f"<h2>{escape(means.title)}</h2><p>{escape(means.note)}</p>")
+            parts.append(f"<h2>{escape(means.title)}</h2><p>{escape(means.sentence)}</p>")
             parts.append(_table(means.head, means.rows(result[name])))
     parts.append(
         "<h2>Limits</h2><p>BROAD moves one sensor by hand, on a table at rest and with optics as "
